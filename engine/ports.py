@@ -1,0 +1,196 @@
+"""What the engine asks of the outside world. Providers and the telephone line implement these Protocols.
+
+Every implementation keeps its own deadlines (connect 2 s, first useful byte 2 s, between chunks 3 s, send 2 s, close 1 s)
+and raises only `ProviderError` (providers) or `LinkClosed` (the link). `CancelledError` always passes through.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from engine.audio import AudioChunk
+from engine.usage import UsageRecord
+
+# --- speech to text ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The provider hears speech. `at_ms` counts from the first audio sent."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class InterimTranscript:
+    """A guess at the segment being spoken. Each replaces the one before; it may be taken back."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalTranscript:
+    """A segment that will not change. `end_of_turn`: the provider also thinks the speaker has finished.
+
+    `end_ms` is where the last word ended, in ms from the first audio sent. An empty text with `end_of_turn` is possible.
+    """
+
+    text: str
+    end_of_turn: bool
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnded:
+    """The provider heard no word for its utterance gap: the turn is over even if no segment said so."""
+
+    last_word_end_ms: int
+
+
+TranscriptEvent = SpeechStarted | InterimTranscript | FinalTranscript | UtteranceEnded
+
+
+class TranscriptStream(Protocol):
+    """One open recognition. Iterate it for events while another task sends; iteration ends after `finish`."""
+
+    async def send(self, chunk: AudioChunk) -> None: ...
+
+    async def finish(self) -> None:
+        """Says that no more audio comes; what is still unrecognised arrives before iteration ends."""
+
+    def __aiter__(self) -> AsyncIterator[TranscriptEvent]: ...
+
+    @property
+    def usage(self) -> Sequence[UsageRecord]:
+        """What was used so far; complete once iteration has ended or the context was left."""
+
+
+class SpeechToText(Protocol):
+    provider: str
+    model: str
+
+    def stream(self, sample_rate_hz: int) -> AbstractAsyncContextManager[TranscriptStream]: ...
+
+
+# --- language model ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A complete request of the model. `arguments` is the JSON text exactly as the model wrote it."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of the conversation as the model sees it."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as declared to the model; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFinished:
+    """The last event of every complete reply. A stream that ends without it was truncated and raised."""
+
+    reason: str
+    usage: tuple[UsageRecord, ...]
+
+
+LanguageModelEvent = TextDelta | ToolCall | ReplyFinished
+
+
+class LanguageModel(Protocol):
+    provider: str
+    model: str
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> AbstractAsyncContextManager[AsyncIterator[LanguageModelEvent]]:
+        """Streams one reply. Leaving the context early closes the provider's stream at once (barge-in)."""
+
+
+# --- text to speech ---------------------------------------------------------------------------------------------------
+
+
+class TextToSpeech(Protocol):
+    provider: str
+    model: str
+    sample_rate_hz: int
+
+    def speak(self, text: str) -> AbstractAsyncContextManager[AsyncIterator[AudioChunk]]:
+        """Streams the audio of one piece of text at `sample_rate_hz`. Leaving the context early stops it at once."""
+
+    def usage(self, text: str) -> Sequence[UsageRecord]:
+        """What speaking `text` once costs in units; `evidence` is unique for each call of this method."""
+
+
+# --- the caller's line ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallerAudio:
+    chunk: AudioChunk
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfPressed:
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReached:
+    """Everything sent before the mark `name` has been played to the caller."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEnded:
+    """The far side is gone. `reason`: `caller-hangup`, `stopped` or `lost` (closed without a word)."""
+
+    reason: str
+
+
+LinkEvent = CallerAudio | DtmfPressed | MarkReached | LinkEnded
+
+
+class AudioLink(Protocol):
+    """The call's audio in both directions. Iteration ends after `LinkEnded`.
+
+    `chunk_bytes` is the size in which audio must be sent (the carrier's rule); only whole chunks are accepted.
+    """
+
+    sample_rate_hz: int
+    chunk_bytes: int
+
+    def __aiter__(self) -> AsyncIterator[LinkEvent]: ...
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """Sends one chunk of exactly `chunk_bytes`. Raises `LinkClosed`."""
+
+    async def send_mark(self, name: str) -> None: ...
+
+    async def clear(self) -> None:
+        """Drops what the carrier has queued; the message being played still plays to its end."""
+
+    async def close(self) -> None:
+        """Ends the call from our side. Idempotent, returns within 1 s, never raises."""

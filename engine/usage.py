@@ -1,0 +1,37 @@
+"""What a conversation consumed, in whole numbers. Prices are somebody else's business."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class UsageKind(StrEnum):
+    STT = "stt"
+    LLM = "llm"
+    TTS = "tts"
+    TELEPHONY = "telephony"
+    STORAGE = "storage"
+
+
+class Unit(StrEnum):
+    AUDIO_MS = "audio_ms"
+    INPUT_TOKENS = "input_tokens"
+    CACHED_INPUT_TOKENS = "cached_input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    CHARACTERS = "characters"
+    CALL_SECONDS = "call_seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One quantity of one unit, used once.
+
+    `evidence` names the provider's request id (or another stable key) so that the same use is never stored twice.
+    INPUT_TOKENS excludes cached ones: the two add up to what the provider calls prompt tokens.
+    """
+
+    kind: UsageKind
+    provider: str
+    model: str
+    unit: Unit
+    quantity: int
+    evidence: str
