@@ -1,0 +1,1 @@
+"""Who speaks: agents, their published versions, and how a version becomes the parts of a conversation."""

@@ -1,0 +1,132 @@
+"""Agents as operators edit them, and the immutable versions that calls run on."""
+
+import pgtrigger
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from agents.spec import AgentSpec, LanguageModelSpec, Mode, SpeechToTextSpec, VoiceSpec
+
+LANGUAGES = [
+    ("en-IN", _("English (India)")),
+    ("en-US", _("English (US)")),
+    ("en-GB", _("English (UK)")),
+    ("hi", _("Hindi")),
+    ("multi", _("Hindi and English mixed")),
+]
+
+
+def between(low: float, high: float) -> list[MinValueValidator | MaxValueValidator]:
+    return [
+        MinValueValidator(low, _("Use a value of %(limit_value)s or more.")),
+        MaxValueValidator(high, _("Use a value of %(limit_value)s or less.")),
+    ]
+
+
+class Agent(models.Model):
+    """An AI phone agent. Every save that changes what callers meet publishes a new `AgentVersion`."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agents")
+    name = models.CharField(max_length=120)
+    prompt = models.TextField(help_text=_("Who the agent is, what it knows and what it must do. The model reads this before every reply."))
+    first_message = models.TextField(blank=True, help_text=_("Spoken as soon as the call is answered. Empty: the agent waits for the caller."))
+    language = models.CharField(max_length=16, choices=LANGUAGES, default="en-IN")
+    mode = models.CharField(
+        max_length=16,
+        choices=[(Mode.LIVE, _("Live conversation")), (Mode.VOICEMAIL, _("Voicemail: say the first message, then record"))],
+        default=Mode.LIVE,
+    )
+    voice_provider = models.CharField(max_length=32, default="elevenlabs")
+    voice_id = models.CharField(max_length=64, default="21m00Tcm4TlvDq8ikWAM", help_text=_("The provider's id or name of the voice."))
+    voice_model = models.CharField(max_length=64, default="eleven_flash_v2_5")
+    voice_speed = models.FloatField(default=1.0, validators=between(0.7, 1.2), help_text=_("1.0 is the voice's own pace."))
+    llm_provider = models.CharField(max_length=32, default="openai")
+    llm_model = models.CharField(max_length=64, default="gpt-6-luna")
+    llm_temperature = models.FloatField(default=0.7, validators=between(0, 2), help_text=_("0 repeats itself exactly, 2 is wild."))
+    llm_max_tokens = models.PositiveIntegerField(default=500, validators=between(16, 8192), help_text=_("The longest reply, in tokens."))
+    stt_provider = models.CharField(max_length=32, default="deepgram")
+    stt_model = models.CharField(max_length=64, default="nova-3")
+    stt_endpointing_ms = models.PositiveIntegerField(
+        default=300, validators=between(10, 5000), help_text=_("How long a pause ends the caller's turn, in milliseconds.")
+    )
+    max_duration_s = models.PositiveIntegerField(
+        default=600, validators=between(10, 3540), help_text=_("The call is ended politely after this. Exotel cuts every stream at 60 minutes.")
+    )
+    silence_timeout_s = models.PositiveIntegerField(
+        default=10, validators=between(3, 120), help_text=_("After this much silence the agent asks; after as much again it hangs up.")
+    )
+    record_calls = models.BooleanField(default=True)
+    active = models.BooleanField(default=True, help_text=_("An inactive agent answers no call and places none."))
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="agent_name_once_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def spec(self) -> AgentSpec:
+        """The agent as it stands in this instance, saved or not."""
+        return AgentSpec(
+            name=self.name,
+            prompt=self.prompt,
+            first_message=self.first_message,
+            language=self.language,
+            voice=VoiceSpec(self.voice_provider, self.voice_id, self.voice_model, self.voice_speed),
+            llm=LanguageModelSpec(self.llm_provider, self.llm_model, self.llm_temperature, self.llm_max_tokens),
+            stt=SpeechToTextSpec(self.stt_provider, self.stt_model, self.stt_endpointing_ms),
+            mode=Mode(self.mode),
+            max_duration_s=self.max_duration_s,
+            silence_timeout_s=self.silence_timeout_s,
+            record_calls=self.record_calls,
+        )
+
+    def clean(self) -> None:
+        from agents.validation import problems
+
+        if found := problems(self):
+            raise ValidationError(found)
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Saves and, if what callers meet has changed, publishes the next version in the same transaction."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)  # type: ignore[arg-type]
+            publish(self)
+
+    @property
+    def current_version(self) -> "AgentVersion":
+        return self.versions.latest("number")
+
+
+class AgentVersion(models.Model):
+    """What an agent was from one publication to the next. Never changes: Postgres itself refuses an update."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    spec = models.JSONField()
+    published_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["agent", "number"], name="agent_version_number_once")]
+        triggers = [pgtrigger.ReadOnly(name="agent_version_is_immutable")]
+
+    def __str__(self) -> str:
+        return f"{self.agent} v{self.number}"
+
+    def as_spec(self) -> AgentSpec:
+        return AgentSpec.from_json(self.spec)
+
+
+def publish(agent: Agent) -> AgentVersion:
+    """The version that matches the saved agent: the latest one, or a new one. Two savers at once get two numbers, in order."""
+    Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
+    latest = agent.versions.order_by("-number").first()
+    stored = AgentSpec.to_json(agent.spec())
+    if latest is not None and latest.spec == stored:
+        return latest
+    return AgentVersion.objects.create(agent=agent, number=latest.number + 1 if latest else 1, spec=stored)

@@ -1,0 +1,258 @@
+"""A call's rows. Only `calls.commands` writes them and only `calls.queries` reads them for others."""
+
+import secrets
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from calls.status import CallStatus, Direction
+
+
+def new_session_id() -> str:
+    """`sess_` and 22 characters nobody can guess."""
+    return f"sess_{secrets.token_urlsafe(16).replace('-', 'A').replace('_', 'B')}"
+
+
+class Session(models.Model):
+    """The conversation of one call: which agent version talked, from when to when, and why it ended."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for audio"
+        ACTIVE = "active", "Active"
+        ENDED = "ended", "Ended"
+
+    session_id = models.CharField(max_length=40, unique=True, default=new_session_id, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sessions")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="sessions")
+    agent_version = models.ForeignKey("agents.AgentVersion", on_delete=models.PROTECT, related_name="sessions")
+    user_phone = models.CharField(max_length=20, blank=True, help_text="The human's number, E.164; empty if withheld.")
+    agent_phone = models.CharField(max_length=20, blank=True, help_text="Our exophone, E.164.")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
+    media_token_id = models.CharField(max_length=64, blank=True, help_text="The token that may open the media socket; empty once used.")
+    stream_sid = models.CharField(max_length=64, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True, help_text="The media socket's start message.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="The last sign of life of the media process.")
+    end_reason = models.CharField(max_length=32, blank=True)
+    hangup_requested_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["state", "seen_at"], condition=models.Q(state="active"), name="session_active")]
+
+    def __str__(self) -> str:
+        return self.session_id
+
+
+class CallLog(models.Model):
+    """Our record of one phone call as the carrier lives it."""
+
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="call_log")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="call_logs")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="call_logs")
+    call_sid = models.CharField(max_length=64, unique=True, null=True, blank=True, help_text="The carrier's id; unknown until it answers a dial.")
+    direction = models.CharField(max_length=16, choices=[(d.value, d.value) for d in Direction])
+    from_phone = models.CharField(max_length=20, blank=True)
+    to_phone = models.CharField(max_length=20, blank=True)
+    status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in CallStatus], default=CallStatus.QUEUED)
+    dial_outcome = models.CharField(max_length=16, blank=True, help_text="accepted, refused or unknown (never dialled again).")
+    failure = models.CharField(max_length=300, blank=True, help_text="Why the carrier or we gave up, in words for operators.")
+    started_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    duration_s = models.PositiveIntegerField(null=True, blank=True, help_text="The carrier's figure.")
+    carrier_price = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    carrier_currency = models.CharField(max_length=3, blank=True)
+    recording_url = models.URLField(max_length=600, blank=True, help_text="At the carrier. Private: needs our credentials.")
+    polls = models.PositiveSmallIntegerField(default=0, help_text="How often Call Details were asked after the end.")
+    poll_after = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="Every post-call step is done and every known charge is stored.")
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["owner", "-id"], name="call_owner_newest"),
+            models.Index(fields=["agent", "-id"], name="call_agent_newest"),
+            models.Index(fields=["poll_after"], condition=models.Q(poll_after__isnull=False), name="call_to_poll"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.direction} call of {self.session_id}"
+
+
+class CallEvent(models.Model):
+    """One thing that happened to a call, append-only: carrier events, stream events, our own decisions, each status change."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="events")
+    key = models.CharField(max_length=120, help_text="Tells copies of one event from two events.")
+    source = models.CharField(max_length=16, help_text="carrier, stream, api, engine, operator, sweeper")
+    kind = models.CharField(max_length=40)
+    facts = models.JSONField(default=dict, help_text="Small and free of what was said.")
+    carrier_time = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["session", "key"], name="call_event_once")]
+        triggers = [pgtrigger.Protect(name="call_event_append_only", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.kind}"
+
+
+class Turn(models.Model):
+    """One turn as it was heard. Offsets count from the session's start."""
+
+    class Speaker(models.TextChoices):
+        CALLER = "caller", "Caller"
+        AGENT = "agent", "Agent"
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="turns")
+    number = models.PositiveIntegerField()
+    speaker = models.CharField(max_length=8, choices=Speaker.choices)
+    text = models.TextField(help_text="Caller: what was recognised. Agent: what the caller heard.")
+    generated_text = models.TextField(blank=True, help_text="Agent: what it meant to say, if that is more.")
+    interrupted = models.BooleanField(default=False)
+    started_ms = models.PositiveIntegerField()
+    ended_ms = models.PositiveIntegerField()
+    endpointing_ms = models.PositiveIntegerField(null=True, blank=True)
+    llm_ms = models.PositiveIntegerField(null=True, blank=True)
+    tts_ms = models.PositiveIntegerField(null=True, blank=True)
+    latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="The caller's last word to the agent's first audio.")
+    silence_after_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Interruption known to audio cleared.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["session", "number", "speaker"], name="turn_once")]
+
+    def __str__(self) -> str:
+        return f"{self.speaker} turn {self.number}"
+
+
+class Recording(models.Model):
+    """The call's audio on its way from the carrier to our storage, and its transcript."""
+
+    class State(models.TextChoices):
+        EXPECTED = "expected", "Expected from the carrier"
+        FETCHED = "fetched", "Fetched, not yet stored"
+        STORED = "stored", "Stored and verified"
+        MISSING = "missing", "The carrier has none"
+
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="recording")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.EXPECTED)
+    source_url = models.URLField(max_length=600, blank=True)
+    spool_path = models.CharField(max_length=300, blank=True, help_text="The local copy until storage has verified its own.")
+    bucket = models.CharField(max_length=80, blank=True)
+    key = models.CharField(max_length=200, blank=True)
+    content_type = models.CharField(max_length=80, blank=True)
+    size_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    duration_ms = models.PositiveBigIntegerField(null=True, blank=True)
+    channels = models.PositiveSmallIntegerField(null=True, blank=True)
+    transcript = models.JSONField(null=True, blank=True, help_text="Utterances: channel, start_ms, end_ms, text, confidence.")
+    transcript_text = models.TextField(blank=True)
+    transcript_request_id = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"recording of {self.session_id} ({self.state})"
+
+
+class UsageLine(models.Model):
+    """One quantity used once, with its evidence. Append-only."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="usage_lines")
+    kind = models.CharField(max_length=16)
+    provider = models.CharField(max_length=32)
+    model = models.CharField(max_length=64, blank=True)
+    unit = models.CharField(max_length=32)
+    quantity = models.PositiveBigIntegerField()
+    evidence = models.CharField(max_length=120)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "kind", "provider", "model", "unit", "evidence"], name="usage_once"),
+        ]
+        triggers = [pgtrigger.Protect(name="usage_append_only", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.unit} of {self.provider} {self.model}"
+
+
+class Charge(models.Model):
+    """What one usage line costs, frozen with its price. `amount` is NULL if no price is known: unpriced is not free."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="charges")
+    usage_line = models.OneToOneField(UsageLine, on_delete=models.CASCADE, related_name="charge")
+    amount = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    unit_price = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
+    price_per = models.PositiveBigIntegerField(null=True, blank=True, help_text="How many units the unit price buys.")
+    price_source = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        triggers = [pgtrigger.Protect(name="charge_append_only", operation=pgtrigger.Update)]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(amount__isnull=True, currency="") | models.Q(amount__isnull=False) & ~models.Q(currency=""),
+                name="charge_has_currency_or_is_unpriced",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}" if self.amount is not None else "unpriced"
+
+
+class Job(models.Model):
+    """Work that must happen although processes die. The row is the truth; a Celery message is only a nudge."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        PARKED = "parked", "Parked: needs a person"
+
+    kind = models.CharField(max_length=40, help_text="The Celery task's name.")
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="jobs")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    run_at = models.DateTimeField(default=timezone.now)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["session", "kind"], name="job_once_per_session")]
+        indexes = [models.Index(fields=["run_at"], condition=models.Q(state__in=["queued", "running"]), name="job_due")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.session_id}: {self.state}"
+
+
+class Attempt(models.Model):
+    """Written before each paid request, so that a killed worker leaves a trace of money that may have been spent."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="paid_attempts")
+    number = models.PositiveSmallIntegerField()
+    provider = models.CharField(max_length=32)
+    started_at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(max_length=80, blank=True)
+    outcome = models.CharField(max_length=16, blank=True, help_text="ok or failed; empty: nobody knows.")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="attempt_once")]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} at {self.provider}: {self.outcome or 'unknown'}"

@@ -1,0 +1,1 @@
+"""The phone line: exophones, Exotel's webhooks, the media socket, dialling."""

@@ -1,0 +1,24 @@
+"""The Celery application and its beat table. Tasks are found in each app's tasks.py."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "voiceagents.settings")
+
+app = Celery("voiceagents")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@app.on_after_finalize.connect
+def _beat_table(sender: Celery, **_: object) -> None:
+    """Everything periodic, in one place. A beat that misses a tick is repaired by the next one."""
+    from django.conf import settings
+
+    sender.conf.beat_schedule = {
+        "sweep-jobs": {"task": "calls.sweep_jobs", "schedule": settings.JOB_SWEEP_S},
+        "sweep-sessions": {"task": "calls.sweep_sessions", "schedule": 30},
+        "apply-deliveries": {"task": "telephony.apply_deliveries", "schedule": settings.JOB_SWEEP_S},
+        "reconcile-calls": {"task": "telephony.reconcile_calls", "schedule": settings.RECONCILE_S},
+    }

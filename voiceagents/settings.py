@@ -1,0 +1,288 @@
+"""Settings of every process, read top to bottom. Values come from the environment through `voiceagents.env` only."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from voiceagents import env as environment
+from voiceagents import logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL_DIR = BASE_DIR / ".local"
+env = environment.load()
+
+# --- who we are to the outside ---------------------------------------------------------------------------------------
+DEBUG = env.boolean("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY", "not-a-secret: checks.py refuses to serve with this key")
+WEB_PORT = env.port("WEB_PORT", 8000)
+MEDIA_PORT = env.port("MEDIA_PORT", 8001)
+WEBHOOK_BASE_URL = env.url("WEBHOOK_BASE_URL", f"http://127.0.0.1:{WEB_PORT}", schemes=("https", "http"))
+MEDIA_BASE_URL = env.url("MEDIA_BASE_URL", f"ws://127.0.0.1:{MEDIA_PORT}", schemes=("wss", "ws"))
+_hosts = {urlsplit(WEBHOOK_BASE_URL).hostname or "", urlsplit(MEDIA_BASE_URL).hostname or "", "127.0.0.1", "localhost", "[::1]"}
+ALLOWED_HOSTS = sorted((_hosts | set(env.words("ALLOWED_HOSTS"))) - {""})
+_origin = "{0.scheme}://{0.netloc}".format(urlsplit(WEBHOOK_BASE_URL))
+CSRF_TRUSTED_ORIGINS = [_origin]
+_https = WEBHOOK_BASE_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("TRUST_FORWARDED_PROTO", default=_https) else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+X_FRAME_OPTIONS = "DENY"
+
+# --- applications ----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "axes",
+    "channels",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "drf_spectacular",
+    "pgtrigger",
+    "rest_framework",
+    "voiceagents",
+    "agents",
+    "calls",
+    "telephony",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "voiceagents.urls"
+ASGI_APPLICATION = "voiceagents.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_VERBOSE = False
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "live"
+LOGOUT_REDIRECT_URL = "login"
+
+# --- Postgres: the truth ---------------------------------------------------------------------------------------------
+DATABASE_URL = env.url("DATABASE_URL", "postgresql://voiceagents@127.0.0.1:5432/voiceagents", schemes=("postgresql", "postgres"))
+
+
+def _database(url: str) -> dict[str, object]:
+    from urllib.parse import parse_qsl, unquote
+
+    parts = urlsplit(url)
+    options: dict[str, object] = dict(parse_qsl(parts.query))
+    name = unquote(parts.path.lstrip("/"))
+    if not name:
+        raise ImproperlyConfigured(f"DATABASE_URL={environment.redact(url)} names no database. End it with /<name>.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        # Checked connections from a pool: a restarted Postgres costs one retry, not every later query.
+        "OPTIONS": {"connect_timeout": 5, **options, "pool": {"min_size": 0, "max_size": 10, "timeout": 10}},
+        "TEST": {"NAME": f"test_{name}"},
+    }
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Valkey / Redis: hints, cache, broker; never the only copy of anything ---------------------------------------------
+REDIS_URL = env.url("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=("redis", "rediss"))
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "va",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        # Pub/sub: delivers everything to whoever listens now, an eighth of the core layer's CPU.
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": "va"},
+    }
+}
+
+# --- Celery: a nudge; the queue of record is calls.Job ------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_SOFT_TIME_LIMIT = 570
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 900,  # above the hard time limit, or a long task runs twice at once
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_keepalive": True,
+    "socket_connect_timeout": 3,
+    "socket_timeout": 30,
+    "health_check_interval": 25,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+JOB_LEASE_S = env.integer("JOB_LEASE_S", 660, low=1, high=3600)
+JOB_SWEEP_S = env.integer("JOB_SWEEP_S", 15, low=1, high=300)
+RECONCILE_S = env.integer("RECONCILE_S", 20, low=1, high=600)
+
+# --- outside parties: addresses and keys, nothing else. Models and voices are rows. ----------------------------------------
+EXOTEL_API_KEY = env.text("EXOTEL_API_KEY")
+EXOTEL_API_TOKEN = env.text("EXOTEL_API_TOKEN")
+EXOTEL_SID = env.text("EXOTEL_SID")
+EXOTEL_SUBDOMAIN = env.text("EXOTEL_SUBDOMAIN", "api.exotel.com")
+EXOTEL_BASE_URL = env.url("EXOTEL_BASE_URL", "", schemes=("https", "http"))
+EXOTEL_WEBHOOK_SECRETS = env.words("EXOTEL_WEBHOOK_SECRETS")  # the first is given out, every one is accepted
+EXOTEL_APP_ID = env.text("EXOTEL_APP_ID")  # the flow that outbound calls enter; empty: Connect Voice AI
+EXOTEL_RECORDING_HOSTS = env.words("EXOTEL_RECORDING_HOSTS")  # beside Exotel's own
+MEDIA_CHUNK_BYTES = env.integer("MEDIA_CHUNK_BYTES", 3200, low=3200, high=100_000)
+if MEDIA_CHUNK_BYTES % 320:
+    raise environment.EnvironmentProblem(f"MEDIA_CHUNK_BYTES={MEDIA_CHUNK_BYTES} is not a multiple of 320, which Exotel's player needs.")
+MEDIA_TOKEN_TTL_S = env.integer("MEDIA_TOKEN_TTL_S", 120, low=10, high=3600)
+MEDIA_MAX_SESSIONS = env.integer("MEDIA_MAX_SESSIONS", 200, low=1, high=10_000)
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", "https://api.openai.com/v1", schemes=("https", "http"))
+DEEPGRAM_API_KEY = env.text("DEEPGRAM_API_KEY")
+DEEPGRAM_BASE_URL = env.url("DEEPGRAM_BASE_URL", "https://api.deepgram.com", schemes=("https", "http"))
+ELEVENLABS_API_KEY = env.text("ELEVENLABS_API_KEY")
+ELEVENLABS_BASE_URL = env.url("ELEVENLABS_BASE_URL", "https://api.elevenlabs.io", schemes=("https", "http"))
+TRANSCRIBE_MODEL = env.text("TRANSCRIBE_MODEL", "nova-3")
+
+# --- recordings ----------------------------------------------------------------------------------------------------------
+AWS_ACCESS_KEY_ID = env.text("AWS_ACCESS_KEY_ID")
+AWS_SECRET_ACCESS_KEY = env.text("AWS_SECRET_ACCESS_KEY")
+AWS_S3_BUCKET = env.text("AWS_S3_BUCKET")
+AWS_REGION = env.text("AWS_REGION", "us-east-1")
+AWS_S3_ENDPOINT_URL = env.url("AWS_S3_ENDPOINT_URL", "", schemes=("https", "http"))
+RECORDING_SPOOL_DIR = Path(env.text("RECORDING_SPOOL_DIR", str(LOCAL_DIR / "recordings")))
+RECORDING_MAX_BYTES = env.integer("RECORDING_MAX_BYTES", 200 * 1024 * 1024, low=1024, high=2**31)
+RECORDING_LINK_TTL_S = env.integer("RECORDING_LINK_TTL_S", 3600, low=60, high=604_800)
+STORAGES = {
+    "default": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "access_key": AWS_ACCESS_KEY_ID,
+            "secret_key": AWS_SECRET_ACCESS_KEY,
+            "bucket_name": AWS_S3_BUCKET,
+            "region_name": AWS_REGION,
+            "endpoint_url": AWS_S3_ENDPOINT_URL or None,
+            "signature_version": "s3v4",
+            "addressing_style": "path" if AWS_S3_ENDPOINT_URL else "auto",
+            "default_acl": None,
+            "file_overwrite": True,
+            "querystring_auth": True,
+            "querystring_expire": RECORDING_LINK_TTL_S,
+        },
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(LOCAL_DIR / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+
+# --- what a browser may load ------------------------------------------------------------------------------------------------
+_s3_origin = "{0.scheme}://{0.netloc}".format(urlsplit(AWS_S3_ENDPOINT_URL)) if AWS_S3_ENDPOINT_URL else f"https://*.s3.{AWS_REGION}.amazonaws.com"
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],  # the admin theme evaluates Alpine expressions; its own policy is in voiceagents.urls
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "media-src": [SELF, _s3_origin],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# --- API ----------------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "voiceagents",
+    "DESCRIPTION": "AI phone agents on Exotel's lines: agents, phones and calls.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+}
+
+# --- language, time, logs ---------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("hi", "हिन्दी")]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.text("TIME_ZONE", "Asia/Kolkata")  # for display; rows are UTC
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+LOG_FORMAT = env.text("LOG_FORMAT", "json")
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOGGING_CONFIG = None
+logs.configure(level=LOG_LEVEL, as_json=LOG_FORMAT == "json")
+UNFOLD = {
+    "SITE_TITLE": "voiceagents",
+    "SITE_HEADER": "voiceagents",
+    "SITE_SUBHEADER": "AI phone agents",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "graphic_eq",
+}
