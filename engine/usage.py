@@ -5,7 +5,10 @@ from enum import StrEnum
 
 
 class UsageKind(StrEnum):
+    """STT listens during the call; TRANSCRIPTION reads the finished recording, at another price of the same model."""
+
     STT = "stt"
+    TRANSCRIPTION = "transcription"
     LLM = "llm"
     TTS = "tts"
     TELEPHONY = "telephony"

@@ -1,0 +1,1 @@
+"""Deepgram: live recognition on our own socket, batch transcription through the SDK."""

@@ -1,0 +1,105 @@
+"""Deepgram's transcription of finished recordings, through the official SDK. Blocking, for background work.
+
+The file is streamed from disk, so memory stays constant; nothing is retried here, because a job decides that with its own ledger.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from deepgram import DeepgramClient
+from deepgram.core.api_error import ApiError
+from deepgram.environment import DeepgramClientEnvironment
+from deepgram.types import ListenV1Response
+
+from engine.errors import ErrorCategory, ProviderError
+from engine.usage import Unit, UsageKind, UsageRecord
+from providers.config import DeepgramConfig, TranscriptionOptions
+from providers.connection import nonsense, status_error, timed_out, unreachable
+from providers.deepgram.messages import PROVIDER
+from providers.transcription import Transcription, Utterance
+
+_PIECE_BYTES = 64 * 1024
+_TIMEOUT = httpx.Timeout(120, connect=5, write=30)  # an hour of audio takes Deepgram well under a minute
+
+
+class DeepgramTranscriber:
+    provider = PROVIDER
+
+    def __init__(self, config: DeepgramConfig, options: TranscriptionOptions, timeout: httpx.Timeout = _TIMEOUT) -> None:
+        self.model = options.model
+        self._config = config
+        self._options = options
+        self._timeout = timeout
+
+    def transcribe(self, path: Path, *, multichannel: bool = False) -> Transcription:
+        """Raises `ProviderError`. An unreadable file raises `OSError` before anything is sent."""
+        with path.open("rb") as recording, httpx.Client(timeout=self._timeout, trust_env=False) as http:
+            response = self._send(http, iter(lambda: recording.read(_PIECE_BYTES), b""), multichannel)
+        try:
+            return transcription(response, self.model, multichannel=multichannel)
+        except (AttributeError, TypeError, IndexError) as error:  # the SDK builds its models without checking them
+            raise nonsense(PROVIDER) from error
+
+    def _send(self, http: httpx.Client, pieces: Iterator[bytes], multichannel: bool) -> Any:
+        root = self._config.base_url.rstrip("/")
+        socket_root = self._config.websocket_url
+        environment = DeepgramClientEnvironment(base=root, production=socket_root, agent=socket_root, agent_rest=root)
+        client = DeepgramClient(api_key=self._config.api_key, environment=environment, httpx_client=http)
+        language: dict[str, Any] = {"language": self._options.language} if self._options.language else {"detect_language": True}
+        try:
+            return client.listen.v1.media.transcribe_file(
+                request=pieces,
+                model=self.model,
+                multichannel=multichannel,
+                utterances=True,
+                punctuate=True,
+                smart_format=True,
+                request_options={"max_retries": 0},
+                **language,
+            )
+        except ApiError as error:
+            body = error.body if isinstance(error.body, dict) else {}
+            code, request_id = str(body.get("err_code", "")), str(body.get("request_id", ""))
+            # `from None`: the SDK's error holds the whole answer, which may be a transcript.
+            raise status_error(PROVIDER, error.status_code or 0, code=code, request_id=request_id) from None
+        except httpx.TimeoutException as error:
+            raise timed_out(PROVIDER, "did not finish the transcription in time") from error
+        except httpx.ConnectError as error:
+            raise unreachable(PROVIDER) from error
+        except httpx.HTTPError as error:
+            message = "dropped the connection during the transcription"
+            raise ProviderError(PROVIDER, ErrorCategory.CONNECTION, message, retryable=True) from error
+
+
+def transcription(response: ListenV1Response, model: str, *, multichannel: bool) -> Transcription:
+    """The SDK's answer in our shape. Several channels are billed each for the whole length."""
+    metadata = response.metadata
+    duration_ms = round(metadata.duration * 1000)
+    found = [
+        Utterance(
+            channel=said.channel or 0,
+            start_ms=round((said.start or 0.0) * 1000),
+            end_ms=round((said.end or 0.0) * 1000),
+            text=said.transcript or "",
+            confidence=said.confidence or 0.0,
+        )
+        for said in response.results.utterances or ()
+        if said.transcript
+    ]
+    if not found:
+        found = _whole_channels(response, duration_ms)
+    found.sort(key=lambda utterance: (utterance.start_ms, utterance.channel))
+    request_id = metadata.request_id or f"local-{uuid4().hex}"
+    billed_ms = duration_ms * (metadata.channels if multichannel else 1)
+    usage = UsageRecord(UsageKind.TRANSCRIPTION, PROVIDER, model, Unit.AUDIO_MS, billed_ms, request_id)
+    text = " ".join(utterance.text for utterance in found)
+    return Transcription(request_id, duration_ms, metadata.channels, tuple(found), text, (usage,))
+
+
+def _whole_channels(response: ListenV1Response, duration_ms: int) -> list[Utterance]:
+    """One utterance for each channel with words, for answers that are not cut into utterances."""
+    best = [(number, channel.alternatives[0]) for number, channel in enumerate(response.results.channels) if channel.alternatives]
+    return [Utterance(number, 0, duration_ms, said.transcript, said.confidence or 0.0) for number, said in best if said.transcript]

@@ -1,0 +1,204 @@
+"""Deepgram's live recognition as the engine's speech to text, on our own WebSocket client.
+
+The SDK's socket offers compression, buffers without our deadlines and spends 50 times the CPU on each message. Audio goes up as it
+comes; nothing is queued here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
+
+from engine.audio import AudioChunk, duration_ms
+from engine.errors import ProviderError
+from engine.ports import TranscriptEvent
+from engine.usage import Unit, UsageKind, UsageRecord
+from providers.config import DeepgramConfig, SpeechToTextOptions
+from providers.connection import DEFAULT_DEADLINES, Deadlines, nonsense, status_error, timed_out, unreachable, within
+from providers.deepgram import messages
+from providers.deepgram.messages import PROVIDER
+
+_KEEP_ALIVE_S = 4.0  # Deepgram closes after 10 s without audio or this
+_KEEP_ALIVE = '{"type":"KeepAlive"}'
+_CLOSE_STREAM = '{"type":"CloseStream"}'
+_LEAST_UTTERANCE_END_MS = 1_000
+_PING_S = 5.0
+_MAX_MESSAGE_BYTES = 1 << 20
+
+
+class DeepgramSpeechToText:
+    provider = PROVIDER
+
+    def __init__(self, config: DeepgramConfig, options: SpeechToTextOptions, deadlines: Deadlines = DEFAULT_DEADLINES) -> None:
+        self.model = options.model
+        self._config = config
+        self._options = options
+        self._deadlines = deadlines
+
+    def stream(self, sample_rate_hz: int) -> AbstractAsyncContextManager["DeepgramStream"]:
+        return self._stream(sample_rate_hz)
+
+    @asynccontextmanager
+    async def _stream(self, sample_rate_hz: int) -> AsyncIterator["DeepgramStream"]:
+        socket = await self._connect(sample_rate_hz)
+        stream = DeepgramStream(socket, self.model, self._deadlines)
+        keeping_alive = asyncio.create_task(stream.keep_alive(), name="deepgram-keep-alive")
+        try:
+            yield stream
+        finally:
+            keeping_alive.cancel()
+            try:
+                await socket.close()  # bounded by close_timeout
+            finally:
+                socket.transport.abort()
+                await asyncio.wait([keeping_alive])
+
+    async def _connect(self, sample_rate_hz: int) -> ClientConnection:
+        url = f"{self._config.websocket_url}/v1/listen?{urlencode(query(self._options, sample_rate_hz))}"
+        opening = connect(
+            url,
+            additional_headers={"Authorization": f"Token {self._config.api_key}"},
+            compression=None,
+            proxy=None,
+            open_timeout=None,
+            ping_interval=_PING_S,
+            ping_timeout=_PING_S,
+            close_timeout=self._deadlines.close_ms / 1000,
+            max_size=_MAX_MESSAGE_BYTES,
+        )
+        try:
+            return await within(self._deadlines.connect_ms, PROVIDER, "did not open the live socket", opening)
+        except InvalidStatus as error:
+            headers = error.response.headers
+            code, request_id = headers.get("dg-error", ""), headers.get("dg-request-id", "")
+            raise status_error(PROVIDER, error.response.status_code, code=code, request_id=request_id) from error
+        except (InvalidHandshake, InvalidURI) as error:
+            raise nonsense(PROVIDER) from error
+        except (OSError, EOFError) as error:
+            raise unreachable(PROVIDER) from error
+
+
+class DeepgramStream:
+    """One open recognition: an engine `TranscriptStream`."""
+
+    def __init__(self, socket: ClientConnection, model: str, deadlines: Deadlines) -> None:
+        self._socket = socket
+        self._model = model
+        self._deadlines = deadlines
+        self._request_id = _handshake_request_id(socket)
+        self._sent_ms = 0.0
+        self._unanswered_ms = 0.0
+        self._last_sent_at = asyncio.get_running_loop().time()
+        self._finishing = False
+        self._failure: ProviderError | None = None
+
+    async def send(self, chunk: AudioChunk) -> None:
+        """Raises `ProviderError`: TIMEOUT if Deepgram stopped reading, or stopped answering what it reads."""
+        await self._send(chunk.pcm)
+        length_ms = duration_ms(len(chunk.pcm), chunk.sample_rate_hz)
+        self._sent_ms += length_ms
+        self._unanswered_ms += length_ms
+        # Results come about once a second of audio, in silence too: nothing at all for this long is a dead recogniser.
+        if self._unanswered_ms > self._deadlines.stall_ms:
+            raise self._fail(timed_out(PROVIDER, f"recognised nothing in {self._deadlines.stall_ms} ms of audio"))
+
+    async def finish(self) -> None:
+        self._finishing = True
+        await self._send(_CLOSE_STREAM)
+
+    async def keep_alive(self) -> None:
+        """Speaks up whenever no audio went out for a while. Runs until cancelled or the socket is gone."""
+        loop = asyncio.get_running_loop()
+        while not self._finishing:
+            quiet_s = loop.time() - self._last_sent_at
+            if quiet_s < _KEEP_ALIVE_S:
+                await asyncio.sleep(_KEEP_ALIVE_S - quiet_s)
+                continue
+            try:
+                await self._send(_KEEP_ALIVE)
+            except ProviderError:
+                return  # whoever reads the stream learns of it
+
+    async def _send(self, payload: bytes | str) -> None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            await within(self._deadlines.send_ms, PROVIDER, "did not take our audio", self._socket.send(payload))
+        except ConnectionClosed as error:
+            raise self._fail(_closed(error)) from error
+        except ProviderError as error:
+            raise self._fail(error) from None
+        self._last_sent_at = asyncio.get_running_loop().time()
+
+    def _fail(self, error: ProviderError) -> ProviderError:
+        """Keeps the first failure for both sides and wakes the reader."""
+        if self._failure is None:
+            self._failure = error
+            self._socket.transport.abort()
+        return self._failure
+
+    def __aiter__(self) -> AsyncIterator[TranscriptEvent]:
+        return self
+
+    async def __anext__(self) -> TranscriptEvent:
+        while (raw := await self._receive()) is not None:
+            self._unanswered_ms = 0.0
+            heard = messages.read(raw)
+            self._request_id = heard.request_id or self._request_id
+            if heard.event is not None:
+                return heard.event
+            if heard.is_farewell and self._finishing:
+                break
+        raise StopAsyncIteration
+
+    async def _receive(self) -> bytes | str | None:
+        """The next message; None after the last one that `finish` asked for."""
+        try:
+            if not self._finishing:
+                return await self._socket.recv()
+            # Asked for the rest: from here on silence is no longer the caller's.
+            return await within(self._deadlines.between_ms, PROVIDER, "did not send the rest", self._socket.recv())
+        except ConnectionClosed as error:
+            if self._failure is not None:
+                raise self._failure from error
+            if self._finishing and isinstance(error, ConnectionClosedOK):
+                return None
+            raise self._fail(_closed(error)) from error
+
+    @property
+    def usage(self) -> Sequence[UsageRecord]:
+        sent_ms = round(self._sent_ms)
+        if not sent_ms:
+            return ()
+        return (UsageRecord(UsageKind.STT, PROVIDER, self._model, Unit.AUDIO_MS, sent_ms, self._request_id),)
+
+
+def query(options: SpeechToTextOptions, sample_rate_hz: int) -> list[tuple[str, str]]:
+    """The parameters of one stream, as Deepgram spells them."""
+    parameters = [
+        ("model", options.model),
+        ("language", options.language),
+        ("encoding", "linear16"),
+        ("sample_rate", str(sample_rate_hz)),
+        ("channels", "1"),
+        ("interim_results", "true"),
+        ("punctuate", "true"),
+        ("smart_format", "true"),
+        ("endpointing", str(options.endpointing_ms)),
+        ("utterance_end_ms", str(max(_LEAST_UTTERANCE_END_MS, options.utterance_end_ms))),
+        ("vad_events", "true"),
+    ]
+    return parameters + [("keyterm", term) for term in options.keyterms]
+
+
+def _handshake_request_id(socket: ClientConnection) -> str:
+    headers = socket.response.headers if socket.response is not None else {}
+    return headers.get("dg-request-id", "") or f"local-{uuid4().hex}"
+
+
+def _closed(error: ConnectionClosed) -> ProviderError:
+    return messages.closed(error.rcvd.code, error.rcvd.reason) if error.rcvd else messages.closed(None, "")

@@ -1,0 +1,133 @@
+"""One port made of several: the first healthy provider does the work, and the next one takes over if it fails in time.
+
+In time means before the first useful byte: once the caller has heard half a sentence, another voice must not start it again. A provider
+that failed is left alone for a while, so that only one turn pays for finding out.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from engine.audio import AudioChunk
+from engine.errors import ProviderError
+from engine.ports import LanguageModel, LanguageModelEvent, Message, SpeechToText, TextToSpeech, ToolSpec, TranscriptStream
+from engine.usage import UsageRecord
+
+P = TypeVar("P", SpeechToText, LanguageModel, TextToSpeech)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Health:
+    """Which providers failed lately. May be shared by every call of a process; it only ever orders them, so it cannot block one."""
+
+    rest_ms: int = 30_000
+    _resting_until: dict[Hashable, float] = field(default_factory=dict)
+
+    def failed(self, key: Hashable) -> None:
+        self._resting_until[key] = asyncio.get_running_loop().time() + self.rest_ms / 1000
+
+    def worked(self, key: Hashable) -> None:
+        self._resting_until.pop(key, None)
+
+    def order(self, keys: Sequence[Hashable]) -> list[int]:
+        """The places of `keys`: those that are well in the given order, then those that rest, in case nobody is well."""
+        now = asyncio.get_running_loop().time()
+        return sorted(range(len(keys)), key=lambda place: self._resting_until.get(keys[place], 0.0) > now)
+
+
+class _Chain(Generic[P]):
+    """`provider` and `model` name the port that is meant to work; usage records name the one that did."""
+
+    def __init__(self, ports: Sequence[P], health: Health | None = None) -> None:
+        if not ports:
+            raise ValueError("a fallback needs at least one provider")
+        self._ports = tuple(ports)
+        self._keys = [(port.provider, port.model) for port in ports]
+        self._health = health or Health()
+        self.provider, self.model = self._keys[0]
+
+    async def _first(self, stack: AsyncExitStack, begin: Callable[[P], AbstractAsyncContextManager[T]]) -> tuple[P, T]:
+        """The first port that begins, entered on `stack`, and what it gave. Raises the last failure if none does."""
+        failure: ProviderError | None = None
+        for place in self._health.order(self._keys):
+            port = self._ports[place]
+            try:
+                begun = await stack.enter_async_context(begin(port))
+            except ProviderError as error:
+                self._health.failed(self._keys[place])
+                failure = error
+                continue
+            self._health.worked(self._keys[place])
+            return port, begun
+        assert failure is not None  # noqa: S101 -- there is at least one port
+        raise failure
+
+
+@asynccontextmanager
+async def _primed(source: AbstractAsyncContextManager[AsyncIterator[T]]) -> AsyncIterator[AsyncIterator[T]]:
+    """Enters `source` and waits for its first item, so that entering means: it works."""
+    async with source as items:
+        try:
+            first = await anext(items)
+        except StopAsyncIteration:
+            yield items
+            return
+        async with aclosing(_with_first(first, items)) as whole:
+            yield whole
+
+
+async def _with_first(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T]:
+    yield first
+    async for item in rest:
+        yield item
+
+
+class FallbackSpeechToText(_Chain[SpeechToText]):
+    """Chooses when the stream opens. A stream lost later is reopened by whoever reads it, and then comes through here again."""
+
+    @asynccontextmanager
+    async def stream(self, sample_rate_hz: int) -> AsyncIterator[TranscriptStream]:
+        async with AsyncExitStack() as stack:
+            _, opened = await self._first(stack, lambda port: port.stream(sample_rate_hz))
+            yield opened
+
+
+class FallbackLanguageModel(_Chain[LanguageModel]):
+    """Chooses when the first word, or the first tool call, is there."""
+
+    @asynccontextmanager
+    async def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[AsyncIterator[LanguageModelEvent]]:
+        async with AsyncExitStack() as stack:
+            _, events = await self._first(stack, lambda port: _primed(port.reply(messages, tools)))
+            yield events
+
+
+class FallbackTextToSpeech(_Chain[TextToSpeech]):
+    """Chooses when the first audio is there. All its voices must speak at one sample rate."""
+
+    def __init__(self, ports: Sequence[TextToSpeech], health: Health | None = None) -> None:
+        super().__init__(ports, health)
+        rates = {port.sample_rate_hz for port in ports}
+        if len(rates) > 1:
+            raise ValueError(f"voices that stand in for each other must share a sample rate, not {sorted(rates)} Hz; set it on the voice")
+        self.sample_rate_hz = rates.pop()
+        self._spoken: deque[tuple[str, TextToSpeech]] = deque(maxlen=64)
+
+    @asynccontextmanager
+    async def speak(self, text: str) -> AsyncIterator[AsyncIterator[AudioChunk]]:
+        async with AsyncExitStack() as stack:
+            port, chunks = await self._first(stack, lambda port: _primed(port.speak(text)))
+            self._spoken.append((text, port))
+            yield chunks
+
+    def usage(self, text: str) -> Sequence[UsageRecord]:
+        """What the voice that really spoke `text` used."""
+        for place, (spoken, port) in enumerate(self._spoken):
+            if spoken == text:
+                del self._spoken[place]
+                return port.usage(text)
+        return self._ports[0].usage(text)
