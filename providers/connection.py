@@ -118,7 +118,7 @@ _MEANINGS = {
     401: _Meaning(ErrorCategory.AUTHENTICATION, False, "refused the API key; check that the configured key is current"),
     402: _Meaning(ErrorCategory.QUOTA, False, "has no credit left on this account; top it up"),
     403: _Meaning(ErrorCategory.AUTHENTICATION, False, "forbids this to the API key; check its permissions and the account's plan"),
-    404: _Meaning(ErrorCategory.NOT_FOUND, False, "does not know this model or voice, or the base URL is wrong; check the agent"),
+    404: _Meaning(ErrorCategory.NOT_FOUND, False, "does not know the model, voice or bucket asked for, or the base URL is wrong"),
     408: _Meaning(ErrorCategory.TIMEOUT, True, "gave up waiting"),
     409: _Meaning(ErrorCategory.SERVER, True, "was busy with a conflicting request"),
     425: _Meaning(ErrorCategory.SERVER, True, "was not ready for the request"),

@@ -45,7 +45,7 @@ class _Chain(Generic[P]):
     def __init__(self, ports: Sequence[P], health: Health | None = None) -> None:
         if not ports:
             raise ValueError("a fallback needs at least one provider")
-        self._ports = tuple(ports)
+        self._ports: tuple[P, ...] = tuple(ports)
         self._keys = [(port.provider, port.model) for port in ports]
         self._health = health or Health()
         self.provider, self.model = self._keys[0]
@@ -87,13 +87,19 @@ async def _with_first(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T]:
 
 
 class FallbackSpeechToText(_Chain[SpeechToText]):
-    """Chooses when the stream opens. A stream lost later is reopened by whoever reads it, and then comes through here again."""
+    """Chooses when the stream opens. A stream lost later is reopened by whoever reads it, and the choice is then made again,
+    without the one that was lost.
+    """
 
     @asynccontextmanager
     async def stream(self, sample_rate_hz: int) -> AsyncIterator[TranscriptStream]:
         async with AsyncExitStack() as stack:
-            _, opened = await self._first(stack, lambda port: port.stream(sample_rate_hz))
-            yield opened
+            port, opened = await self._first(stack, lambda port: port.stream(sample_rate_hz))
+            try:
+                yield opened
+            except ProviderError:
+                self._health.failed((port.provider, port.model))
+                raise
 
 
 class FallbackLanguageModel(_Chain[LanguageModel]):

@@ -1,0 +1,182 @@
+"""Recordings in a bucket: put from disk in constant memory, proved to be there before anybody is told so.
+
+Blocking, for background work and for making links. Objects are private; only a presigned link opens one, for a while.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from engine.errors import ErrorCategory, ProviderError
+from providers.config import StorageConfig
+from providers.connection import status_error, timed_out, unreachable
+from providers.storage.options import client_config
+
+PROVIDER = "storage"
+_PART_BYTES = 5 << 20
+_TRANSFER = TransferConfig(  # type: ignore[no-untyped-call]  # boto3 has no types
+    multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
+)
+_DIGEST_KEY = "sha256"
+_MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that is there. `sha256` is the hex digest kept with it; empty if it was put by somebody else."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    etag: str
+    content_type: str
+
+
+class ObjectStore:
+    """One bucket. Every method raises `ProviderError`. May be shared by threads."""
+
+    def __init__(self, config: StorageConfig) -> None:
+        self._config = config
+
+    def put_file(self, path: Path, key: str, content_type: str, sha256: str) -> StoredObject:
+        """Uploads the file whose hex digest is `sha256` and verifies size and digest with the store before it returns.
+
+        The same file under the same key is not sent again, so that a job may repeat this after any accident.
+        """
+        size_bytes = path.stat().st_size
+        if _digest(path) != sha256:
+            message = "the file on disk is not the one that was announced (its SHA-256 differs); fetch it again"
+            raise ProviderError(PROVIDER, ErrorCategory.BAD_REQUEST, message, retryable=False)
+        there = self.head(key)
+        if there is not None and (there.size_bytes, there.sha256) == (size_bytes, sha256):
+            return there
+        extra = {"ContentType": content_type, "Metadata": {_DIGEST_KEY: sha256}}
+        with _failures(), path.open("rb") as file:
+            self._client.upload_fileobj(file, self._config.bucket, key, ExtraArgs=extra, Config=_TRANSFER)
+        stored = self.head(key)
+        if stored is None or (stored.size_bytes, stored.sha256) != (size_bytes, sha256):
+            message = "the stored object differs from the file that was sent"
+            raise ProviderError(PROVIDER, ErrorCategory.TRUNCATED, message, retryable=True)
+        return stored
+
+    def head(self, key: str) -> StoredObject | None:
+        """What is stored under `key`; None if nothing is."""
+        try:
+            with _failures():
+                answer = self._client.head_object(Bucket=self._config.bucket, Key=key)
+        except ProviderError as error:
+            if error.category is ErrorCategory.NOT_FOUND:
+                return None
+            raise
+        digest = answer.get("Metadata", {}).get(_DIGEST_KEY, "")
+        return StoredObject(key, answer["ContentLength"], digest, answer["ETag"].strip('"'), answer.get("ContentType", ""))
+
+    def presigned_url(self, key: str, expires_s: int, filename: str = "") -> str:
+        """A link that plays or downloads the object for `expires_s` seconds. `filename` makes browsers save it under that name."""
+        parameters = {"Bucket": self._config.bucket, "Key": key}
+        if filename:
+            parameters["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
+        with _failures():
+            return str(self._signer.generate_presigned_url("get_object", Params=parameters, ExpiresIn=expires_s))
+
+    def delete(self, key: str) -> None:
+        """Removes the object; nothing happens if it is not there."""
+        with _failures():
+            self._client.delete_object(Bucket=self._config.bucket, Key=key)
+
+    def abort_orphans(self, prefix: str) -> int:
+        """Aborts the unfinished uploads under `prefix`, whose parts cost storage for ever; returns how many there were.
+
+        Only for a prefix that nobody is uploading to.
+        """
+        count = 0
+        with _failures():
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._config.bucket, Prefix=prefix)
+            for upload in (upload for page in pages for upload in page.get("Uploads", [])):
+                self._client.abort_multipart_upload(Bucket=self._config.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+                count += 1
+        return count
+
+    def ensure_bucket(self) -> None:
+        """Creates the bucket unless it is there: for embedded and development stores, where nobody else does."""
+        with _failures():
+            try:
+                self._client.head_bucket(Bucket=self._config.bucket)
+            except ClientError as error:
+                if _status(error) != 404:
+                    raise
+                self._client.create_bucket(Bucket=self._config.bucket, **self._placement())
+
+    def _placement(self) -> dict[str, Any]:
+        """us-east-1 is the one region that must not be named."""
+        if self._config.region == "us-east-1":
+            return {}
+        return {"CreateBucketConfiguration": {"LocationConstraint": self._config.region}}
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make(self._config.endpoint_url)
+
+    @cached_property
+    def _signer(self) -> Any:
+        """Signs for the host that browsers use: the signature covers it."""
+        public = self._config.public_endpoint_url
+        return self._make(public) if public else self._client
+
+    def _make(self, endpoint_url: str) -> Any:
+        session = boto3.session.Session(  # type: ignore[no-untyped-call]
+            aws_access_key_id=self._config.access_key_id,
+            aws_secret_access_key=self._config.secret_access_key,
+            region_name=self._config.region,
+        )
+        config = client_config(self._config)
+        return session.client("s3", endpoint_url=endpoint_url or None, config=config)  # type: ignore[no-untyped-call]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """boto3's failures in our words."""
+    try:
+        yield
+    except ClientError as error:
+        raise _refusal(error) from error
+    except (ConnectTimeoutError, ReadTimeoutError) as error:
+        raise timed_out(PROVIDER, "did not answer in time") from error
+    except (BotoConnectionError, HTTPClientError) as error:
+        raise unreachable(PROVIDER) from error
+    except Boto3Error as error:  # the transfer layer wraps what went wrong
+        cause = error.__context__
+        if isinstance(cause, ClientError):
+            raise _refusal(cause) from error
+        raise ProviderError(PROVIDER, ErrorCategory.SERVER, "failed during the upload", retryable=True) from error
+    except BotoCoreError as error:
+        message = f"could not be used ({type(error).__name__}); check the storage settings"
+        raise ProviderError(PROVIDER, ErrorCategory.BAD_REQUEST, message, retryable=False) from error
+
+
+def _refusal(error: ClientError) -> ProviderError:
+    answer = error.response
+    code = str(answer.get("Error", {}).get("Code", ""))
+    request_id = str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
+    status = 404 if code in _MISSING_CODES else _status(error)
+    return status_error(PROVIDER, status, code=code, request_id=request_id)
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
