@@ -5,7 +5,7 @@ Only the decision lives here. Every module asks `take(target)` once for each req
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 TARGETS = frozenset(
@@ -24,9 +24,14 @@ TARGETS = frozenset(
         "exotel.media",
     }
 )
-KINDS = frozenset({"status", "hang", "drop", "drip", "delay", "duplicate", "reorder", "lose"})
-CALLBACK_KINDS = frozenset({"duplicate", "reorder", "lose"})
-DELIVERY_TARGETS = frozenset({"exotel.callback"})
+KINDS = frozenset({"status", "hang", "drop", "drip", "delay", "error", "truncate", "duplicate", "reorder", "lose"})
+ONLY_FOR = {
+    "duplicate": frozenset({"exotel.callback"}),
+    "reorder": frozenset({"exotel.callback"}),
+    "lose": frozenset({"exotel.callback"}),
+    "error": frozenset({"openai.chat", "deepgram.live"}),
+    "truncate": frozenset({"openai.chat", "openai.speech", "elevenlabs.speech", "s3.get", "exotel.recording"}),
+}
 
 
 class FaultRefused(ValueError):
@@ -38,8 +43,9 @@ class Fault:
     """One ordered misbehaviour.
 
     `status` answers with that HTTP status; `hang` accepts and says nothing; `drop` cuts the connection after `after` bytes (audio,
-    files) or events (SSE, WebSocket); `drip` sends one byte or event per `every_ms`; `delay` waits `ms` first. `times`: how many
-    requests are hit, None until cleared. `retry_after_s` is sent with a status that carries such a header.
+    files) or events (SSE, WebSocket); `truncate` ends there as if all were said; `error` says the vendor's own error there; `drip`
+    sends one byte or event per `every_ms`; `delay` waits `ms` first. `times`: how many requests are hit, None until cleared.
+    `code` picks one of the errors that a vendor sends with the same status (OpenAI's 429: `insufficient_quota`).
     """
 
     target: str
@@ -50,6 +56,7 @@ class Fault:
     ms: int = 1_000
     every_ms: int = 1_000
     retry_after_s: int | None = None
+    code: str = ""
 
 
 class Faults:
@@ -89,7 +96,7 @@ class Faults:
 
 
 def _checked(order: Mapping[str, Any]) -> Fault:
-    known = {"target": str, "fault": str, "times": int, "status": int, "after": int, "ms": int, "every_ms": int, "retry_after_s": int}
+    known = {f.name: str if f.name in ("target", "fault", "code") else int for f in fields(Fault)}
     unknown = sorted(set(order) - set(known))
     if unknown:
         raise FaultRefused(f"a fault has no {', '.join(unknown)}; it has {', '.join(known)}")
@@ -101,8 +108,8 @@ def _checked(order: Mapping[str, Any]) -> Fault:
         raise FaultRefused(f"target must be one of {', '.join(sorted(TARGETS))}")
     if given.get("fault") not in KINDS:
         raise FaultRefused(f"fault must be one of {', '.join(sorted(KINDS))}")
-    if given["fault"] in CALLBACK_KINDS and given["target"] not in DELIVERY_TARGETS:
-        raise FaultRefused(f"{given['fault']} only makes sense for {', '.join(sorted(DELIVERY_TARGETS))}")
+    if given["target"] not in ONLY_FOR.get(given["fault"], TARGETS):
+        raise FaultRefused(f"{given['fault']} only makes sense for {', '.join(sorted(ONLY_FOR[given['fault']]))}")
     for name, least in {"times": 1, "status": 300, "after": 0, "ms": 0, "every_ms": 1, "retry_after_s": 0}.items():
         if given.get(name, least) < least:
             raise FaultRefused(f"{name} must be at least {least}")

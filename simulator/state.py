@@ -17,6 +17,15 @@ from simulator.faults import Faults
 from simulator.replies import Replies
 from simulator.speech import Speech, load
 
+# What the vendors list in November 2026.
+OPENAI_MODELS = (
+    *("gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-6.1-terra", "gpt-5.6-luna", "gpt-5.6-terra", "gpt-5.6-sol", "gpt-5.4-mini"),
+    *("gpt-5", "gpt-5-mini", "gpt-5-nano", "gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"),
+    *("gpt-4o-mini-tts", "tts-1", "tts-1-hd"),
+)
+DEEPGRAM_MODELS = ("nova-3", "nova-3-general", "nova-3-medical", "nova-2", "nova-2-general", "nova-2-phonecall", "enhanced", "base")
+ELEVENLABS_MODELS = ("eleven_flash_v2_5", "eleven_flash_v2", "eleven_turbo_v2_5", "eleven_turbo_v2", "eleven_multilingual_v2", "eleven_v3")
+
 
 class _Dataclass(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -32,9 +41,10 @@ class SettingRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the vendors behave. Times in ms; `tts_realtime_factor`: seconds of audio sent per second, 0 = as fast as it is made.
+    """How the vendors behave. Times in ms; `tts_realtime_factor`: seconds needed to send a second of audio, 0 = at once.
 
-    An empty key accepts any non-empty credential. `openai_models`: the models that exist; empty = all but the ones shut down.
+    An empty key accepts any non-empty credential; an empty tuple of voices or models accepts any name. `elevenlabs_concurrency`: how
+    many requests may run at once, 0 = any number.
     `stt_interim_ms`: least time between interims. `stt_delay_ms`: wait before a final once its end is known.
     `stt_segment_ms`: longest speech in one final before it is cut without `speech_final`.
     """
@@ -50,9 +60,11 @@ class Settings:
     openai_key: str = ""
     deepgram_key: str = ""
     elevenlabs_key: str = ""
-    openai_models: tuple[str, ...] = ()
-    deepgram_models: tuple[str, ...] = ()
+    openai_models: tuple[str, ...] = OPENAI_MODELS
+    deepgram_models: tuple[str, ...] = DEEPGRAM_MODELS
+    elevenlabs_models: tuple[str, ...] = ELEVENLABS_MODELS
     elevenlabs_voices: tuple[str, ...] = ()
+    elevenlabs_concurrency: int = 0
 
 
 def changed(settings: S, partial: Mapping[str, Any]) -> S:

@@ -93,7 +93,6 @@ class ToneDetector:
     def __init__(self, sample_rate_hz: int, quiet_ms: int) -> None:
         self._frame = sample_rate_hz * self._FRAME_MS // 1000
         self._window = np.hanning(self._frame).astype(np.float32)
-        self._bins = sample_rate_hz // 1000
         self._quiet_ms = max(quiet_ms, self._QUIET_LEAST_MS)
         self._rest = b""
         self._at_ms = 0
@@ -116,13 +115,14 @@ class ToneDetector:
         return found
 
     def _voiced(self, frames: Floats) -> NDArray[np.bool_]:
-        loud = np.sqrt(np.mean(frames * frames, axis=1)) > self._LEAST_RMS
+        loud: NDArray[np.bool_] = np.sqrt(np.mean(frames * frames, axis=1)) > self._LEAST_RMS
         if not loud.any():
             return loud
         power = np.abs(np.fft.rfft(frames * self._window, axis=1)) ** 2
         power.sort(axis=1)
         # Two tones under this window fill six bins; a chirp crosses 1.3 kHz in a frame, about 26 bins, never the whole band.
-        return np.asarray(loud & (power[:, -8:].sum(axis=1) > 0.5 * power.sum(axis=1)))
+        tonal: NDArray[np.bool_] = power[:, -8:].sum(axis=1) > 0.5 * power.sum(axis=1)
+        return loud & tonal
 
     def _decide(self, voiced: bool) -> list[SpeechOnset | SpeechOffset]:
         if voiced:
@@ -164,7 +164,8 @@ def _analysis(sample_rate_hz: int) -> NDArray[np.complex64]:
     """Columns that measure each of the 32 tones in one symbol."""
     size = sample_rate_hz * SYMBOL_MS // 1000
     t = np.arange(size) / sample_rate_hz
-    return (np.exp(-2j * np.pi * t[:, None] * np.concatenate([_LOW_HZ, _HIGH_HZ])) / np.sqrt(size / 2)).astype(np.complex64)
+    table: NDArray[np.complex64] = np.exp(-2j * np.pi * t[:, None] * np.concatenate([_LOW_HZ, _HIGH_HZ])).astype(np.complex64)
+    return table / np.float32(np.sqrt(size / 2))
 
 
 def _find_syncs(sound: Floats, sample_rate_hz: int) -> NDArray[np.intp]:
