@@ -1,0 +1,47 @@
+# voiceagents. `make demo` shows a real call end to end; `make test` runs everything. Both need only python3 >= 3.11 and make.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+INSTALL := sh deploy/bootstrap/install.sh
+export PYTHONPATH := $(CURDIR)
+.PHONY: help demo run test check lint bench lock vendor screenshots clean-local product-venv demo-venv dev-venv
+
+help: ## Lists what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+product-venv:
+	@$(INSTALL) requirements.txt requirements/local.txt
+demo-venv:
+	@$(INSTALL) requirements.txt requirements/local.txt requirements/models.txt
+dev-venv:
+	@$(INSTALL) requirements.txt requirements/local.txt requirements/models.txt requirements/dev.txt
+
+demo: demo-venv ## One real call through everything, then the dashboard (ONCE=1: exit when the call is settled)
+	@exec $(PY) -m deploy.local.demo
+
+run: product-venv ## The product with your keys from .env
+	@exec $(PY) -m deploy.local.run
+
+test: dev-venv ## The whole suite, browser tests included
+	@$(PY) -m deploy.local.test $(ARGS)
+
+check: dev-venv lint ## All that CI runs: format, lint, types, contracts, Django's checks, tests
+	@$(MAKE) --no-print-directory test
+
+lint: dev-venv
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports
+	$(PY) -m deploy.local.django_checks
+
+bench: dev-venv ## Latency, CPU and memory with N concurrent simulated calls (CALLS="1 10 50")
+	@exec $(PY) -m bench $(ARGS)
+
+lock: dev-venv ## Resolves requirements*.in anew into the locked files
+	@sh deploy/bootstrap/lock.sh
+
+vendor: ## Copies the browser assets from their npm packages into static/vendor
+	@sh deploy/vendor.sh
+
+clean-local: ## Forgets the embedded databases, recordings and logs of this checkout
+	rm -rf .local

@@ -1,0 +1,23 @@
+"""`make test`: the whole suite with a browser. Arguments go to pytest."""
+
+import os
+import subprocess
+import sys
+
+from deploy.local import chromium
+from deploy.local.places import ROOT
+
+
+def main() -> int:
+    browser = chromium.ensure()
+    if browser is None:
+        if os.environ.get("CI") == "true":
+            print("No Chromium could be found or installed, and with CI=true the browser tests must run.", file=sys.stderr)
+            return 1
+        print("No Chromium could be found or installed: the browser tests will be skipped.", file=sys.stderr)
+    environment = {**os.environ, **({"CHROMIUM": browser} if browser else {})}
+    return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], cwd=ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

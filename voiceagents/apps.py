@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class VoiceagentsConfig(AppConfig):
+    name = "voiceagents"
+
+    def ready(self) -> None:
+        from voiceagents import checks  # noqa: F401  (registers itself)

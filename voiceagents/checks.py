@@ -1,0 +1,27 @@
+"""System checks with ids, run by `manage.py check --deploy` and before every `make run`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from voiceagents import env, preflight
+
+
+@register(Tags.security, deploy=True)
+def environment_is_complete(**_: Any) -> list[CheckMessage]:
+    return [Error(problem, id="voiceagents.E001") for problem in preflight.problems(env.load())]
+
+
+@register(Tags.security, deploy=True)
+def secret_key_is_ours(**_: Any) -> list[CheckMessage]:
+    if settings.SECRET_KEY.startswith("not-a-secret"):
+        return [Error("SECRET_KEY is not set: it signs log-ins and media tokens. Set a long random one.", id="voiceagents.E002")]
+    return []
+
+
+@register(deploy=True)
+def media_is_encrypted(**_: Any) -> list[CheckMessage]:
+    if settings.MEDIA_BASE_URL.startswith("ws://") and "127.0.0.1" not in settings.MEDIA_BASE_URL:
+        return [Warning("MEDIA_BASE_URL is ws://: callers' audio would cross the network in the clear. Use wss://.", id="voiceagents.W001")]
+    return []

@@ -1,0 +1,9 @@
+"""WebSockets of the web process: the dashboard's. The caller's audio has a process of its own (`voiceagents.asgi.media`)."""
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+
+from calls.consumers import websocket_urlpatterns
+
+websocket = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))

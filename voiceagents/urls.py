@@ -1,0 +1,29 @@
+"""Every HTTP path of the web process. Each room keeps its own table; here they are only joined."""
+
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import DefaultRouter
+
+import agents.api
+import calls.api
+import telephony.api
+from voiceagents import health
+
+router = DefaultRouter()
+router.include_format_suffixes = False
+for prefix, view_set, basename in (*agents.api.routes, *telephony.api.routes, *calls.api.routes):
+    router.register(prefix, view_set, basename=basename)
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("api/v1/webhooks/exotel/", include("telephony.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/", include(router.urls)),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+    path("", include("calls.urls")),
+]
