@@ -30,8 +30,12 @@ class Agent(models.Model):
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agents")
     name = models.CharField(max_length=120)
-    prompt = models.TextField(help_text=_("Who the agent is, what it knows and what it must do. The model reads this before every reply."))
-    first_message = models.TextField(blank=True, help_text=_("Spoken as soon as the call is answered. Empty: the agent waits for the caller."))
+    prompt = models.TextField(
+        blank=True, help_text=_("Who the agent is, what it knows and what it must do. The model reads this before every reply.")
+    )
+    first_message = models.TextField(
+        blank=True, help_text=_("Spoken as soon as the call is answered. Empty: the agent waits for the caller.")
+    )
     language = models.CharField(max_length=16, choices=LANGUAGES, default="en-IN")
     mode = models.CharField(
         max_length=16,
@@ -41,7 +45,7 @@ class Agent(models.Model):
     voice_provider = models.CharField(max_length=32, default="elevenlabs")
     voice_id = models.CharField(max_length=64, default="21m00Tcm4TlvDq8ikWAM", help_text=_("The provider's id or name of the voice."))
     voice_model = models.CharField(max_length=64, default="eleven_flash_v2_5")
-    voice_speed = models.FloatField(default=1.0, validators=between(0.7, 1.2), help_text=_("1.0 is the voice's own pace."))
+    voice_speed = models.FloatField(default=1.0, help_text=_("1.0 is the voice's own pace. ElevenLabs takes 0.7 to 1.2, OpenAI 0.25 to 4."))
     llm_provider = models.CharField(max_length=32, default="openai")
     llm_model = models.CharField(max_length=64, default="gpt-6-luna")
     llm_temperature = models.FloatField(default=0.7, validators=between(0, 2), help_text=_("0 repeats itself exactly, 2 is wild."))
@@ -52,7 +56,9 @@ class Agent(models.Model):
         default=300, validators=between(10, 5000), help_text=_("How long a pause ends the caller's turn, in milliseconds.")
     )
     max_duration_s = models.PositiveIntegerField(
-        default=600, validators=between(10, 3540), help_text=_("The call is ended politely after this. Exotel cuts every stream at 60 minutes.")
+        default=600,
+        validators=between(10, 3540),
+        help_text=_("The call is ended politely after this. Exotel cuts every stream at 60 minutes."),
     )
     silence_timeout_s = models.PositiveIntegerField(
         default=10, validators=between(3, 120), help_text=_("After this much silence the agent asks; after as much again it hangs up.")

@@ -1,0 +1,97 @@
+"""Agents over REST: create, read, change, delete, and look at what was published when."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, ProtectedError, QuerySet, Subquery
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.models import Agent, AgentVersion
+from agents.serializers import AgentSerializer, AgentVersionSerializer
+from agents.visibility import visible_agents
+
+
+class Conflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class AgentPages(CursorPagination):
+    ordering = "id"
+    page_size = 50
+
+
+class VersionPages(CursorPagination):
+    ordering = "-number"
+    page_size = 50
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List your agents"),
+    create=extend_schema(summary="Create an agent and publish its first version"),
+    retrieve=extend_schema(summary="Read an agent"),
+    update=extend_schema(summary="Change an agent; fields that are left out stay as they are"),
+    partial_update=extend_schema(summary="Change some fields of an agent and publish the result"),
+    destroy=extend_schema(summary="Delete an agent that has no calls (409 otherwise: deactivate it instead)"),
+)
+class AgentViewSet(viewsets.ModelViewSet[Agent]):
+    serializer_class = AgentSerializer
+    pagination_class = AgentPages
+    queryset = Agent.objects.none()
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> QuerySet[Agent]:
+        agents = visible_agents(self.request.user).select_related("owner")
+        if self.action in {"update", "partial_update"}:
+            # Two changes of different fields at once must not undo each other.
+            return agents.select_for_update(of=("self",), no_key=True)
+        latest = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-number").values("number")[:1]
+        return agents.annotate(latest_version=Subquery(latest))
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            return super().update(request, *args, **kwargs)
+
+    def perform_create(self, serializer: serializers.BaseSerializer[Agent]) -> None:
+        try:
+            serializer.save(owner=self.request.user)
+        except IntegrityError as error:  # another request took the name between the check and the insert
+            raise Conflict(_("There is already an agent of this name. Choose another name.")) from error
+
+    def perform_destroy(self, instance: Agent) -> None:
+        try:
+            with transaction.atomic():
+                instance.delete()
+        except ProtectedError as error:
+            raise Conflict(_why_kept(instance)) from error
+
+    @extend_schema(summary="List an agent's published versions, newest first", responses=AgentVersionSerializer(many=True))
+    @action(detail=True, pagination_class=VersionPages, serializer_class=AgentVersionSerializer, filter_backends=[])
+    def versions(self, request: Request, pk: int) -> Response:
+        agent = self.get_object()
+        before = AgentVersion.objects.filter(agent=OuterRef("agent"), number__lt=OuterRef("number")).order_by("-number")
+        versions = AgentVersion.objects.filter(agent=agent).annotate(previous_spec=Subquery(before.values("spec")[:1]))
+        pages = VersionPages()
+        page = pages.paginate_queryset(versions, request, view=self)
+        return pages.get_paginated_response(AgentVersionSerializer(page, many=True).data)
+
+
+def _why_kept(agent: Agent) -> str:
+    """Why an agent cannot be deleted, and what to do instead."""
+    calls = agent.sessions.count()
+    if calls:
+        return _("This agent has %(calls)d calls, which would lose their history. Deactivate it instead: set active to false.") % {
+            "calls": calls
+        }
+    numbers = ", ".join(agent.phones.values_list("number", flat=True)[:5])
+    return _("This agent answers %(numbers)s. Give the number to another agent first, or deactivate this one.") % {"numbers": numbers}
+
+
+routes = [("agents", AgentViewSet, "agent")]

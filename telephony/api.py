@@ -1,0 +1,57 @@
+"""Phones over REST: which exophone is answered by which agent."""
+
+from django.db import IntegrityError
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers, status, viewsets
+from rest_framework.exceptions import APIException
+from rest_framework.pagination import CursorPagination
+
+from agents.visibility import sees_everything, visible_agents
+from telephony.models import Phone
+from telephony.serializers import PhoneSerializer
+
+
+class NumberTaken(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class PhonePages(CursorPagination):
+    ordering = "id"
+    page_size = 50
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List your numbers"),
+    create=extend_schema(summary="Register an exophone and the agent that answers it"),
+    retrieve=extend_schema(summary="Read a number"),
+    update=extend_schema(summary="Change a number; fields that are left out stay as they are"),
+    partial_update=extend_schema(summary="Give a number to another agent, or switch it off and on"),
+    destroy=extend_schema(summary="Remove a number; its past calls stay"),
+)
+class PhoneViewSet(viewsets.ModelViewSet[Phone]):
+    serializer_class = PhoneSerializer
+    pagination_class = PhonePages
+    queryset = Phone.objects.none()
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> QuerySet[Phone]:
+        user = self.request.user
+        return Phone.objects.all() if sees_everything(user) else Phone.objects.filter(agent__in=visible_agents(user))
+
+    def perform_create(self, serializer: serializers.BaseSerializer[Phone]) -> None:
+        self._save(serializer)
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Phone]) -> None:
+        self._save(serializer)
+
+    def _save(self, serializer: serializers.BaseSerializer[Phone]) -> None:
+        try:
+            serializer.save()
+        except IntegrityError as error:  # another request registered it between the check and the write
+            raise NumberTaken(_("This number is registered already. Change that entry instead.")) from error
+
+
+routes = [("phones", PhoneViewSet, "phone")]
