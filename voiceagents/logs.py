@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-# Seven or more digits in a row, however separated: a phone number until proven otherwise.
-_NUMBER = re.compile(r"(?<![\w.-])\+?\d(?:[ -]?\d){6,14}(?![\w.-])")
+# Nine or more digits in a row, however separated: a phone number until proven otherwise.
+_NUMBER = re.compile(r"(?<![\w.-])\+?\d(?:[ -]?\d){8,14}(?![\w.-])")
 _SECRET_NAMES = re.compile(r"(?i)(authorization|api[_-]?key|token|secret|password|passwd|cookie)")
 _URL_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 _QUERY_KEY = re.compile(r"(?i)((?:[?&]|\b)(?:key|token|secret|signature|x-amz-[a-z-]+)=)[^&\s\"']+")
@@ -72,7 +72,10 @@ def configure(*, level: str, as_json: bool) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 # Libraries whose INFO lines hold URLs, bodies or one line per request.
-                **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "httpx2", "openai", "botocore", "boto3", "s3transfer", "urllib3")},
+                **{
+                    name: {"level": "WARNING"}
+                    for name in ("httpx", "httpcore", "httpx2", "openai", "botocore", "boto3", "s3transfer", "urllib3")
+                },
                 "websockets": {"level": "WARNING"},
                 "uvicorn.access": {"level": "WARNING"},
                 "axes": {"level": "WARNING"},

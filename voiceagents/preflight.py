@@ -9,7 +9,7 @@ REQUIRED = {
     "EXOTEL_API_KEY": "the API key from Exotel's dashboard, Settings, API Settings",
     "EXOTEL_API_TOKEN": "the API token from Exotel's dashboard, Settings, API Settings",
     "EXOTEL_SID": "the account SID from Exotel's dashboard, Settings, API Settings",
-    "EXOTEL_WEBHOOK_SECRETS": "a long random word that only Exotel and we know; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
+    "EXOTEL_WEBHOOK_SECRETS": "a long random word that only Exotel and we know (make one with: openssl rand -hex 24)",
     "WEBHOOK_BASE_URL": "the https:// address at which Exotel reaches the web process",
     "MEDIA_BASE_URL": "the wss:// address at which Exotel reaches the media process",
     "OPENAI_API_KEY": "a key from platform.openai.com",
@@ -30,7 +30,15 @@ _URLS = {
     "DATABASE_URL": ("postgresql", "postgres"),
     "REDIS_URL": ("redis", "rediss"),
 }
-_NO_SPACES = ("EXOTEL_API_KEY", "EXOTEL_API_TOKEN", "EXOTEL_SID", "OPENAI_API_KEY", "DEEPGRAM_API_KEY", "ELEVENLABS_API_KEY", "AWS_S3_BUCKET")
+_NO_SPACES = (
+    "EXOTEL_API_KEY",
+    "EXOTEL_API_TOKEN",
+    "EXOTEL_SID",
+    "OPENAI_API_KEY",
+    "DEEPGRAM_API_KEY",
+    "ELEVENLABS_API_KEY",
+    "AWS_S3_BUCKET",
+)
 
 
 def problems(env: Environment) -> Iterator[str]:

@@ -22,7 +22,9 @@ def main(role: str) -> None:
         "server_header": False,
     }
     if role == "web":
-        uvicorn.run("voiceagents.asgi:application", port=env.port("WEB_PORT", 8000), ws_max_size=65_536, timeout_graceful_shutdown=10, **shared)
+        uvicorn.run(
+            "voiceagents.asgi:application", port=env.port("WEB_PORT", 8000), ws_max_size=65_536, timeout_graceful_shutdown=10, **shared
+        )
     elif role == "media":
         # Exotel's client answers pings, but some of its edges are slow: a missed one must not end a call.
         uvicorn.run(

@@ -230,7 +230,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
 
 # --- what a browser may load ------------------------------------------------------------------------------------------------
-_s3_origin = "{0.scheme}://{0.netloc}".format(urlsplit(AWS_S3_ENDPOINT_URL)) if AWS_S3_ENDPOINT_URL else f"https://*.s3.{AWS_REGION}.amazonaws.com"
+_s3_origin = (
+    "{0.scheme}://{0.netloc}".format(urlsplit(AWS_S3_ENDPOINT_URL)) if AWS_S3_ENDPOINT_URL else f"https://*.s3.{AWS_REGION}.amazonaws.com"
+)
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/admin/"],  # the admin theme evaluates Alpine expressions; its own policy is in voiceagents.urls
     "DIRECTIVES": {
@@ -257,6 +259,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "voiceagents.problems.as_problem",
     "PAGE_SIZE": 50,
 }
 SPECTACULAR_SETTINGS = {

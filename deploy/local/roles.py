@@ -37,7 +37,13 @@ def product(*, worker_processes: int = 4) -> list[Role]:
             ),
             stop_s=45,
         ),
-        Role("beat", _python("-m", "celery", "-A", "voiceagents", "beat", "--loglevel", "WARNING", "--schedule", str(RUN / "beat-schedule"), "--pidfile", "")),
+        Role(
+            "beat",
+            _python(
+                "-m", "celery", "-A", "voiceagents", "beat", "--loglevel", "WARNING",
+                "--schedule", str(RUN / "beat-schedule"), "--pidfile", "",
+            ),
+        ),
     ]  # fmt: skip
 
 

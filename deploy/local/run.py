@@ -55,7 +55,9 @@ def main() -> int:
                 stack.manage(complete, "prepare_storage")
                 supervisor = Supervisor(complete, to_files=False)
                 try:
-                    for role in roles.product(worker_processes=environment.Environment(complete).integer("WORKER_PROCESSES", 4, low=1, high=64)):
+                    for role in roles.product(
+                        worker_processes=environment.Environment(complete).integer("WORKER_PROCESSES", 4, low=1, high=64)
+                    ):
                         supervisor.start(role)
                     while True:
                         time.sleep(0.5)

@@ -75,7 +75,9 @@ def shared_environment(values: dict[str, str]) -> Iterator[None]:
 
 def manage(environment: dict[str, str], *arguments: str) -> str:
     """Runs a management command; raises `ServiceFailed` with its last words if it fails."""
-    done = subprocess.run([sys.executable, str(ROOT / "manage.py"), *arguments], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), *arguments], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise ServiceFailed(f"manage.py {arguments[0]} failed:\n{(done.stderr or done.stdout).strip()[-3000:]}")
     return done.stdout

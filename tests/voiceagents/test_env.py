@@ -1,0 +1,73 @@
+"""The environment's readers: typed, and clear at 2 a.m."""
+
+import pytest
+
+from voiceagents.env import Environment, EnvironmentProblem, read_file, redact
+from voiceagents.preflight import REQUIRED, problems
+
+COMPLETE = {
+    **{name: "x" * 24 for name in REQUIRED},
+    "WEBHOOK_BASE_URL": "https://voice.example.com",
+    "MEDIA_BASE_URL": "wss://voice.example.com",
+}
+
+
+def test_a_complete_environment_has_no_problem():
+    assert list(problems(Environment(COMPLETE))) == []
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_name_is_one_line_that_says_which_and_what(name):
+    found = list(problems(Environment({**COMPLETE, name: ""})))
+    assert len(found) == 1
+    assert found[0].startswith(f"{name} is not set") and "\n" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("WEBHOOK_BASE_URL", "voice.example.com", "must start with https://"),
+        ("MEDIA_BASE_URL", "https://voice.example.com", "must start with wss://"),
+        ("MEDIA_BASE_URL", "wss://voice.example.com/?x=1", "query"),
+        ("DATABASE_URL", "mysql://u:pw@db/x", "postgresql://"),
+        ("REDIS_URL", "http://redis", "redis://"),
+        ("OPENAI_BASE_URL", "http://[broken", "not a URL"),
+        ("EXOTEL_API_KEY", "key with space", "space"),
+        ("EXOTEL_WEBHOOK_SECRETS", "short", "fewer than 8"),
+        ("AWS_S3_ENDPOINT_URL", "ftp://x", "https://"),
+    ],
+)
+def test_nonsense_is_one_line_that_says_why(name, value, says):
+    found = list(problems(Environment({**COMPLETE, name: value})))
+    assert len(found) == 1
+    assert name in found[0] and says in found[0] and "\n" not in found[0]
+
+
+def test_a_password_is_never_in_a_message():
+    (found,) = problems(Environment({**COMPLETE, "DATABASE_URL": "mysql://user:hunter2@db/x"}))
+    assert "hunter2" not in found
+    assert redact("postgresql://u:pw@h/d") == "postgresql://u:***@h/d"
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [("abc", 1, 5), ("9", 1, 5), ("0", 1, 5), ("1.5", 1, 5)])
+def test_numbers_out_of_range_are_refused(value, low, high):
+    with pytest.raises(EnvironmentProblem, match="N="):
+        Environment({"N": value}).integer("N", 2, low=low, high=high)
+
+
+def test_the_first_source_wins_and_an_empty_value_counts_as_absent():
+    env = Environment({"A": "", "B": "1"}, {"A": "2", "B": "3"})
+    assert (env.text("A"), env.text("B"), env.text("C", "d")) == ("2", "1", "d")
+
+
+def test_a_value_may_come_from_a_file(tmp_path):
+    (tmp_path / "key").write_text("secret\n")
+    assert Environment({"KEY_FILE": str(tmp_path / "key")}).text("KEY") == "secret"
+    with pytest.raises(EnvironmentProblem, match="cannot be read"):
+        Environment({"KEY_FILE": str(tmp_path / "none")}).text("KEY")
+
+
+def test_an_env_file_is_read_as_people_write_it(tmp_path):
+    (tmp_path / ".env").write_text("# c\nexport A=1\nB='two words'\nC=3 # why\n\nD=a#b\nnonsense\nE=\n")
+    assert read_file(tmp_path / ".env") == {"A": "1", "B": "two words", "C": "3", "D": "a#b", "E": ""}
+    assert read_file(tmp_path / "none") == {}
