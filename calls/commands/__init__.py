@@ -1,0 +1,54 @@
+"""Every write to a call's rows. Doors and the conductor call these; each is one transaction and publishes after it commits.
+
+A repeated command changes nothing. What the carrier says late or backwards never raises and never moves a call; a command of our own
+that makes no sense raises, because that is a bug.
+"""
+
+from calls.commands.accounting import account
+from calls.commands.conversation import add_turn, add_usage, end_session, interruption_measured, sessions_alive, sweep_silent_sessions
+from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_refused, dial_unknown, queue_outbound_call
+from calls.commands.hangup import request_hangup
+from calls.commands.media import claim_media, issue_media_token
+from calls.commands.opening import open_call
+from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
+from calls.commands.settlement import (
+    begin_settlement,
+    recording_fetched,
+    recording_lost,
+    recording_missing,
+    recording_stored,
+    recording_transcribed,
+    retry_job,
+)
+from calls.commands.timeline import record_event
+
+__all__ = [
+    "CallRefused",
+    "CarrierReport",
+    "account",
+    "add_turn",
+    "add_usage",
+    "apply_carrier_report",
+    "begin_settlement",
+    "claim_dial",
+    "claim_media",
+    "dial_accepted",
+    "dial_refused",
+    "dial_unknown",
+    "end_session",
+    "interruption_measured",
+    "issue_media_token",
+    "note_poll",
+    "open_call",
+    "queue_outbound_call",
+    "record_event",
+    "recording_fetched",
+    "recording_lost",
+    "recording_missing",
+    "recording_stored",
+    "recording_transcribed",
+    "request_hangup",
+    "retry_job",
+    "sessions_alive",
+    "sweep_silent_sessions",
+]

@@ -1,0 +1,34 @@
+"""Accounts a call: every use gets its charge, once, and the call is settled when nothing is left to happen."""
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from calls import broadcast, charges
+from calls.commands.settlement import write_usage
+from calls.commands.timeline import record_event
+from calls.dispatch import JobKind
+from calls.models import CallLog, Charge, Job, Session
+
+logger = structlog.get_logger()
+
+
+def account(session: Session) -> int:
+    """Charges every uncharged usage line; returns how many. Repeating it charges nothing twice.
+
+    The call counts as settled once no other job of it is open; a parked step leaves it unsettled although its costs are there.
+    """
+    with transaction.atomic():
+        log = CallLog.objects.select_for_update(no_key=True).get(session=session)
+        telephony = charges.telephony_usage(log)
+        if telephony is not None:
+            write_usage(session, [telephony])
+        made = [charges.charge_for(line, log) for line in charges.uncharged(session.pk)]
+        Charge.objects.bulk_create(made, ignore_conflicts=True)
+        unfinished = Job.objects.filter(session=session).exclude(state=Job.State.DONE).exclude(kind=JobKind.ACCOUNT)
+        if log.settled_at is None and not unfinished.exists():
+            CallLog.objects.filter(pk=log.pk).update(settled_at=timezone.now())
+            record_event(session=session, key="settled", source="api", kind="call-settled", facts={"charges": len(made)})
+            broadcast.call_settled_on_commit(session)
+    logger.info("call_accounted", session_id=session.session_id, charges=len(made), unpriced=sum(c.amount is None for c in made))
+    return len(made)

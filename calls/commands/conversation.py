@@ -1,0 +1,120 @@
+"""What the conversation leaves behind: turns, usage, and its end. Called by the conductor beside the audio, never on it."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from calls import broadcast, dispatch
+from calls.commands.settlement import begin_settlement, soon, write_usage
+from calls.commands.timeline import record_event
+from calls.models import CallLog, Session, Turn
+from engine.events import EndReason, TurnLatency
+from engine.usage import UsageRecord
+
+logger = structlog.get_logger()
+
+# A session whose process gave no sign of life for this long has died with it.
+SILENT_AFTER_S = 45
+# When the talk is over the carrier is asked how the call ended, should its own report stay away.
+ENDED_POLL_S = 10
+
+
+def add_turn(
+    *,
+    session: Session,
+    number: int,
+    speaker: str,
+    text: str,
+    started_ms: int,
+    ended_ms: int,
+    generated_text: str = "",
+    interrupted: bool = False,
+    latency: TurnLatency | None = None,
+    silence_after_ms: int | None = None,
+) -> Turn:
+    """Stores one turn; told again, the last telling stands (a caller's turn may grow). Broadcasts it."""
+    parts = {
+        "endpointing_ms": latency.endpointing_ms if latency else None,
+        "llm_ms": latency.llm_ms if latency else None,
+        "tts_ms": latency.tts_ms if latency else None,
+        "latency_ms": latency.total_ms if latency else None,
+    }
+    if silence_after_ms is not None:
+        parts["silence_after_ms"] = silence_after_ms
+    with transaction.atomic():
+        turn, _ = Turn.objects.update_or_create(
+            session=session,
+            number=number,
+            speaker=speaker,
+            defaults={
+                "text": text,
+                "generated_text": generated_text if generated_text != text else "",
+                "interrupted": interrupted,
+                "started_ms": max(started_ms, 0),
+                "ended_ms": max(ended_ms, started_ms, 0),
+                **{name: None if value is None else max(value, 0) for name, value in parts.items()},
+            },
+        )
+        broadcast.turn_ended_on_commit(session, turn)
+    return turn
+
+
+def interruption_measured(*, session: Session, number: int, silence_after_ms: int) -> bool:
+    """How long the agent went on after it was interrupted, if that is known later than its turn."""
+    turns = Turn.objects.filter(session=session, number=number, speaker=Turn.Speaker.AGENT)
+    return bool(turns.update(silence_after_ms=max(silence_after_ms, 0)))
+
+
+def add_usage(session_id: str, records: Sequence[UsageRecord]) -> None:
+    """Appends what was used, once each. Usage that comes after the call was accounted is accounted too."""
+    with transaction.atomic():
+        session = Session.objects.select_related("call_log").get(session_id=session_id)
+        write_usage(session, records)
+        if session.call_log.settled_at is not None:
+            dispatch.enqueue(dispatch.JobKind.ACCOUNT, session, again=True)
+
+
+def end_session(session_id: str, *, reason: str, at: datetime) -> bool:
+    """Ends the session once; the first reason stands. The call's own end is the carrier's to report, and it is asked soon."""
+    with transaction.atomic():
+        ended = Session.objects.filter(session_id=session_id).exclude(state=Session.State.ENDED)
+        if not ended.update(state=Session.State.ENDED, ended_at=at, end_reason=EndReason(reason), media_token_id=""):
+            return False
+        session = Session.objects.get(session_id=session_id)
+        record_event(session=session, key="session:ended", source="engine", kind="session-ended", facts={"reason": reason})
+        CallLog.objects.filter(session=session, settled_at=None, call_sid__isnull=False).update(poll_after=soon(ENDED_POLL_S))
+        broadcast.call_ended_on_commit(session)
+    logger.info("session_ended", session_id=session_id, reason=reason)
+    return True
+
+
+def sessions_alive(session_ids: Collection[str], *, seen: bool) -> frozenset[str]:
+    """Which of these sessions an operator wants ended. With `seen`, also notes that their process lives."""
+    running = Session.objects.filter(session_id__in=list(session_ids), state=Session.State.ACTIVE)
+    if seen:
+        running.update(seen_at=timezone.now())
+    return frozenset(running.filter(hangup_requested_at__isnull=False).values_list("session_id", flat=True))
+
+
+def sweep_silent_sessions() -> int:
+    """Ends the sessions whose media process died without a word, and settles their calls."""
+    swept = 0
+    limit = timezone.now() - timedelta(seconds=SILENT_AFTER_S)
+    for session_id in list(
+        Session.objects.filter(state=Session.State.ACTIVE, seen_at__lt=limit).order_by("seen_at").values_list("session_id", flat=True)[:200]
+    ):
+        with transaction.atomic():
+            session = (
+                Session.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+                .filter(session_id=session_id, state=Session.State.ACTIVE, seen_at__lt=limit)
+                .first()
+            )
+            if session is None:
+                continue
+            swept += end_session(session_id, reason=EndReason.CRASH, at=session.seen_at or timezone.now())
+            begin_settlement(session)
+        logger.error("session_found_dead", session_id=session_id)
+    return swept

@@ -1,0 +1,105 @@
+"""Outbound calls up to the carrier's answer. A number is dialled at most once: an unknown outcome is never tried again."""
+
+import structlog
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from agents.models import Agent
+from calls import broadcast, dispatch
+from calls.commands.settlement import begin_settlement, soon
+from calls.commands.timeline import move, record_event
+from calls.models import CallLog, Session
+from calls.status import CallStatus, Direction
+
+logger = structlog.get_logger()
+
+
+class CallRefused(Exception):
+    """We do not place this call. `message` tells the operator why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def queue_outbound_call(*, owner: AbstractBaseUser, agent: Agent, to_phone: str, from_phone: str = "") -> Session:
+    """Opens an outbound call and queues its dial. Numbers are E.164; an empty `from_phone` is chosen when dialling.
+
+    Raises `CallRefused`.
+    """
+    if not agent.active:
+        raise CallRefused(f"The agent “{agent.name}” is inactive. Activate it, or place the call with another agent.")
+    if not to_phone:
+        raise CallRefused("There is no number to call. Give one with its country code, for example +919876543210.")
+    if to_phone == from_phone:
+        raise CallRefused("The number to call and the number to call from are the same. Change one of them.")
+    with transaction.atomic():
+        session = Session.objects.create(
+            owner_id=owner.pk, agent=agent, agent_version=agent.current_version, user_phone=to_phone, agent_phone=from_phone
+        )
+        CallLog.objects.create(
+            session=session,
+            owner_id=owner.pk,
+            agent=agent,
+            direction=Direction.OUTBOUND,
+            from_phone=from_phone,
+            to_phone=to_phone,
+            status=CallStatus.QUEUED,
+        )
+        record_event(session=session, key="opened", source="api", kind="call-queued", facts={"direction": "outbound"})
+        dispatch.enqueue(dispatch.JobKind.DIAL, session)
+        broadcast.call_opened_on_commit(session)
+    logger.info("call_queued", session_id=session.session_id)
+    return session
+
+
+def claim_dial(session: Session) -> bool:
+    """True for exactly one caller, ever: that one may ask the carrier to dial."""
+    return move(session, CallStatus.INITIATED, source="api", started_at=timezone.now()) if _is_queued(session) else False
+
+
+def _is_queued(session: Session) -> bool:
+    return CallLog.objects.filter(session=session, status=CallStatus.QUEUED).exists()
+
+
+def dial_accepted(session: Session, *, call_sid: str, from_phone: str) -> None:
+    """The carrier took the order. That does not mean that anybody has answered, or that the phone rings."""
+    with transaction.atomic():
+        log = CallLog.objects.select_for_update(no_key=True).get(session=session)
+        if log.call_sid and log.call_sid != call_sid:
+            logger.error("dial_sid_differs", session_id=session.session_id)
+        log.call_sid = log.call_sid or call_sid
+        log.dial_outcome = "accepted"
+        log.from_phone = from_phone or log.from_phone
+        if log.poll_after is None and log.settled_at is None:
+            log.poll_after = soon(RINGING_POLL_S)
+        log.save(update_fields=["call_sid", "dial_outcome", "from_phone", "poll_after"])
+        Session.objects.filter(pk=session.pk).update(agent_phone=log.from_phone)
+        record_event(session=session, key="dial", source="carrier", kind="dial-accepted")
+        broadcast.call_changed_on_commit(session)
+
+
+# Nobody rings longer than this: then the carrier is asked even if no callback came.
+RINGING_POLL_S = 75
+
+
+def dial_refused(session: Session, *, message: str) -> None:
+    """The carrier said no; the call has failed and its reason is shown to operators."""
+    _dial_ended(session, outcome="refused", message=message)
+
+
+def dial_unknown(session: Session, *, message: str) -> None:
+    """Nobody knows whether the carrier dialled. The call is not dialled again; what the carrier reports later still counts."""
+    with transaction.atomic():
+        CallLog.objects.filter(session=session).update(dial_outcome="unknown", failure=message[:300], poll_after=soon(RINGING_POLL_S))
+        record_event(session=session, key="dial", source="carrier", kind="dial-unknown")
+        broadcast.call_changed_on_commit(session)
+
+
+def _dial_ended(session: Session, *, outcome: str, message: str) -> None:
+    with transaction.atomic():
+        CallLog.objects.filter(session=session).update(dial_outcome=outcome, failure=message[:300])
+        record_event(session=session, key="dial", source="carrier", kind=f"dial-{outcome}")
+        if move(session, CallStatus.FAILED, source="carrier", ended_at=timezone.now()):
+            begin_settlement(session)

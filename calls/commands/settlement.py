@@ -1,0 +1,154 @@
+"""After the call: the recording's way into our storage, its transcript, and the jobs that carry them.
+
+fetch (telephony) -> upload -> transcribe -> account          a call with a recording
+account                                                       a call without one
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from calls import broadcast, dispatch
+from calls.commands.timeline import record_event
+from calls.dispatch import JobKind
+from calls.models import CallLog, Job, Recording, Session, UsageLine
+from calls.status import CallStatus
+from engine.usage import UsageRecord
+
+logger = structlog.get_logger()
+
+# The carrier fills in price, duration and recording some minutes after the end; the first look comes early all the same.
+FIRST_POLL_S = 10
+
+
+def soon(seconds: float) -> datetime:
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+def begin_settlement(session: Session) -> None:
+    """Starts what has to happen after the call; later facts (a recording's address) join a settlement that has begun."""
+    with transaction.atomic():
+        log = CallLog.objects.select_for_update(no_key=True).select_related("session__agent_version").get(session=session)
+        if log.call_sid and log.poll_after is None and log.polls == 0 and log.settled_at is None:
+            CallLog.objects.filter(pk=log.pk).update(poll_after=soon(FIRST_POLL_S))
+        if not _expects_recording(log):
+            dispatch.enqueue(JobKind.ACCOUNT, session)
+            return
+        recording, _ = Recording.objects.get_or_create(session=session, defaults={"source_url": log.recording_url})
+        if log.recording_url and not recording.source_url:
+            Recording.objects.filter(pk=recording.pk, source_url="").update(source_url=log.recording_url)
+            dispatch.hurry(JobKind.FETCH_RECORDING, session)
+        if recording.state == Recording.State.MISSING and log.recording_url:
+            # It was given up for lost and has turned up after all.
+            Recording.objects.filter(pk=recording.pk).update(state=Recording.State.EXPECTED)
+            dispatch.enqueue(JobKind.FETCH_RECORDING, session, again=True)
+        else:
+            dispatch.enqueue(JobKind.FETCH_RECORDING, session)
+
+
+def _expects_recording(log: CallLog) -> bool:
+    """Whether there may be a recording and we want it. A call that nobody answered has none."""
+    if not log.session.agent_version.as_spec().record_calls:
+        return False
+    return bool(log.recording_url) or log.status == CallStatus.COMPLETED or log.session.started_at is not None
+
+
+def recording_fetched(session: Session, *, path: str, size_bytes: int, sha256: str, content_type: str) -> None:
+    """The recording lies at `path` on this machine; its upload is next. Copies of the same news change nothing."""
+    with transaction.atomic():
+        fetched = Recording.objects.filter(session=session, state__in=[Recording.State.EXPECTED, Recording.State.FETCHED]).update(
+            state=Recording.State.FETCHED, spool_path=path, size_bytes=size_bytes, sha256=sha256, content_type=content_type
+        )
+        if fetched:
+            record_event(
+                session=session, key="recording:fetched", source="carrier", kind="recording-fetched", facts={"size_bytes": size_bytes}
+            )
+            dispatch.enqueue(JobKind.UPLOAD_RECORDING, session, again=True)
+
+
+def recording_missing(session: Session, reason: str) -> None:
+    """The carrier has no recording of this call, or none that we may take; the call is accounted without it."""
+    with transaction.atomic():
+        Recording.objects.filter(session=session, state=Recording.State.EXPECTED).update(state=Recording.State.MISSING)
+        record_event(session=session, key="recording:missing", source="carrier", kind="recording-missing", facts={"reason": reason[:300]})
+        dispatch.enqueue(JobKind.ACCOUNT, session)
+
+
+def recording_lost(session: Session) -> None:
+    """The local copy is gone before storage had one (another machine, a cleaned disk): the carrier is asked for it again."""
+    with transaction.atomic():
+        Recording.objects.filter(session=session).update(state=Recording.State.EXPECTED, spool_path="")
+        dispatch.enqueue(JobKind.FETCH_RECORDING, session, again=True)
+
+
+def recording_stored(session: Session, *, bucket: str, key: str, size_bytes: int, sha256: str) -> None:
+    """Storage holds a verified copy; its transcription is next."""
+    with transaction.atomic():
+        Recording.objects.filter(session=session).update(
+            state=Recording.State.STORED, bucket=bucket, key=key, size_bytes=size_bytes, sha256=sha256
+        )
+        record_event(session=session, key="recording:stored", source="api", kind="recording-stored", facts={"size_bytes": size_bytes})
+        dispatch.enqueue(JobKind.TRANSCRIBE_RECORDING, session)
+        broadcast.call_changed_on_commit(session)
+
+
+def recording_transcribed(
+    session: Session,
+    *,
+    request_id: str,
+    duration_ms: int,
+    channels: int,
+    utterances: Sequence[dict[str, Any]],
+    text: str,
+    usage: Sequence[UsageRecord],
+) -> None:
+    """The transcript with what it used, written together, so that a repeated job never counts the same request twice."""
+    with transaction.atomic():
+        Recording.objects.filter(session=session).update(
+            transcript=list(utterances),
+            transcript_text=text,
+            transcript_request_id=request_id[:80],
+            duration_ms=duration_ms,
+            channels=channels,
+            spool_path="",
+        )
+        write_usage(session, usage)
+        record_event(session=session, key="recording:transcribed", source="api", kind="recording-transcribed", facts={"channels": channels})
+        dispatch.enqueue(JobKind.ACCOUNT, session, again=True)
+        broadcast.call_changed_on_commit(session)
+
+
+def write_usage(session: Session, records: Sequence[UsageRecord]) -> None:
+    """Appends usage; the same use (same evidence) is stored once however often it is told."""
+    UsageLine.objects.bulk_create(
+        [
+            UsageLine(
+                session=session,
+                kind=record.kind,
+                provider=record.provider,
+                model=record.model[:64],
+                unit=record.unit,
+                quantity=record.quantity,
+                evidence=record.evidence[:120],
+            )
+            for record in records
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def retry_job(job: Job) -> bool:
+    """Runs a parked job again with a fresh number of attempts. False if it is not parked: then there is nothing to do."""
+    with transaction.atomic():
+        row = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
+        if row.state != Job.State.PARKED:
+            return False
+        row.state, row.attempts, row.run_at, row.finished_at = Job.State.QUEUED, 0, timezone.now(), None
+        row.save(update_fields=["state", "attempts", "run_at", "finished_at"])
+        dispatch.nudge_on_commit(row)
+    logger.info("job_run_again", session_id=row.session.session_id, job=row.kind)
+    return True

@@ -1,0 +1,95 @@
+"""Puts work into the queue of record and nudges a worker. The only room that enqueues, and it knows tasks by name alone.
+
+The `Job` row is the truth, a Celery message is a hint: a lost message costs at most one sweep, a repeated one costs one UPDATE that
+changes nothing. Nothing here waits for a worker, and a dead broker never undoes what a transaction has saved.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from django.utils import timezone
+
+from calls.models import Job, Session
+
+logger = structlog.get_logger()
+
+# Longer waits stay rows: a message that waits longer than the broker's visibility timeout would be delivered twice.
+LONGEST_COUNTDOWN_S = 300
+
+
+class JobKind(StrEnum):
+    """Every kind of durable work: the Celery task's name."""
+
+    DIAL = "telephony.dial"
+    FETCH_RECORDING = "telephony.fetch_recording"
+    UPLOAD_RECORDING = "calls.upload_recording"
+    TRANSCRIBE_RECORDING = "calls.transcribe_recording"
+    ACCOUNT = "calls.account"
+
+
+def enqueue(kind: str, session: Session, run_at: datetime | None = None, *, again: bool = False) -> Job:
+    """The session's one job of this kind, made inside the caller's transaction and nudged once that commits.
+
+    Enqueuing it twice changes nothing. `again`: a job that is already done is opened once more (it must be repeatable).
+    """
+    due = run_at or timezone.now()
+    with transaction.atomic():
+        created = Job.objects.bulk_create([Job(kind=kind, session=session, run_at=due)], ignore_conflicts=True)
+        job = Job.objects.select_for_update(no_key=True).get(session=session, kind=kind)
+        fresh = bool(created) and job.state == Job.State.QUEUED and job.attempts == 0
+        if again and job.state == Job.State.DONE:
+            job.state, job.attempts, job.run_at, job.last_error, job.finished_at = Job.State.QUEUED, 0, due, "", None
+            job.save(update_fields=["state", "attempts", "run_at", "last_error", "finished_at"])
+            fresh = True
+        elif again and job.state == Job.State.RUNNING:
+            # It may have read its facts before ours were written: let it come round once more.
+            Job.objects.filter(pk=job.pk).update(last_error=RUN_AGAIN)
+        if fresh:
+            nudge_on_commit(job)
+    return job
+
+
+# A mark on a running job: when its body ends well it is queued again instead of done.
+RUN_AGAIN = "asked to run again while it was running"
+
+
+def hurry(kind: str, session: Session) -> None:
+    """Ends the waiting of a queued job: what it waits for has arrived."""
+    with transaction.atomic():
+        for job in Job.objects.select_for_update(no_key=True).filter(
+            session=session, kind=kind, state=Job.State.QUEUED, run_at__gt=timezone.now()
+        ):
+            job.run_at = timezone.now()
+            job.save(update_fields=["run_at"])
+            nudge_on_commit(job)
+
+
+def nudge_on_commit(job: Job) -> None:
+    """Asks a worker for the job as soon as the transaction commits; long waits are left to the sweeper."""
+    wait_s = (job.run_at - timezone.now()).total_seconds()
+    if wait_s <= LONGEST_COUNTDOWN_S:
+        transaction.on_commit(partial(nudge, job.kind, job.pk, max(wait_s, 0.0)), robust=True)
+
+
+def nudge(kind: str, job_id: int, wait_s: float = 0.0) -> bool:
+    """Publishes the job's id. False if the broker is away: the sweeper repeats it."""
+    try:
+        current_app.send_task(kind, args=[job_id], countdown=wait_s or None)
+    except Exception as error:  # noqa: BLE001 - the row is safe whatever the broker does
+        logger.warning("job_not_nudged", kind=kind, job_id=job_id, error=type(error).__name__)
+        return False
+    return True
+
+
+def due_jobs(limit: int, late_by: timedelta) -> list[tuple[str, int]]:
+    """Jobs that nobody works on although they should: late in the queue, or past their lease. (kind, id), oldest first."""
+    now = timezone.now()
+    with transaction.atomic():
+        late = Job.objects.select_for_update(skip_locked=True, no_key=True)
+        queued = late.filter(state=Job.State.QUEUED, run_at__lte=now - late_by).order_by("run_at").values_list("kind", "pk")[:limit]
+        expired = late.filter(state=Job.State.RUNNING, lease_until__lte=now).order_by("run_at").values_list("kind", "pk")[:limit]
+        return [*expired, *queued]

@@ -1,0 +1,200 @@
+"""Every reading of a call's rows for pages, API, doors and jobs. Nothing here writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.cache import cache
+from django.db.models import Prefetch, Q, QuerySet
+
+from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, Turn, UsageLine
+from calls.status import TERMINAL
+from engine.errors import ProviderError
+from providers.config import StorageConfig
+from providers.storage.objects import ObjectStore
+
+logger = structlog.get_logger()
+
+User = AbstractBaseUser | AnonymousUser
+PAGE_ROWS = 50
+_WITH_NAMES = ("call_log", "agent", "agent_version", "recording")
+
+
+def find_session(*, call_sid: str = "", session_id: str = "") -> Session | None:
+    """The session of a call by the carrier's id, else by ours; None if neither is known."""
+    rows = Session.objects.select_related("call_log", "agent", "agent_version")
+    found = rows.filter(call_log__call_sid=call_sid).first() if call_sid else None
+    if found is None and session_id:
+        found = rows.filter(session_id=session_id).first()
+    return found
+
+
+def visible_sessions(user: User) -> QuerySet[Session]:
+    """The sessions this user may know of: superusers all, everybody else their own, nobody none."""
+    rows = Session.objects.select_related(*_WITH_NAMES)
+    if not user.is_authenticated:
+        return rows.none()
+    return rows if getattr(user, "is_superuser", False) else rows.filter(owner_id=user.pk)
+
+
+def calls_in_progress(user: User) -> QuerySet[Session]:
+    """Calls that are queued, ringing or talking now, newest first."""
+    return visible_sessions(user).exclude(state=Session.State.ENDED).exclude(call_log__status__in=TERMINAL).order_by("-id")
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilters:
+    """What a list of calls is narrowed to. `number` matches either side, as digits; times are aware, `until` exclusive."""
+
+    status: str = ""
+    direction: str = ""
+    agent_id: int | None = None
+    number: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def condition(self) -> Q:
+        wanted = Q()
+        if self.status:
+            wanted &= Q(call_log__status=self.status)
+        if self.direction:
+            wanted &= Q(call_log__direction=self.direction)
+        if self.agent_id is not None:
+            wanted &= Q(agent_id=self.agent_id)
+        digits = "".join(character for character in self.number if character.isdigit())
+        if self.number and not digits:
+            wanted &= Q(pk__in=())
+        elif digits:
+            # 080…, 91… and +91… name the same line: what counts is the national part.
+            tail = digits.lstrip("0")[-10:]
+            wanted &= Q(user_phone__contains=tail) | Q(agent_phone__contains=tail)
+        if self.since is not None:
+            wanted &= Q(created_at__gte=self.since)
+        if self.until is not None:
+            wanted &= Q(created_at__lt=self.until)
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some sessions, newest first. `next_cursor` continues after the last of them; None at the end."""
+
+    rows: list[Session]
+    next_cursor: int | None
+
+
+def call_list(user: User, filters: CallFilters, after: int | str | None = None, limit: int = PAGE_ROWS) -> Page:
+    """One page by key: calls that arrive meanwhile neither shift it nor repeat a row. A senseless cursor starts at the newest.
+
+    Each row has its turns' latencies and its charges prefetched (`session.turns.all()`, `session.charges.all()`).
+    """
+    rows = visible_sessions(user).filter(filters.condition()).order_by("-id")
+    cursor = str(after or "")
+    if cursor.isascii() and cursor.isdigit() and len(cursor) < 19:
+        rows = rows.filter(pk__lt=int(cursor))
+    light = Turn.objects.only("session_id", "number", "speaker", "latency_ms")
+    found = list(rows.prefetch_related(Prefetch("turns", queryset=light), "charges")[: limit + 1])
+    return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
+
+
+def call_page(user: User, session_id: str) -> Session | None:
+    """One call with everything its page shows prefetched, or None: it does not exist, or not for this user."""
+    return (
+        visible_sessions(user)
+        .filter(session_id=session_id)
+        .prefetch_related(
+            Prefetch("turns", queryset=_in_order()),
+            Prefetch("events", queryset=CallEvent.objects.order_by("id")),
+            Prefetch("usage_lines", queryset=UsageLine.objects.select_related("charge").order_by("id")),
+            Prefetch("jobs", queryset=Job.objects.order_by("id")),
+        )
+        .first()
+    )
+
+
+def _in_order() -> QuerySet[Turn]:
+    return Turn.objects.order_by("started_ms", "number", "id")
+
+
+def turns(session: Session) -> list[Turn]:
+    """The conversation in the order in which it was spoken."""
+    return list(_in_order().filter(session=session))
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    """One use and what it costs. `charge` is None until the call is accounted; then its amount may still be None: unpriced."""
+
+    usage: UsageLine
+    charge: Charge | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargesSummary:
+    """A call's costs. Currencies are never added up; `unpriced` counts lines that cost something nobody knows."""
+
+    lines: list[ChargeLine]
+    totals: dict[str, Decimal]
+    unpriced: int
+
+
+def charges_summary(session: Session) -> ChargesSummary:
+    """Uses what is prefetched on the session, else asks once."""
+    prefetched: dict[str, Sequence[Any]] = getattr(session, "_prefetched_objects_cache", {})
+    usage = session.usage_lines.all() if "usage_lines" in prefetched else session.usage_lines.select_related("charge").order_by("id")
+    lines = [ChargeLine(line, getattr(line, "charge", None)) for line in usage]
+    totals: dict[str, Decimal] = {}
+    for line in lines:
+        if line.charge is not None and line.charge.amount is not None:
+            totals[line.charge.currency] = totals.get(line.charge.currency, Decimal(0)) + line.charge.amount
+    unpriced = sum(line.charge is not None and line.charge.amount is None for line in lines)
+    return ChargesSummary(lines, totals, unpriced)
+
+
+def storage() -> ObjectStore:
+    """The bucket of the recordings, as settings name it."""
+    return ObjectStore(
+        StorageConfig(
+            bucket=settings.AWS_S3_BUCKET,
+            access_key_id=settings.AWS_ACCESS_KEY_ID,
+            secret_access_key=settings.AWS_SECRET_ACCESS_KEY,
+            region=settings.AWS_REGION,
+            endpoint_url=settings.AWS_S3_ENDPOINT_URL,
+        )
+    )
+
+
+def recording_link(session: Session) -> str | None:
+    """A link that plays the recording for a while, or None while storage has none. The same link is given out for half its life."""
+    recording = Recording.objects.filter(session=session, state=Recording.State.STORED).only("key").first()
+    if recording is None or not recording.key:
+        return None
+    name = f"recording-link:{session.session_id}:{recording.key}"
+    try:
+        link = cache.get(name)
+    except Exception as error:  # noqa: BLE001 - the cache only saves work
+        logger.warning("cache_unavailable", error=type(error).__name__)
+        link = None
+    if link:
+        return str(link)
+    try:
+        link = storage().presigned_url(recording.key, settings.RECORDING_LINK_TTL_S)
+        cache.set(name, link, settings.RECORDING_LINK_TTL_S // 2)
+    except ProviderError as error:
+        logger.warning("recording_link_failed", session_id=session.session_id, error=error.message)
+        return None
+    except Exception as error:  # noqa: BLE001 - as above: a link that could not be kept is still a link
+        logger.warning("cache_unavailable", error=type(error).__name__)
+    return str(link)
+
+
+def awaits_carrier(log: CallLog) -> bool:
+    """Whether the carrier will still be asked for what it has not told: the end, the price, the recording."""
+    if log.poll_after is None:
+        return False
+    return log.carrier_price is None or log.status not in TERMINAL
