@@ -1,0 +1,298 @@
+"""The Voicebot's WebSocket: dials the bot as Exotel does, carries the caller's audio up and plays what comes down, both by one clock.
+
+One task ticks every 20 ms and catches up without drift, one receives; there is no task and no timer for a single frame. The clock
+counts frames, so a late tick delays what is sent and never changes what was said when.
+"""
+
+import asyncio
+import base64
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from simulator.caller import TICK_MS, Caller
+from simulator.exotel.address import StreamAddress, Unreachable
+from simulator.exotel.calls import Call, now_utc
+from simulator.exotel.frames import Frames
+from simulator.exotel.numbers import spelt
+from simulator.exotel.playback import Breach, Playback
+from simulator.exotel.recording import Recording
+from simulator.exotel.settings import ExotelSettings
+from simulator.faults import Fault
+
+USER_AGENT = "Go-http-client/1.1"
+SEND_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0
+IGNORED_EVENTS = frozenset({"stop", "connected", "start", "dtmf"})
+
+
+async def open_socket(address: StreamAddress, settings: ExotelSettings) -> ClientConnection:
+    """The handshake: 10 s, and once more. Raises `Unreachable`."""
+    headers = {}
+    if address.authorization is not None:
+        headers["Authorization"] = "Basic " + base64.b64encode(":".join(address.authorization).encode()).decode()
+    why = "no answer"
+    for _ in range(1 + settings.handshake_retries):
+        try:
+            return await connect(
+                address.url,
+                additional_headers=headers,
+                user_agent_header=USER_AGENT,
+                compression=None,
+                proxy=None,
+                open_timeout=settings.handshake_timeout_s,
+                ping_interval=None,
+                close_timeout=CLOSE_TIMEOUT_S,
+                max_size=1 << 20,
+                max_queue=256,
+            )
+        except TimeoutError:
+            why = "timed out"
+        except InvalidHandshake as error:
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            why = f"HTTP {status}" if status else "no WebSocket handshake"
+        except (OSError, InvalidURI) as error:
+            why = type(error).__name__
+    raise Unreachable(f"3009 failed to establish ws conn: {why}")
+
+
+@dataclass
+class Stream:
+    """One open stream. After `run`: `closed_by` is bot, user, cap (the longest session) or lost; the other fields tell what was done."""
+
+    call: Call
+    settings: ExotelSettings
+    sid: str
+    address: StreamAddress
+    socket: ClientConnection
+    caller: Caller
+    recording: Recording
+    fault: Fault | None = None
+    is_bidirectional: bool = True
+    closed_by: str = ""
+    close_code: int | None = None
+    stop_reason: str = "callended"
+    marks_sent: list[str] = field(default_factory=list)
+    marks_echoed: list[str] = field(default_factory=list)
+    clears: int = 0
+    gaps: int = 0
+    breaches: list[Breach] = field(default_factory=list)
+    arrivals_ms: list[float] = field(default_factory=list)
+    first_audio_ms: int | None = None
+    started_ms: int = 0
+
+    def __post_init__(self) -> None:
+        rate = self.address.sample_rate_hz
+        self.frames = Frames(self.settings, self.sid, self.call.sid, rate)
+        self.playback = Playback(rate, max_ahead_ms=self.settings.max_ahead_ms, echo_marks_on_clear=self.settings.echo_marks_on_clear)
+        self._outbox: list[bytes] = []
+        self._uplink = bytearray()
+        self._hold_until = 0.0
+        self._keys_sent = 0
+        self._is_over = False
+        self._awaits_audio = self.is_bidirectional
+        self._idle_ticks = 0
+        self._last_arrival = float("-inf")
+        answered = self.call.answered_at
+        self._answered_before_ms = (now_utc() - answered).total_seconds() * 1_000 if answered else 0.0
+        self._decode = msgspec.json.Decoder().decode
+
+    async def run(self) -> None:
+        """Plays the call to its end, whoever ends it; the socket is closed when this returns."""
+        for reason in filter(None, [self.address.rule_broken]):
+            self._breach("custom_parameters", reason)
+        receiver = asyncio.create_task(self._receive())
+        try:
+            await self._send(self.frames.connected())
+            style = self.settings.numbers_format
+            params = dict(self.address.custom_parameters)
+            if self.settings.custom_field_in_start and self.call.custom_field:
+                params["CustomField"] = self.call.custom_field
+            start = self.frames.start(spelt(self.call.human, style), spelt(self.call.exophone, style), params)
+            await self._send(start)
+            await self._tick_until_over()
+        finally:
+            self.caller.closed()
+            receiver.cancel()
+            await asyncio.gather(receiver, return_exceptions=True)
+            await self._close()
+            self.recording.close()
+
+    def cut(self, reason: str, *, by: str = "user") -> None:
+        """Ends the stream from the carrier's side: hang-up, a time limit, the session cap."""
+        if not self._is_over:
+            self._is_over, self.closed_by, self.stop_reason = True, by, reason
+
+    async def _tick_until_over(self) -> None:
+        loop = asyncio.get_running_loop()
+        origin = loop.time()
+        seconds = TICK_MS / 1_000
+        ticks = 0
+        while not self._is_over:
+            await asyncio.sleep(max(0.0, origin + (ticks + 1) * seconds - loop.time()))
+            while not self._is_over and origin + (ticks + 1) * seconds <= loop.time():
+                self._tick(ticks * TICK_MS)
+                ticks += 1
+            await self._flush(loop.time())
+
+    def _tick(self, stream_ms: int) -> None:
+        due_marks = self.playback.take_due_marks()
+        heard = self.playback.next_frame()
+        self._watch_gaps(heard)
+        said = self.caller.tick(heard)
+        self.recording.write(said, heard)
+        if self.fault is not None and self._is_mute(self.fault, stream_ms):
+            return
+        self._uplink += said
+        if len(self._uplink) >= self.frames.frame_bytes:
+            self._outbox.append(self.frames.media(bytes(self._uplink)))
+            self._uplink.clear()
+        if self.is_bidirectional:
+            self._answer_marks(due_marks)
+            self._press_keys()
+        if self.caller.has_hung_up:
+            self.cut("callended")
+        if self._awaits_audio and self.first_audio_ms is None and stream_ms >= self.settings.no_answer_s * 1_000:
+            self._awaits_audio = False
+            self._breach("no_answer", f"no audio from the bot within {self.settings.no_answer_s:g} s of start")
+        if stream_ms >= self.settings.session_cap_s * 1_000:
+            self.cut("stopped", by="cap")
+        if stream_ms + self._answered_before_ms >= self.call.time_limit_s * 1_000:
+            self.cut("callended")
+
+    def _answer_marks(self, names: list[str]) -> None:
+        for name in names:
+            self.marks_echoed.append(name)
+            self._outbox.append(self.frames.mark(name))
+
+    def _press_keys(self) -> None:
+        while self._keys_sent < len(self.caller.keys):
+            self._outbox.append(self.frames.dtmf(self.caller.keys[self._keys_sent]))
+            self._keys_sent += 1
+
+    def _watch_gaps(self, heard: bytes | None) -> None:
+        """Counts short hollows between two pieces of the bot's audio: the choppiness a caller would hear."""
+        if heard is None:
+            self._idle_ticks += 1
+            return
+        if 0 < self._idle_ticks <= 10 and self.playback.played_bytes > len(heard):
+            self.gaps += 1
+        self._idle_ticks = 0
+
+    def _is_mute(self, fault: Fault, stream_ms: int) -> bool:
+        """Plays the ordered fault; answers whether this tick sends nothing."""
+        match fault.fault:
+            case "hang":
+                return True
+            case "drop" if stream_ms >= fault.after * TICK_MS:
+                self.socket.transport.abort()
+                self.cut("dropped", by="lost")
+                return True
+            case "drip":
+                return stream_ms % max(TICK_MS, fault.every_ms // TICK_MS * TICK_MS) != 0
+        return False
+
+    async def _flush(self, now: float) -> None:
+        """Sends what is due; with jitter ordered, holds it back and lets it go in bursts."""
+        if not self._outbox or now < self._hold_until or (len(self._outbox) < self.settings.burst_frames and not self._is_over):
+            return
+        outbox, self._outbox = self._outbox, []
+        if self.settings.jitter_ms:
+            self._hold_until = now + random.random() * self.settings.jitter_ms / 1_000
+        for message in outbox:
+            await self._send(message)
+
+    async def _send(self, message: bytes) -> None:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self.socket.send(message, text=True)
+        except ConnectionClosed:
+            self._bot_closed()
+        except TimeoutError:
+            self._breach("not_reading", f"the bot took nothing from its socket for {SEND_TIMEOUT_S:g} s")
+            self.cut("stopped", by="lost")
+
+    def _bot_closed(self) -> None:
+        if not self._is_over:
+            self._is_over, self.closed_by = True, "bot"
+
+    async def _receive(self) -> None:
+        try:
+            async for message in self.socket:
+                self._take(message)
+        except ConnectionClosed:
+            pass
+        self._bot_closed()
+
+    def _take(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            self._breach("binary_message", f"{len(message)} bytes in a binary message; only text is understood")
+            return
+        try:
+            body = self._decode(message)
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            self._breach("bad_json", f"{len(message)} characters that are not JSON")
+            return
+        if not isinstance(body, dict):
+            self._breach("bad_json", "a message that is not a JSON object")
+            return
+        if not self.is_bidirectional:
+            return
+        takers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "media": self._take_media,
+            "mark": self._take_mark,
+            "clear": self._take_clear,
+        }
+        event = str(body.get("event", ""))
+        taker = takers.get(event)
+        if taker is not None:
+            taker(body)
+        elif event not in IGNORED_EVENTS:
+            self._breach("unknown_event", f"event {event[:40]!r} is not one of media, mark and clear")
+
+    def _take_media(self, body: dict[str, Any]) -> None:
+        at_ms = self.call.elapsed_ms()
+        media = body.get("media")
+        before = len(self.playback.breaches)
+        self.playback.media(media.get("payload") if isinstance(media, dict) else None, at_ms, caller_speaking=self.caller.is_speaking)
+        for breach in self.playback.breaches[before:]:
+            self._breach(breach.rule, breach.detail)
+        if at_ms - self._last_arrival > 250:
+            self.arrivals_ms.append(at_ms)
+        self._last_arrival = at_ms
+        if self.first_audio_ms is None and self.playback.first_audio_ms is not None:
+            self.first_audio_ms = at_ms
+            self.call.tell("first_audio", at_ms, since_start_ms=at_ms - self.started_ms)
+
+    def _take_mark(self, body: dict[str, Any]) -> None:
+        mark = body.get("mark")
+        name = mark.get("name") if isinstance(mark, dict) else None
+        if not isinstance(name, str) or not name:
+            self._breach("mark_without_name", "a mark needs mark.name as text")
+            return
+        self.marks_sent.append(name)
+        self.playback.mark(name)
+
+    def _take_clear(self, _body: dict[str, Any]) -> None:
+        self.clears += 1
+        self.call.tell("clear", dropped_ms=self.playback.clear(self.call.elapsed_ms()))
+
+    def _breach(self, rule: str, detail: str) -> None:
+        breach = Breach(rule, self.call.elapsed_ms(), detail)
+        self.breaches.append(breach)
+        self.call.tell("breach", breach.at_ms, rule=rule, detail=detail)
+
+    async def _close(self) -> None:
+        if self.closed_by != "bot" and self.settings.stop_event_on_hangup and self.stop_reason != "dropped":
+            await self._send(self.frames.stop(self.stop_reason))
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S + 1):
+                await self.socket.close()
+        except TimeoutError:
+            self.socket.transport.abort()
+        self.close_code = self.socket.close_code
