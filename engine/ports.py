@@ -124,7 +124,9 @@ class LanguageModel(Protocol):
     provider: str
     model: str
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> AbstractAsyncContextManager[AsyncIterator[LanguageModelEvent]]:
+    def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    ) -> AbstractAsyncContextManager[AsyncIterator[LanguageModelEvent]]:
         """Streams one reply. Leaving the context early closes the provider's stream at once (barge-in)."""
 
 

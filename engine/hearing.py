@@ -1,0 +1,170 @@
+"""Carries the caller's audio to speech recognition for the whole call, and what was recognised back.
+
+Recognition runs while the agent speaks too: that is how the agent is interrupted. A lost stream is opened again, and the audio that had
+not become final words is sent again, so that a short outage costs time but no words. Taking a frame never waits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+
+from engine.audio import AudioChunk
+from engine.errors import ErrorCategory, ProviderError
+from engine.latency import AudioClock
+from engine.ports import FinalTranscript, SpeechStarted, SpeechToText, TranscriptEvent, TranscriptStream, UtteranceEnded
+from engine.tuning import Tuning
+from engine.usage import UsageRecord
+from engine.vad import EnergyDetector, SpeechEdge
+
+_FRAME_MS = 20
+_STABLE_MS = 30_000  # a stream that lived this long has earned a full set of new attempts
+_BACKOFF_MS = (0, 250, 1000)
+
+Frame = tuple[AudioChunk, int]
+
+
+class Hearing:
+    """One call's recognition. `deliver` gets every event with its times mapped to the session's clock (`now_ms`)."""
+
+    def __init__(
+        self,
+        stt: SpeechToText,
+        sample_rate_hz: int,
+        tuning: Tuning,
+        *,
+        now_ms: Callable[[], int],
+        deliver: Callable[[TranscriptEvent], Awaitable[None]],
+        on_failure: Callable[[ProviderError], None],
+        on_usage: Callable[[Iterable[UsageRecord]], None],
+    ) -> None:
+        self._stt = stt
+        self._sample_rate_hz = sample_rate_hz
+        self._tuning = tuning
+        self._now_ms = now_ms
+        self._deliver = deliver
+        self._on_failure = on_failure
+        self._on_usage = on_usage
+        self._detector = EnergyDetector() if tuning.local_vad else None
+        self._most_frames = most_frames = max(1, tuning.stt_keep_ms // _FRAME_MS)
+        self._unsent: deque[Frame] = deque(maxlen=most_frames)
+        self._unconfirmed: deque[tuple[float, Frame]] = deque(maxlen=most_frames)  # with the offset at which each ends
+        self._arrived = asyncio.Event()
+        self._is_finishing = False
+        self._audio_clock = AudioClock()
+        self.dropped_frames = 0
+
+    def take(self, chunk: AudioChunk) -> TranscriptEvent | None:
+        """Queues a frame of the caller; gives the start of speech if the local ear hears it first."""
+        if len(self._unsent) == self._unsent.maxlen:
+            self.dropped_frames += 1  # recognition is not open: the oldest frame makes room
+        now_ms = self._now_ms()
+        self._unsent.append((chunk, now_ms))
+        self._arrived.set()
+        if self._detector is not None and self._detector.feed(chunk) is SpeechEdge.STARTED:
+            return SpeechStarted(now_ms)
+        return None
+
+    def finish(self) -> None:
+        """No more audio comes: `run` returns once the last words were delivered."""
+        self._is_finishing = True
+        self._arrived.set()
+
+    async def run(self) -> bool:
+        """Listens until `finish` (True) or until recognition is lost for good (False). Each loss is reported to `on_failure`."""
+        attempts = 0
+        while True:
+            opened_ms = self._now_ms()
+            try:
+                await self._listen()
+                return True
+            except ProviderError as error:
+                self._on_failure(error)
+                if self._is_finishing:
+                    return True
+                if self._now_ms() - opened_ms >= _STABLE_MS:
+                    attempts = 0
+                attempts += 1
+                if not error.retryable or attempts > self._tuning.stt_reopen_attempts:
+                    return False
+            await asyncio.sleep(_BACKOFF_MS[min(attempts, len(_BACKOFF_MS)) - 1] / 1000)
+
+    async def _listen(self) -> None:
+        """One stream, from its opening to its end. Raises `ProviderError` if it ends before `finish`."""
+        opened: TranscriptStream | None = None
+        try:
+            async with asyncio.timeout(self._tuning.stt_open_ms / 1000) as deadline:
+                async with self._stt.stream(self._sample_rate_hz) as opened:
+                    deadline.reschedule(None)
+                    await self._converse(opened)
+        except TimeoutError:
+            raise ProviderError(
+                self._stt.provider, ErrorCategory.TIMEOUT, "recognition did not open in time; check the provider's status", retryable=True
+            ) from None
+        finally:
+            if opened is not None:
+                self._on_usage(opened.usage)  # complete now that the context was left
+
+    async def _converse(self, stream: TranscriptStream) -> None:
+        self._audio_clock = AudioClock()
+        room = self._most_frames - len(self._unsent)
+        while self._unconfirmed and room > 0:
+            self._unsent.appendleft(self._unconfirmed.pop()[1])
+            room -= 1
+        self._unconfirmed.clear()
+        self._arrived.set()
+        failures: list[ProviderError] = []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sender = tasks.create_task(self._send(stream), name="caller audio")
+                await self._receive(stream)
+                sender.cancel()
+        except* ProviderError as group:
+            failures = [error for error in _leaves(group) if isinstance(error, ProviderError)]
+        if failures:
+            raise failures[0]
+
+    async def _receive(self, events: TranscriptStream) -> None:
+        async for event in events:
+            await self._deliver(self._on_session_time(event))
+        if not self._is_finishing:
+            raise ProviderError(self._stt.provider, ErrorCategory.CONNECTION, "recognition ended by itself in mid-call", retryable=True)
+
+    async def _send(self, stream: TranscriptStream) -> None:
+        while True:
+            while self._unsent:
+                frame = self._unsent.popleft()
+                chunk, arrived_ms = frame
+                self._audio_clock.advance(chunk.duration_ms, arrived_ms)
+                self._unconfirmed.append((self._audio_clock.sent_ms, frame))
+                await stream.send(chunk)
+            if self._is_finishing:
+                await stream.finish()
+                return
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def _on_session_time(self, event: TranscriptEvent) -> TranscriptEvent:
+        match event:
+            case SpeechStarted(at_ms=at_ms):
+                return SpeechStarted(self._audio_clock.at(at_ms))
+            case FinalTranscript(text=text, end_ms=end_ms) if end_ms > 0:
+                if text:
+                    self._confirm(end_ms)
+                return replace(event, end_ms=max(1, self._audio_clock.at(end_ms)))
+            case UtteranceEnded(last_word_end_ms=end_ms):
+                return UtteranceEnded(self._audio_clock.at(end_ms))
+            case _:
+                return event
+
+    def _confirm(self, end_ms: int) -> None:
+        """Audio up to `end_ms` has become words: it need not be sent again."""
+        while self._unconfirmed and self._unconfirmed[0][0] <= end_ms:
+            self._unconfirmed.popleft()
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return leaves

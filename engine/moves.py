@@ -1,0 +1,135 @@
+"""The language of turn-taking: what it is told (`Heard`), and what it orders (`Action`). Words only; nothing here decides or acts."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.events import EndReason
+from engine.ports import DtmfPressed, TranscriptEvent
+
+
+class Prepared(Enum):
+    """A sentence that needs no model."""
+
+    FIRST_MESSAGE = "first-message"
+    STILL_THERE = "still-there"
+    APOLOGY = "apology"
+    GOODBYE = "goodbye"
+
+
+# --- told -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """The line is up: the conversation begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAudioStarted:
+    """The first audio of a reply went out on the link."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoodbyeDecided:
+    """The model ends the call in this reply: what it still says is the goodbye."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """A reply was heard to its end, or failed. `spoke`: at least one whole sentence of it was played."""
+
+    reply_id: int
+    failed: bool
+    spoke: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HearingLost:
+    """Speech recognition is gone for good: the agent is deaf."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeft:
+    """The link ended: nothing can be said any more."""
+
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequested:
+    """Somebody on our side wants the call to end."""
+
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The moment of `TurnTaking.deadline_ms` has come."""
+
+
+Heard = (
+    SessionOpened
+    | TranscriptEvent
+    | DtmfPressed
+    | AgentAudioStarted
+    | GoodbyeDecided
+    | ReplyEnded
+    | HearingLost
+    | CallerLeft
+    | EndRequested
+    | TimePassed
+)
+
+# --- ordered ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShowUserWords:
+    """The caller's unfinished turn reads like this now."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitUserTurn:
+    """The caller's turn is final: nothing can be added to it any more."""
+
+    text: str
+    started_ms: int
+    ended_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerUser:
+    """Let the model answer. `text` is the caller's whole turn; it may still go on, and is then asked again, longer."""
+
+    reply_id: int
+    text: str
+    last_word_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SayPrepared:
+    reply_id: int
+    sentence: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class StopReply:
+    """Cancel the reply in work and silence the line. `by_caller`: the caller began to speak over the agent's audio."""
+
+    by_caller: bool
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Close the line, now."""
+
+    reason: EndReason
+
+
+Action = ShowUserWords | CommitUserTurn | AnswerUser | SayPrepared | StopReply | End

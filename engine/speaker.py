@@ -1,0 +1,150 @@
+"""The agent's side of the talk: at most one reply in work, its turn in the transcript, and the events that tell of it.
+
+It starts and stops what `turn_taking` orders, on behalf of the session. Turns get their number when they are first heard.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from engine.events import AgentTurnEnded, AgentTurnInterrupted, AgentTurnStarted, AgentTurnUpdated, EndReason, SessionEvent, TurnLatency
+from engine.latency import TurnMoments
+from engine.moves import AgentAudioStarted, CallerLeft, GoodbyeDecided, Heard, Prepared, ReplyEnded
+from engine.plan import SessionParts, SessionPlan
+from engine.playback import Playback
+from engine.ports import AudioLink
+from engine.reply import Reply, ReplyParts
+from engine.tools import Toolbox
+from engine.transcript import AgentTurn, Piece, Transcript
+
+_STOP_S = 2.0
+
+
+@dataclass(slots=True)
+class _Current:
+    """The reply in work."""
+
+    reply_id: int
+    reply: Reply
+    turn: AgentTurn
+    moments: TurnMoments | None
+    latency: TurnLatency | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Speaker:
+    """Speaks for one session. `tell` and `tell_in_turn` carry facts to the session's loop; `now_ms` is its clock."""
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        parts: SessionParts,
+        link: AudioLink,
+        transcript: Transcript,
+        *,
+        now_ms: Callable[[], int],
+        emit: Callable[[SessionEvent], None],
+        tell: Callable[[Heard], None],
+        tell_in_turn: Callable[[Heard], Awaitable[None]],
+    ) -> None:
+        self.playback = Playback(link, plan.tuning, self._piece_started, lambda: tell(CallerLeft(EndReason.LINK_LOST)))
+        self._toolbox = Toolbox(plan.tools)
+        self._transcript = transcript
+        self._now_ms = now_ms
+        self._emit = emit
+        self._tell = tell
+        self._tell_in_turn = tell_in_turn
+        self._texts = {
+            Prepared.FIRST_MESSAGE: plan.first_message,
+            Prepared.STILL_THERE: plan.still_there,
+            Prepared.APOLOGY: plan.apology,
+            Prepared.GOODBYE: plan.goodbye,
+        }
+        self._reply_parts = ReplyParts(
+            llm=parts.llm,
+            tts=parts.tts,
+            playback=self.playback,
+            transcript=transcript,
+            toolbox=self._toolbox,
+            tuning=plan.tuning,
+            link_rate_hz=link.sample_rate_hz,
+            goodbye=plan.goodbye,
+            now_ms=now_ms,
+            emit=emit,
+        )
+        self._current: _Current | None = None
+
+    def answer(self, tasks: asyncio.TaskGroup, reply_id: int, moments: TurnMoments) -> None:
+        """Lets the model answer what the transcript says."""
+        self._start(tasks, reply_id, moments, None)
+
+    def say(self, tasks: asyncio.TaskGroup, reply_id: int, sentence: Prepared) -> None:
+        self._start(tasks, reply_id, None, sentence)
+
+    def begin_turn(self, reply_id: int) -> None:
+        """The first audio of a reply is out, and the caller's turn before it is told: now the agent's turn is too."""
+        current = self._current
+        if current is None or current.reply_id != reply_id or current.turn.started_ms is None:
+            return
+        turn = current.turn
+        turn.number = self._transcript.next_turn()
+        self._emit(AgentTurnStarted(turn.number, current.turn.started_ms, current.latency))
+        first = next(piece for piece in turn.pieces if piece.start_ms is not None)
+        self._emit(AgentTurnUpdated(turn.number, turn.said_until(first), current.turn.started_ms))
+
+    def end_turn(self, reply_id: int) -> None:
+        """A reply came to its own end: it was heard whole, or it failed on the way."""
+        if self._current is not None and self._current.reply_id == reply_id:
+            self._end(self._current, self.playback.heard_ms(), interrupted=False)
+
+    async def stop(self, known_ms: int, *, by_caller: bool) -> None:
+        """Silences the line and cancels the reply in work. A turn that the caller had heard to its end was not interrupted."""
+        current = self._current
+        if current is None or current.task is None:
+            return
+        was_heard_whole = self.playback.is_heard_whole
+        current.task.cancel()
+        heard_ms = self.playback.heard_ms() if was_heard_whole else await self.playback.interrupt()
+        if by_caller and not was_heard_whole and current.turn.number:
+            self._emit(AgentTurnInterrupted(current.turn.number, known_ms, self._now_ms() - known_ms))
+        self._end(current, heard_ms, interrupted=not was_heard_whole)
+        await asyncio.wait({current.task}, timeout=_STOP_S)
+
+    async def close(self) -> None:
+        """Stops the tools that still run."""
+        await self._toolbox.close()
+
+    def _start(self, tasks: asyncio.TaskGroup, reply_id: int, moments: TurnMoments | None, sentence: Prepared | None) -> None:
+        turn = AgentTurn()
+        reply = Reply(self._reply_parts, turn, moments, on_goodbye=lambda: self._tell(GoodbyeDecided(reply_id)))
+        self._current = current = _Current(reply_id, reply, turn, moments)
+        current.task = tasks.create_task(self._run(current, sentence), name=f"reply {reply_id}")
+
+    async def _run(self, current: _Current, sentence: Prepared | None) -> None:
+        if sentence is None:
+            await current.reply.answer()
+        else:
+            await current.reply.say(self._texts[sentence], is_goodbye=sentence is Prepared.GOODBYE)
+        await self._tell_in_turn(ReplyEnded(current.reply_id, current.reply.failed, current.reply.spoke))
+
+    def _piece_started(self, piece: Piece) -> None:
+        """Playback put the first audio of `piece` on the link."""
+        current = self._current
+        if current is None or not any(each is piece for each in current.turn.pieces):
+            return
+        now_ms = self._now_ms()
+        if current.turn.started_ms is None:
+            current.turn.started_ms = now_ms
+            current.latency = current.moments.latency(now_ms) if current.moments else None
+            self._tell(AgentAudioStarted(current.reply_id))
+        elif current.turn.number:
+            self._emit(AgentTurnUpdated(current.turn.number, current.turn.said_until(piece), now_ms))
+
+    def _end(self, current: _Current, heard_ms: float, *, interrupted: bool) -> None:
+        self._current = None
+        turn = current.turn
+        if interrupted or current.reply.failed:
+            turn.settle(heard_ms)
+        if turn.number and turn.started_ms is not None:
+            ended_ms = self._now_ms()
+            self._emit(AgentTurnEnded(turn.number, turn.heard, turn.generated, interrupted, turn.started_ms, ended_ms, current.latency))
