@@ -45,7 +45,6 @@ def _settings() -> dict[str, str]:
 def main() -> int:
     stop_on_signals()
     values = _settings()
-    supervisor = None
     try:
         with stack.only_one(), stack.embedded(values) as complete:
             shared = {name: complete[name] for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
@@ -63,6 +62,7 @@ def main() -> int:
                         time.sleep(0.5)
                         supervisor.watch()
                 finally:
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the second Ctrl-C of an impatient hand must not cut the order
                     supervisor.stop()
     except _Stop:
         print("Stopped.", file=sys.stderr)
