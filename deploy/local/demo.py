@@ -136,10 +136,8 @@ def _demo(once: bool) -> int:
                 if once:
                     print("\nEverything is in place.", flush=True)
                     return 0
-                print(f"\nThe dashboard: {base}/\nLog in as:     {USERNAME} / {password}")
-                print(
-                    f"Admin:         {base}/admin/\nCall again:    .venv/bin/python -m simulator call --port {simulator} --to {EXOPHONE} --scenario demo"
-                )
+                print(f"\nThe dashboard: {base}/\nLog in as:     {USERNAME} / {password}\nAdmin:         {base}/admin/")
+                print(f"Call again:    .venv/bin/python -m simulator call --port {simulator} --to {EXOPHONE} --scenario demo")
                 print("Ctrl-C stops everything.", flush=True)
                 while True:
                     time.sleep(0.5)

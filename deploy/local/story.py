@@ -122,9 +122,8 @@ def _interruption(report: dict[str, Any]) -> list[str]:
     """What is wrong about the interruption: at least one must have happened, each in time."""
     stops = [turn["interruption_ms"] for turn in report["turns"] if turn["interrupts"]]
     for stop in stops:
-        print(
-            f"\nThe agent's sound ended {stop} ms after the caller's first sound; Exotel's rules were broken {len(report['breaches'])} times."
-        )
+        print(f"\nThe agent's sound ended {stop} ms after the caller's first sound.")
+    print(f"Exotel's rules were broken {len(report['breaches'])} times; all of the agent's audio was played: {report['all_audio_played']}.")
     if not stops:
         return ["nobody interrupted the agent"]
     return [f"an interruption took {stop} ms, {INTERRUPTION_MS} ms allowed" for stop in stops if stop is None or stop > INTERRUPTION_MS]
