@@ -45,6 +45,11 @@ def uncharged(session_pk: int) -> models.QuerySet[UsageLine]:
     return UsageLine.objects.filter(session_id=session_pk, charge__isnull=True)
 
 
+def unpriced(session_pk: int) -> models.QuerySet[UsageLine]:
+    """Lines that were charged when nobody knew a price."""
+    return UsageLine.objects.filter(session_id=session_pk, charge__isnull=False, charge__amount=None)
+
+
 def telephony_usage(log: CallLog) -> UsageRecord | None:
     """The call's seconds at the carrier, or None if the carrier never had the call."""
     if not log.call_sid:

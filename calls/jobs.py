@@ -24,6 +24,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from calls import dispatch
+from calls.failures import describe, place
 from calls.models import Attempt, Job, Session
 
 logger = structlog.get_logger()
@@ -162,14 +163,6 @@ def close_attempt(attempt: Attempt, *, ok: bool, request_id: str = "") -> None:
     Attempt.objects.filter(pk=attempt.pk).update(outcome="ok" if ok else "failed", request_id=request_id[:80])
 
 
-def describe(error: Exception) -> str:
-    """An error in words for operators. Only errors of our own are quoted: a library's may repeat what was said or who called."""
-    message = getattr(error, "message", None)
-    if isinstance(message, str) and message:
-        return str(error)
-    return f"{type(error).__name__}. The worker's log has the place."
-
-
 def _ours(job: Job) -> Job:
     row = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
     if row.state != Job.State.RUNNING or row.lease_until != job.lease_until:
@@ -179,7 +172,7 @@ def _ours(job: Job) -> Job:
 
 def _fail(job: Job, error: Exception, max_attempts: int) -> None:
     useless = getattr(error, "retryable", True) is False
-    logger.warning("job_failed", attempt=job.attempts, error=type(error).__name__, exc_info=None if useless else error)
+    logger.warning("job_failed", attempt=job.attempts, error=type(error).__name__, place=place(error))
     try:
         if useless or job.attempts >= max_attempts:
             park(job, describe(error))

@@ -193,6 +193,11 @@ def recording_link(session: Session) -> str | None:
     return str(link)
 
 
+def times_lost(session: Session) -> int:
+    """How often the recording's local copy vanished before storage had it."""
+    return CallEvent.objects.filter(session=session, kind="recording-lost").count()
+
+
 def awaits_carrier(log: CallLog) -> bool:
     """Whether the carrier will still be asked for what it has not told: the end, the price, the recording."""
     if log.poll_after is None:

@@ -5,7 +5,15 @@ that makes no sense raises, because that is a bug.
 """
 
 from calls.commands.accounting import account
-from calls.commands.conversation import add_turn, add_usage, end_session, interruption_measured, sessions_alive, sweep_silent_sessions
+from calls.commands.conversation import (
+    add_turn,
+    add_usage,
+    end_session,
+    give_up_unknown_dials,
+    interruption_measured,
+    sessions_alive,
+    sweep_silent_sessions,
+)
 from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_refused, dial_unknown, queue_outbound_call
 from calls.commands.hangup import request_hangup
 from calls.commands.media import claim_media, issue_media_token
@@ -36,6 +44,7 @@ __all__ = [
     "dial_refused",
     "dial_unknown",
     "end_session",
+    "give_up_unknown_dials",
     "interruption_measured",
     "issue_media_token",
     "note_poll",

@@ -14,7 +14,7 @@ logger = structlog.get_logger()
 
 
 def account(session: Session) -> int:
-    """Charges every uncharged usage line; returns how many. Repeating it charges nothing twice.
+    """Charges every usage line that has no charge, or none with a price; returns how many. Repeating it charges nothing twice.
 
     The call counts as settled once no other job of it is open; a parked step leaves it unsettled although its costs are there.
     """
@@ -24,11 +24,16 @@ def account(session: Session) -> int:
         if telephony is not None:
             write_usage(session, [telephony])
         made = [charges.charge_for(line, log) for line in charges.uncharged(session.pk)]
-        Charge.objects.bulk_create(made, ignore_conflicts=True)
+        better = [
+            charge for charge in (charges.charge_for(line, log) for line in charges.unpriced(session.pk)) if charge.amount is not None
+        ]
+        # A charge is never changed; one that had no price makes room for one that has.
+        Charge.objects.filter(usage_line__in=[charge.usage_line for charge in better], amount=None).delete()
+        Charge.objects.bulk_create([*made, *better], ignore_conflicts=True)
         unfinished = Job.objects.filter(session=session).exclude(state=Job.State.DONE).exclude(kind=JobKind.ACCOUNT)
         if log.settled_at is None and not unfinished.exists():
             CallLog.objects.filter(pk=log.pk).update(settled_at=timezone.now())
             record_event(session=session, key="settled", source="api", kind="call-settled", facts={"charges": len(made)})
             broadcast.call_settled_on_commit(session)
-    logger.info("call_accounted", session_id=session.session_id, charges=len(made), unpriced=sum(c.amount is None for c in made))
-    return len(made)
+    logger.info("call_accounted", session_id=session.session_id, charges=len(made), priced_now=len(better))
+    return len(made) + len(better)

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from calls import broadcast, dispatch
 from calls.commands.settlement import begin_settlement, soon, write_usage
-from calls.commands.timeline import record_event
+from calls.commands.timeline import move, record_event
 from calls.models import CallLog, Session, Turn
+from calls.status import CallStatus, Direction
 from engine.events import EndReason, TurnLatency
 from engine.usage import UsageRecord
 
@@ -18,6 +19,8 @@ logger = structlog.get_logger()
 
 # A session whose process gave no sign of life for this long has died with it.
 SILENT_AFTER_S = 45
+# After this long an unknown dial is not going to become a call any more.
+UNKNOWN_DIAL_S = 900
 # When the talk is over the carrier is asked how the call ended, should its own report stay away.
 ENDED_POLL_S = 10
 
@@ -44,6 +47,8 @@ def add_turn(
     }
     if silence_after_ms is not None:
         parts["silence_after_ms"] = silence_after_ms
+    # Postgres cannot keep the character NUL, and a recogniser or model must not be able to lose us a turn with one.
+    text, generated_text = text.replace("\0", ""), generated_text.replace("\0", "")
     with transaction.atomic():
         turn, _ = Turn.objects.update_or_create(
             session=session,
@@ -86,6 +91,7 @@ def end_session(session_id: str, *, reason: str, at: datetime) -> bool:
         session = Session.objects.get(session_id=session_id)
         record_event(session=session, key="session:ended", source="engine", kind="session-ended", facts={"reason": reason})
         CallLog.objects.filter(session=session, settled_at=None, call_sid__isnull=False).update(poll_after=soon(ENDED_POLL_S))
+        dispatch.hurry(dispatch.JobKind.ACCOUNT, session)
         broadcast.call_ended_on_commit(session)
     logger.info("session_ended", session_id=session_id, reason=reason)
     return True
@@ -97,6 +103,26 @@ def sessions_alive(session_ids: Collection[str], *, seen: bool) -> frozenset[str
     if seen:
         running.update(seen_at=timezone.now())
     return frozenset(running.filter(hangup_requested_at__isnull=False).values_list("session_id", flat=True))
+
+
+def give_up_unknown_dials() -> int:
+    """Ends calls whose dial had an unknown outcome and of which the carrier has said nothing since: they block nothing for ever."""
+    ended = 0
+    limit = timezone.now() - timedelta(seconds=UNKNOWN_DIAL_S)
+    lost = CallLog.objects.filter(
+        status=CallStatus.INITIATED, direction=Direction.OUTBOUND, call_sid=None, started_at__lt=limit, session__state=Session.State.WAITING
+    )
+    for log in lost.select_related("session").order_by("id")[:200]:
+        with transaction.atomic():
+            reason = log.failure or "Nobody knows whether the carrier dialled; it never reported the call."
+            if move(log.session, CallStatus.FAILED, source="sweeper", failure=reason, ended_at=timezone.now()):
+                Session.objects.filter(pk=log.session_id, state=Session.State.WAITING).update(
+                    state=Session.State.ENDED, ended_at=timezone.now(), media_token_id=""
+                )
+                broadcast.call_ended_on_commit(log.session)
+                begin_settlement(log.session)
+                ended += 1
+    return ended
 
 
 def sweep_silent_sessions() -> int:

@@ -56,11 +56,7 @@ def queue_outbound_call(*, owner: AbstractBaseUser, agent: Agent, to_phone: str,
 
 def claim_dial(session: Session) -> bool:
     """True for exactly one caller, ever: that one may ask the carrier to dial."""
-    return move(session, CallStatus.INITIATED, source="api", started_at=timezone.now()) if _is_queued(session) else False
-
-
-def _is_queued(session: Session) -> bool:
-    return CallLog.objects.filter(session=session, status=CallStatus.QUEUED).exists()
+    return move(session, CallStatus.INITIATED, source="api", started_at=timezone.now())
 
 
 def dial_accepted(session: Session, *, call_sid: str, from_phone: str) -> None:
@@ -86,7 +82,16 @@ RINGING_POLL_S = 75
 
 def dial_refused(session: Session, *, message: str) -> None:
     """The carrier said no; the call has failed and its reason is shown to operators."""
-    _dial_ended(session, outcome="refused", message=message)
+    with transaction.atomic():
+        CallLog.objects.filter(session=session).update(dial_outcome="refused", failure=message[:300])
+        record_event(session=session, key="dial", source="carrier", kind="dial-refused")
+        if move(session, CallStatus.FAILED, source="carrier", ended_at=timezone.now()):
+            # It has no audio, so it has no conductor: its session ends here.
+            Session.objects.filter(pk=session.pk, state=Session.State.WAITING).update(
+                state=Session.State.ENDED, ended_at=timezone.now(), media_token_id=""
+            )
+            broadcast.call_ended_on_commit(session)
+            begin_settlement(session)
 
 
 def dial_unknown(session: Session, *, message: str) -> None:
@@ -95,11 +100,3 @@ def dial_unknown(session: Session, *, message: str) -> None:
         CallLog.objects.filter(session=session).update(dial_outcome="unknown", failure=message[:300], poll_after=soon(RINGING_POLL_S))
         record_event(session=session, key="dial", source="carrier", kind="dial-unknown")
         broadcast.call_changed_on_commit(session)
-
-
-def _dial_ended(session: Session, *, outcome: str, message: str) -> None:
-    with transaction.atomic():
-        CallLog.objects.filter(session=session).update(dial_outcome=outcome, failure=message[:300])
-        record_event(session=session, key="dial", source="carrier", kind=f"dial-{outcome}")
-        if move(session, CallStatus.FAILED, source="carrier", ended_at=timezone.now()):
-            begin_settlement(session)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from calls import broadcast
+from calls import broadcast, dispatch
 from calls.commands.settlement import begin_settlement
 from calls.commands.timeline import move, record_event
 from calls.models import CallEvent, CallLog, Session
@@ -95,9 +95,19 @@ def apply_carrier_report(*, session: Session, report: CarrierReport, source: str
             _close_unheard_session(session, log, report)
         if (not reason and new in TERMINAL) or "recording_url" in columns:
             begin_settlement(session)
+        if "carrier_price" in columns:
+            _account_price(session, log)
         if columns:
             broadcast.call_changed_on_commit(session)
     return ""
+
+
+def _account_price(session: Session, log: CallLog) -> None:
+    """The price that accounting waits for is there; or it comes after all, when the call was settled without it."""
+    if log.settled_at is None:
+        dispatch.hurry(dispatch.JobKind.ACCOUNT, session)
+    else:
+        dispatch.enqueue(dispatch.JobKind.ACCOUNT, session, again=True)
 
 
 def _close_unheard_session(session: Session, log: CallLog, report: CarrierReport) -> None:
@@ -116,3 +126,5 @@ def note_poll(*, session: Session, next_at: datetime | None) -> None:
         log = CallLog.objects.select_for_update(no_key=True).get(session=session)
         log.polls, log.poll_after = log.polls + 1, next_at
         log.save(update_fields=["polls", "poll_after"])
+        if next_at is None:
+            dispatch.hurry(dispatch.JobKind.ACCOUNT, session)

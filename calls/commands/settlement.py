@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from calls import broadcast, dispatch
+from calls import broadcast, dispatch, queries
 from calls.commands.timeline import record_event
 from calls.dispatch import JobKind
 from calls.models import CallLog, Job, Recording, Session, UsageLine
@@ -82,6 +82,8 @@ def recording_lost(session: Session) -> None:
     """The local copy is gone before storage had one (another machine, a cleaned disk): the carrier is asked for it again."""
     with transaction.atomic():
         Recording.objects.filter(session=session).update(state=Recording.State.EXPECTED, spool_path="")
+        number = queries.times_lost(session) + 1
+        record_event(session=session, key=f"recording:lost:{number}", source="api", kind="recording-lost")
         dispatch.enqueue(JobKind.FETCH_RECORDING, session, again=True)
 
 
@@ -92,7 +94,7 @@ def recording_stored(session: Session, *, bucket: str, key: str, size_bytes: int
             state=Recording.State.STORED, bucket=bucket, key=key, size_bytes=size_bytes, sha256=sha256
         )
         record_event(session=session, key="recording:stored", source="api", kind="recording-stored", facts={"size_bytes": size_bytes})
-        dispatch.enqueue(JobKind.TRANSCRIBE_RECORDING, session)
+        dispatch.enqueue(JobKind.TRANSCRIBE_RECORDING, session, again=True)
         broadcast.call_changed_on_commit(session)
 
 

@@ -1,0 +1,77 @@
+"""One beat a second for all conversations of the process: a sign of life for the sweeper, and ears for operators' hang-ups."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from calls import commands
+from calls.conductor.rows import in_thread
+from engine.events import EndReason
+
+logger = structlog.get_logger()
+
+BEAT_S = 1.0
+SIGN_OF_LIFE_S = 10.0
+
+RequestEnd = Callable[[EndReason], None]
+
+
+class Heartbeat:
+    """The running conversations of this process, and the task that beats while there are any."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, RequestEnd] = {}
+        self._asked: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._seen_at = 0.0
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def join(self, session_id: str, request_end: RequestEnd) -> None:
+        self._running[session_id] = request_end
+        loop = asyncio.get_running_loop()
+        if self._task is None or self._task.done() or self._task.get_loop() is not loop:
+            self._seen_at = loop.time()
+            self._task = loop.create_task(self._beat(), name="heartbeat")
+
+    def leave(self, session_id: str) -> None:
+        self._running.pop(session_id, None)
+        self._asked.discard(session_id)
+        if not self._running and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def end_all(self, reason: EndReason) -> None:
+        for request_end in list(self._running.values()):
+            request_end(reason)
+
+    async def emptied(self, limit_s: float) -> bool:
+        """Waits until no conversation runs. False if some still do after `limit_s`."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while self._running:  # noqa: ASYNC110 - looked at once per process, when it stops
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            due = loop.time() - self._seen_at >= SIGN_OF_LIFE_S
+            try:
+                wanted = await in_thread(partial(commands.sessions_alive, list(self._running), seen=due))
+            except Exception as error:  # noqa: BLE001 - the database is away: the talk goes on, the next beat tries again
+                logger.warning("heartbeat_missed", error=type(error).__name__)
+                continue
+            if due:
+                self._seen_at = loop.time()
+            for session_id in wanted - self._asked:
+                if request_end := self._running.get(session_id):
+                    self._asked.add(session_id)
+                    request_end(EndReason.OPERATOR_HANGUP)

@@ -1,0 +1,87 @@
+"""Writes one conversation's rows in order, in threads, as soon as they come. An absent database delays them; it never stops the talk."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
+
+from calls.models import Session
+
+logger = structlog.get_logger()
+
+T = TypeVar("T")
+
+# Threads of our own: a database that hangs must not use up those in which host names are looked up.
+_THREADS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="rows")
+MOST_WAITING_ROWS = 2000
+ONE_ROW_LIMIT_S = 15.0
+_BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+Row = tuple[str, Callable[[], object]]
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Runs blocking work on rows in one of our threads, with a healthy connection. Raises TimeoutError when it takes too long."""
+    async with asyncio.timeout(ONE_ROW_LIMIT_S):
+        return await database_sync_to_async(work, thread_sensitive=False, executor=_THREADS)()  # type: ignore[no-any-return]
+
+
+class Writer:
+    """One session's queue of rows."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._rows: asyncio.Queue[Row | None] = asyncio.Queue(MOST_WAITING_ROWS)
+        self._deadline: float | None = None
+        self.dropped = 0
+
+    def add(self, what: str, write: Callable[[], object]) -> None:
+        """Queues one repeatable write. A queue that is full (a long outage) drops the newest and counts it."""
+        try:
+            self._rows.put_nowait((what, write))
+        except asyncio.QueueFull:
+            self.dropped += 1
+            if self.dropped == 1:
+                logger.error("rows_dropped", what=what, waiting=self._rows.qsize())
+
+    def start(self) -> "asyncio.Task[None]":
+        return asyncio.create_task(self._run(), name="rows")
+
+    def finish(self, limit_s: float) -> None:
+        """No more rows come; those that wait may take `limit_s` together."""
+        self._deadline = asyncio.get_running_loop().time() + limit_s
+        if self._rows.full():
+            self._rows.get_nowait()
+            self.dropped += 1
+        self._rows.put_nowait(None)
+
+    async def _run(self) -> None:
+        while (row := await self._rows.get()) is not None:
+            what, write = row
+            await self.write(write, what)
+        if self.dropped:
+            logger.error("rows_lost", dropped=self.dropped)
+
+    async def write(self, write: Callable[[], object], what: str) -> bool:
+        """Writes one row, again and again while the database is away, until the deadline. False if it was given up."""
+        attempt = 0
+        while True:
+            try:
+                await in_thread(write)
+                return True
+            except (OperationalError, InterfaceError, TimeoutError) as error:
+                wait_s = _BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)]
+                if attempt == 0:
+                    logger.warning("row_delayed", what=what, error=type(error).__name__)
+                if self._deadline is not None and asyncio.get_running_loop().time() + wait_s > self._deadline:
+                    logger.error("row_lost", what=what, error=type(error).__name__)
+                    return False
+                attempt += 1
+                await asyncio.sleep(wait_s)
+            except Exception as error:  # noqa: BLE001 - a row that can never be written must not hold up those behind it
+                logger.error("row_refused", what=what, error=type(error).__name__)
+                return False

@@ -1,0 +1,147 @@
+"""What happens after a call, as durable jobs, and the sweepers that repair what died. Doors: nothing imports this room.
+
+    telephony.fetch_recording -> upload_recording -> transcribe_recording -> account
+
+Each body may run twice, wholly or in part, and is written so that this costs time only; see `calls.jobs`.
+"""
+
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from agents.assembly import NotReady, batch_transcriber
+from calls import audio_files, commands, dispatch, queries
+from calls.jobs import Outcome, Park, RetryLater, begin_attempt, close_attempt, durable_job
+from calls.models import Job, Recording, Session
+from engine.errors import ProviderError
+
+logger = structlog.get_logger()
+
+SWEEP_LIMIT = 200
+MOST_LOSSES = 5
+
+
+@durable_job(dispatch.JobKind.UPLOAD_RECORDING)
+def upload_recording(session: Session, job: Job) -> Outcome | None:
+    """Puts the recording into our bucket. The key follows from the session, so a repeated upload overwrites itself."""
+    recording = Recording.objects.get(session=session)
+    if recording.state == Recording.State.STORED:
+        return None
+    if not settings.AWS_S3_BUCKET:
+        raise Park("AWS_S3_BUCKET is not set, so recordings cannot be stored. Set it in .env, restart the worker, and run this job again.")
+    path = _spooled(recording)
+    if path is None:
+        return _fetch_again(session)
+    key = f"recordings/{session.session_id}.{audio_files.extension(recording.content_type)}"
+    stored = queries.storage().put_file(path, key, recording.content_type or "application/octet-stream", recording.sha256)
+    return partial(
+        commands.recording_stored,
+        session,
+        bucket=settings.AWS_S3_BUCKET,
+        key=stored.key,
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+    )
+
+
+@durable_job(dispatch.JobKind.TRANSCRIBE_RECORDING)
+def transcribe_recording(session: Session, job: Job) -> Outcome | None:
+    """Transcribes the local copy and then removes it. Each paid request has its Attempt row before it is made."""
+    recording = Recording.objects.get(session=session)
+    if recording.transcript is not None:
+        return None
+    path = _spooled(recording)
+    if path is None:
+        return _fetch_again(session)
+    try:
+        transcriber = batch_transcriber(session.agent_version.as_spec())
+    except NotReady as error:
+        raise Park(str(error)) from error
+    channels = audio_files.channel_count(path)
+    attempt = begin_attempt(job, transcriber.provider)
+    try:
+        heard = transcriber.transcribe(path, multichannel=channels > 1)
+    except ProviderError as error:
+        close_attempt(attempt, ok=False, request_id=error.request_id)
+        raise
+    close_attempt(attempt, ok=True, request_id=heard.request_id)
+
+    def outcome() -> None:
+        commands.recording_transcribed(
+            session,
+            request_id=heard.request_id,
+            duration_ms=heard.duration_ms,
+            channels=heard.channels,
+            utterances=[
+                {
+                    "channel": said.channel,
+                    "start_ms": said.start_ms,
+                    "end_ms": said.end_ms,
+                    "text": said.text,
+                    "confidence": said.confidence,
+                }
+                for said in heard.utterances
+            ],
+            text=heard.text,
+            usage=heard.usage,
+        )
+        transaction.on_commit(partial(path.unlink, missing_ok=True), robust=True)
+
+    return outcome
+
+
+@durable_job(dispatch.JobKind.ACCOUNT)
+def account(session: Session, job: Job) -> Outcome:
+    """Charges what the call used, once the talk is over and the carrier has told its price or will not tell it any more."""
+    session.refresh_from_db()
+    log = session.call_log
+    log.refresh_from_db()
+    patience_s = 10 if timezone.now() - job.created_at < timedelta(minutes=2) else 60
+    if session.state != Session.State.ENDED:
+        raise RetryLater(patience_s, "The conversation is still running.")
+    if queries.awaits_carrier(log):
+        raise RetryLater(patience_s, "The carrier has not told its price yet.")
+    return partial(commands.account, session)
+
+
+def _spooled(recording: Recording) -> Path | None:
+    """The local copy if it is here and whole; None sends the recording back to be fetched."""
+    path = Path(recording.spool_path) if recording.spool_path else None
+    try:
+        if path is not None and path.stat().st_size == recording.size_bytes:
+            return path
+    except FileNotFoundError:
+        pass
+    logger.warning("recording_spool_gone")
+    return None
+
+
+def _fetch_again(session: Session) -> Outcome:
+    if queries.times_lost(session) >= MOST_LOSSES:
+        raise Park(
+            f"The local copy of the recording vanished {MOST_LOSSES} times before it was stored. "
+            "RECORDING_SPOOL_DIR must be one directory that every worker shares and nobody cleans; mend it and run this job again."
+        )
+    return partial(commands.recording_lost, session)
+
+
+@shared_task(name="calls.sweep_jobs", expires=60)
+def sweep_jobs() -> int:
+    """Nudges every job that nobody works on although it is due; returns how many."""
+    late = dispatch.due_jobs(SWEEP_LIMIT, late_by=timedelta(seconds=settings.JOB_SWEEP_S))
+    nudged = sum(dispatch.nudge(kind, job_id) for kind, job_id in late)
+    if late:
+        logger.info("jobs_swept", found=len(late), nudged=nudged)
+    return nudged
+
+
+@shared_task(name="calls.sweep_sessions", expires=60)
+def sweep_sessions() -> int:
+    """Ends the sessions of dead media processes and the calls of unknown dials; returns how many."""
+    return commands.sweep_silent_sessions() + commands.give_up_unknown_dials()
