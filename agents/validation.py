@@ -27,9 +27,9 @@ RETIRING_SOON_DAYS = 120
 
 # Field prefix of the agent, the registry's kind, and what a person calls it.
 _PARTS: tuple[tuple[str, registry.Kind, str], ...] = (
-    ("voice", "tts", "voice"),
+    ("voice", "tts", "voice model"),
     ("llm", "llm", "language model"),
-    ("stt", "stt", "speech to text"),
+    ("stt", "stt", "speech-to-text model"),
 )
 
 Problem = tuple[str, str]
@@ -79,7 +79,7 @@ def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: st
     provider, model = getattr(agent, f"{prefix}_provider") or "", getattr(agent, f"{prefix}_model") or ""
     facts = {"model": model, "provider": provider, "title": title, "choices": ", ".join(registry.names(kind))}
     if provider and provider not in registry.names(kind):
-        yield f"{prefix}_provider", _("There is no %(title)s provider “%(provider)s”. Choose one of: %(choices)s.") % facts
+        yield f"{prefix}_provider", _("No %(title)s comes from “%(provider)s” here. Choose one of: %(choices)s.") % facts
         return
     if not model:
         return  # the field itself says that it is required
@@ -87,7 +87,7 @@ def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: st
     if end is not None and end.on is not None and end.on <= today:
         yield f"{prefix}_model", _("%(model)s was shut down on %(date)s; use %(use)s.") % {**facts, "date": end.on, "use": end.use}
     elif catalogue.does_other_work(kind, model):
-        yield f"{prefix}_model", _("%(model)s is not a %(title)s model. %(example)s.") % {**facts, "example": _example(kind, provider)}
+        yield f"{prefix}_model", _("%(model)s is not a %(title)s. %(example)s.") % {**facts, "example": _example(kind, provider)}
     elif (owner := catalogue.owner(kind, model)) and provider and owner != provider:
         advice = _("choose %(owner)s as provider, or another model") if owner in registry.names(kind) else _example(kind, provider)
         yield (

@@ -1,0 +1,42 @@
+"""What the model is told beside its prompt, and the sentences that need no model."""
+
+from typing import Any
+
+import pytest
+
+from agents import prompts
+from agents.models import LANGUAGES, Agent
+
+
+def spec(**fields: Any):
+    return Agent(**{"name": "Desk", "prompt": "You answer for a clinic. ", **fields}).spec()
+
+
+def test_the_operators_words_come_first_and_the_manners_after() -> None:
+    text = prompts.system_prompt(spec())
+    assert text.startswith("You answer for a clinic.\n\n")
+    for manner in ("telephone", "short sentences", "no lists, headings, markdown", "Speak English.", "end_call"):
+        assert manner in text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en-GB", "Speak English"), ("hi", "Speak Hindi"), ("multi", "language of the caller's last")]
+)
+def test_the_agent_is_told_its_language(language: str, words: str) -> None:
+    assert words in prompts.system_prompt(spec(language=language))
+
+
+def test_braces_in_a_prompt_stay_as_they_are() -> None:
+    assert prompts.system_prompt(spec(prompt="Say {name} and {}.")).startswith("Say {name} and {}.")
+
+
+def test_voicemail_asks_no_model() -> None:
+    assert prompts.system_prompt(spec(mode="voicemail", first_message="Speak after the tone.")) == ""
+
+
+@pytest.mark.parametrize("language", [code for code, _name in LANGUAGES])
+def test_every_language_has_every_prepared_sentence(language: str) -> None:
+    tongue = prompts.tongue(language)
+    for table in (prompts.APOLOGY, prompts.GOODBYE, prompts.STILL_THERE):
+        assert table[tongue].strip()
+        assert len(table[tongue]) < 120
