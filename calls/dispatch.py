@@ -38,9 +38,9 @@ def enqueue(kind: str, session: Session, run_at: datetime | None = None, *, agai
     """
     due = run_at or timezone.now()
     with transaction.atomic():
-        created = Job.objects.bulk_create([Job(kind=kind, session=session, run_at=due)], ignore_conflicts=True)
+        Job.objects.bulk_create([Job(kind=kind, session=session, run_at=due)], ignore_conflicts=True)
         job = Job.objects.select_for_update(no_key=True).get(session=session, kind=kind)
-        fresh = bool(created) and job.state == Job.State.QUEUED and job.attempts == 0
+        fresh = job.state == Job.State.QUEUED and job.attempts == 0
         if again and job.state == Job.State.DONE:
             job.state, job.attempts, job.run_at, job.last_error, job.finished_at = Job.State.QUEUED, 0, due, "", None
             job.save(update_fields=["state", "attempts", "run_at", "last_error", "finished_at"])

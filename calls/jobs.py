@@ -115,9 +115,10 @@ def claim(job_id: int) -> Job | None:
 def finish(job: Job, outcome: Outcome | None) -> None:
     """Writes the outcome and marks the job done, together or not at all. Raises `LeaseLost`."""
     with transaction.atomic():
-        row = _ours(job)
         if outcome is not None:
             outcome()
+        # Only now, because jobs are locked after everything else of a call; a lost lease takes the outcome back.
+        row = _ours(job)
         if row.last_error == dispatch.RUN_AGAIN:
             row.state, row.attempts, row.run_at = Job.State.QUEUED, 0, timezone.now()
         else:

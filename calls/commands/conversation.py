@@ -85,12 +85,14 @@ def add_usage(session_id: str, records: Sequence[UsageRecord]) -> None:
 def end_session(session_id: str, *, reason: str, at: datetime) -> bool:
     """Ends the session once; the first reason stands. The call's own end is the carrier's to report, and it is asked soon."""
     with transaction.atomic():
-        ended = Session.objects.filter(session_id=session_id).exclude(state=Session.State.ENDED)
-        if not ended.update(state=Session.State.ENDED, ended_at=at, end_reason=EndReason(reason), media_token_id=""):
+        log = CallLog.objects.select_for_update(no_key=True, of=("self",)).select_related("session").get(session__session_id=session_id)
+        session = log.session
+        running = Session.objects.filter(pk=session.pk).exclude(state=Session.State.ENDED)
+        if not running.update(state=Session.State.ENDED, ended_at=at, end_reason=EndReason(reason), media_token_id=""):
             return False
-        session = Session.objects.get(session_id=session_id)
         record_event(session=session, key="session:ended", source="engine", kind="session-ended", facts={"reason": reason})
-        CallLog.objects.filter(session=session, settled_at=None, call_sid__isnull=False).update(poll_after=soon(ENDED_POLL_S))
+        if log.settled_at is None and log.call_sid:
+            CallLog.objects.filter(pk=log.pk).update(poll_after=soon(ENDED_POLL_S))
         dispatch.hurry(dispatch.JobKind.ACCOUNT, session)
         broadcast.call_ended_on_commit(session)
     logger.info("session_ended", session_id=session_id, reason=reason)
@@ -133,14 +135,15 @@ def sweep_silent_sessions() -> int:
         Session.objects.filter(state=Session.State.ACTIVE, seen_at__lt=limit).order_by("seen_at").values_list("session_id", flat=True)[:200]
     ):
         with transaction.atomic():
-            session = (
-                Session.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-                .filter(session_id=session_id, state=Session.State.ACTIVE, seen_at__lt=limit)
+            log = (
+                CallLog.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+                .select_related("session")
+                .filter(session__session_id=session_id, session__state=Session.State.ACTIVE, session__seen_at__lt=limit)
                 .first()
             )
-            if session is None:
+            if log is None:
                 continue
-            swept += end_session(session_id, reason=EndReason.CRASH, at=session.seen_at or timezone.now())
-            begin_settlement(session)
+            swept += end_session(session_id, reason=EndReason.CRASH, at=log.session.seen_at or timezone.now())
+            begin_settlement(log.session)
         logger.error("session_found_dead", session_id=session_id)
     return swept

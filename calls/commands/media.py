@@ -38,10 +38,13 @@ def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | N
         return None
     now = timezone.now()
     with transaction.atomic():
-        session = Session.objects.select_for_update(no_key=True).filter(media_token_id=token_id, state=Session.State.WAITING).first()
+        log = CallLog.objects.select_for_update(no_key=True, of=("self",)).filter(session__media_token_id=token_id).first()
+        if log is None:
+            return None
+        # Looked at again under the lock: whoever came first has used the token up.
+        session = Session.objects.filter(pk=log.session_id, media_token_id=token_id, state=Session.State.WAITING).first()
         if session is None:
             return None
-        log = CallLog.objects.select_for_update(no_key=True).get(session=session)
         if log.call_sid and call_sid and log.call_sid != call_sid:
             logger.warning("media_claim_refused", session_id=session.session_id, reason="the token belongs to another call")
             return None

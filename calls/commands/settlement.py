@@ -32,7 +32,7 @@ def soon(seconds: float) -> datetime:
 def begin_settlement(session: Session) -> None:
     """Starts what has to happen after the call; later facts (a recording's address) join a settlement that has begun."""
     with transaction.atomic():
-        log = CallLog.objects.select_for_update(no_key=True).select_related("session__agent_version").get(session=session)
+        log = CallLog.objects.select_for_update(no_key=True, of=("self",)).select_related("session__agent_version").get(session=session)
         if log.call_sid and log.poll_after is None and log.polls == 0 and log.settled_at is None:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(FIRST_POLL_S))
         if not _expects_recording(log):

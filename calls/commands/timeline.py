@@ -1,4 +1,7 @@
-"""The call's timeline and its status: each change of status is one compare-and-swap and one event of its own."""
+"""The call's timeline and its status: each change of status is one compare-and-swap and one event of its own.
+
+Whoever locks several rows of a call does it in this order: call log, session, recording, jobs.
+"""
 
 from datetime import datetime
 from typing import Any

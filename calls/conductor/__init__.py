@@ -45,7 +45,7 @@ async def conduct(session: Session, link: AudioLink) -> None:
         except asyncio.CancelledError:
             reason = EndReason.SHUTDOWN
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # One of the three places where errors end: the line is closed and the reason is kept.
             reason = EndReason.PROVIDER_FAILED if isinstance(error, assembly.NotReady) else EndReason.CRASH
             notebook.failed(error)
