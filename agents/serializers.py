@@ -12,6 +12,7 @@ from rest_framework import serializers
 from agents.models import Agent, AgentVersion
 from agents.validation import name_problem, warnings
 from agents.versions import changes
+from agents.visibility import visible_agents
 
 NESTED = ("voice", "llm", "stt")
 
@@ -26,6 +27,15 @@ class StrictMixin:
             message = _("There is no such field. The fields are: %(known)s.") % {"known": known}
             raise serializers.ValidationError({name: [message] for name in unknown})
         return super().to_internal_value(data)  # type: ignore[misc]  # as above
+
+
+class OwnAgentField(serializers.PrimaryKeyRelatedField[Agent]):
+    """One of the agents that whoever asks may see; another's does not exist for them."""
+
+    default_error_messages = {"does_not_exist": _("There is no agent {pk_value}. Use the id of one of your agents.")}
+
+    def get_queryset(self) -> Any:
+        return visible_agents(self.context["request"].user).select_related("owner")
 
 
 class VoiceSerializer(StrictMixin, serializers.Serializer[Agent]):

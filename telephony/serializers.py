@@ -6,19 +6,10 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from agents.models import Agent
-from agents.serializers import StrictMixin
-from agents.visibility import sees_everything, visible_agents
+from agents.serializers import OwnAgentField, StrictMixin
+from agents.visibility import sees_everything
 from providers.exotel.numbers import InvalidNumber, to_e164
 from telephony.models import Phone
-
-
-class OwnAgentField(serializers.PrimaryKeyRelatedField[Agent]):
-    """One of the agents that whoever asks may see; another's does not exist for them."""
-
-    default_error_messages = {"does_not_exist": _("There is no agent {pk_value}. Use the id of one of your agents.")}
-
-    def get_queryset(self) -> Any:
-        return visible_agents(self.context["request"].user)
 
 
 class PhoneSerializer(StrictMixin, serializers.ModelSerializer[Phone]):

@@ -1,0 +1,308 @@
+"""Calls as the API shows them, and what it takes to place one or to look for some. Nothing here writes."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from statistics import median
+from typing import Any
+
+import phonenumbers
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from agents.models import Agent
+from agents.serializers import OwnAgentField, StrictMixin
+from calls import queries
+from calls.models import CallEvent, Job, Recording, Session, Turn
+from calls.queries import CallFilters, ChargeLine
+from calls.status import CallStatus, Direction
+
+EXAMPLE = "+919876543210"
+
+
+class DialledNumber(serializers.CharField):
+    """A number to call or to call from, as E.164. Without a country code it is Indian."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        problem = _("This is not a phone number. Write it with its country code, for example %(example)s.") % {"example": EXAMPLE}
+        if not re.fullmatch(r"\+?[\d\s().\-]+", text):
+            raise serializers.ValidationError(problem)
+        try:
+            number = phonenumbers.parse(text, "IN")
+        except phonenumbers.NumberParseException as error:
+            raise serializers.ValidationError(problem) from error
+        if not phonenumbers.is_possible_number(number):
+            raise serializers.ValidationError(
+                _("This number has too few or too many digits. Write it with its country code, for example %(example)s.")
+                % {"example": EXAMPLE}
+            )
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class PlaceCallSerializer(StrictMixin, serializers.Serializer[Any]):
+    """Whom to call, as which agent, from which of the owner's active numbers (the agent's own if left out)."""
+
+    agent = OwnAgentField(queryset=Agent.objects.none())
+    to = DialledNumber(max_length=40, help_text=f"The number to call, for example {EXAMPLE}.")
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a word of Python's own.
+        help_text = "One of your active numbers; left out: the agent's own."
+        return {**super().get_fields(), "from": DialledNumber(source="from_phone", max_length=40, required=False, help_text=help_text)}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        agent: Agent = attrs["agent"]
+        if wanted := attrs.get("from_phone"):
+            phones = agent.phones.model.objects.filter(active=True, agent__owner_id=agent.owner_id)
+            if not phones.filter(number=wanted).exists():
+                message = _(
+                    "%(number)s is not one of your active numbers. Use one of them, or leave this out to call from the agent's own."
+                )
+                raise serializers.ValidationError({"from": [message % {"number": wanted}]})
+            return attrs
+        phone = agent.phones.filter(active=True).order_by("id").first()
+        if phone is None:
+            message = _("The agent “%(name)s” has no active number to call from. Give it one, or name one of your numbers in from.")
+            raise serializers.ValidationError({"from": [message % {"name": agent.name}]})
+        return {**attrs, "from_phone": phone.number}
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class MomentField(serializers.Field[datetime, str, str, Any]):
+    """An ISO 8601 date or date and time; a date is its midnight, and a time without offset is local."""
+
+    def to_internal_value(self, data: str) -> datetime:
+        text = str(data).strip()
+        if "T" in text:
+            text = text.replace(" ", "+")  # a plus that was not escaped in a query string arrives as a space
+        try:
+            day, moment = parse_date(text), parse_datetime(text)
+        except ValueError:
+            day, moment = None, None
+        if day is not None:
+            return midnight(day)
+        if moment is None:
+            raise serializers.ValidationError(_("Write a date such as 2026-11-22, or a time such as 2026-11-22T18:30:00+05:30."))
+        return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat()
+
+
+def midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=[(s.value, s.value) for s in CallStatus], required=False)
+    direction = serializers.ChoiceField(choices=[(d.value, d.value) for d in Direction], required=False)
+    agent = serializers.IntegerField(min_value=1, required=False, help_text="An agent's id.")
+    number = serializers.CharField(max_length=40, required=False, help_text="Either side's number, whole or its last digits.")
+    date = serializers.DateField(required=False, help_text="Calls of one local day.")
+    since = MomentField(required=False, help_text="Calls from this date or time on.")
+    until = MomentField(required=False, help_text="Calls before this date or time.")
+    limit = serializers.IntegerField(min_value=1, max_value=200, required=False, help_text="Calls on a page; 50 if left out.")
+    cursor = serializers.IntegerField(min_value=1, required=False, help_text="Given in `next`.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("status", "direction"):
+            field = self.fields[name]
+            known = ", ".join(str(choice) for choice in getattr(field, "choices", ()))
+            field.error_messages["invalid_choice"] = _("“{input}” is not one of the choices. Use one of: %(known)s.") % {"known": known}
+
+    def filters(self) -> CallFilters:
+        found: Mapping[str, Any] = self.validated_data
+        since, until = found.get("since"), found.get("until")
+        if (day := found.get("date")) is not None:
+            start, end = midnight(day), midnight(day + timedelta(days=1))
+            since, until = max(since or start, start), min(until or end, end)
+        return CallFilters(
+            status=found.get("status", ""),
+            direction=found.get("direction", ""),
+            agent_id=found.get("agent"),
+            number=found.get("number", ""),
+            since=since,
+            until=until,
+        )
+
+
+class CallSerializer(serializers.Serializer[Any]):
+    """One call on one line. Needs `call_log`, `agent`, `agent_version` loaded, `turns` and `charges` prefetched."""
+
+    session_id = serializers.CharField(read_only=True)
+    agent = serializers.IntegerField(source="agent_id", read_only=True)
+    agent_name = serializers.CharField(source="agent.name", read_only=True)
+    agent_version = serializers.IntegerField(source="agent_version.number", read_only=True)
+    direction = serializers.ChoiceField(source="call_log.direction", choices=[(d.value, d.value) for d in Direction], read_only=True)
+    status = serializers.ChoiceField(source="call_log.status", choices=[(s.value, s.value) for s in CallStatus], read_only=True)
+    to = serializers.CharField(source="call_log.to_phone", read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    started_at = serializers.DateTimeField(source="call_log.started_at", read_only=True, allow_null=True)
+    answered_at = serializers.DateTimeField(source="call_log.answered_at", read_only=True, allow_null=True)
+    ended_at = serializers.DateTimeField(source="call_log.ended_at", read_only=True, allow_null=True)
+    duration_s = serializers.IntegerField(source="call_log.duration_s", read_only=True, allow_null=True, help_text="The carrier's figure.")
+    end_reason = serializers.CharField(read_only=True, help_text="Who or what ended the conversation; empty while nobody did.")
+    failure = serializers.CharField(source="call_log.failure", read_only=True, help_text="Why the call was given up, in words.")
+    hangup_requested_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    settled_at = serializers.DateTimeField(
+        source="call_log.settled_at", read_only=True, allow_null=True, help_text="Recording, transcript and costs are complete."
+    )
+    median_latency_ms = serializers.SerializerMethodField(help_text="The caller's last word to the agent's first audio, over the turns.")
+    totals = serializers.SerializerMethodField(help_text="What the call cost so far, by currency.")
+    unpriced = serializers.SerializerMethodField(help_text="Cost lines whose price nobody knows: they come on top.")
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "from": serializers.CharField(source="call_log.from_phone", read_only=True)}
+
+    @extend_schema_field(serializers.IntegerField(allow_null=True))
+    def get_median_latency_ms(self, session: Session) -> int | None:
+        known = [turn.latency_ms for turn in session.turns.all() if turn.latency_ms is not None]
+        return round(median(known)) if known else None
+
+    @extend_schema_field(serializers.DictField(child=serializers.DecimalField(max_digits=18, decimal_places=9)))
+    def get_totals(self, session: Session) -> dict[str, str]:
+        totals: dict[str, Decimal] = {}
+        for charge in session.charges.all():
+            if charge.amount is not None:
+                totals[charge.currency] = totals.get(charge.currency, Decimal(0)) + charge.amount
+        return {currency: plain(amount) for currency, amount in sorted(totals.items())}
+
+    @extend_schema_field(OpenApiTypes.INT)
+    def get_unpriced(self, session: Session) -> int:
+        return sum(charge.amount is None for charge in session.charges.all())
+
+
+def plain(amount: Decimal) -> str:
+    """`0.0012`: neither an exponent nor zeros that say nothing, and at least two decimal places."""
+    whole, _point, places = f"{amount:f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
+@extend_schema_serializer(many=False)
+class CallPageSerializer(serializers.Serializer[Any]):
+    results = CallSerializer(many=True)
+    next = serializers.URLField(allow_null=True, help_text="The next page, or null on the last.")
+
+
+class LatencySerializer(serializers.Serializer[Turn]):
+    """From the caller's last word to the agent's first audio, in ms. The parts overlap: they do not add up to the total."""
+
+    total_ms = serializers.IntegerField(source="latency_ms", read_only=True)
+    endpointing_ms = serializers.IntegerField(read_only=True, allow_null=True)
+    llm_ms = serializers.IntegerField(read_only=True, allow_null=True)
+    tts_ms = serializers.IntegerField(read_only=True, allow_null=True)
+
+
+class TurnSerializer(serializers.ModelSerializer[Turn]):
+    latency = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Turn
+        fields = (
+            "number", "speaker", "text", "generated_text", "interrupted", "started_ms", "ended_ms", "latency", "silence_after_ms",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(LatencySerializer(allow_null=True))
+    def get_latency(self, turn: Turn) -> dict[str, Any] | None:
+        return None if turn.latency_ms is None else dict(LatencySerializer(turn).data)
+
+
+class RecordingSerializer(serializers.ModelSerializer[Recording]):
+    url = serializers.SerializerMethodField(help_text="Plays the recording for a limited time; null until it is stored.")
+
+    class Meta:
+        model = Recording
+        fields = ("state", "url", "content_type", "size_bytes", "sha256", "duration_ms", "channels", "transcript", "transcript_text")
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_url(self, recording: Recording) -> str | None:
+        return queries.recording_link(recording.session)
+
+
+class ChargeLineSerializer(serializers.Serializer[Any]):
+    """One use and what it costs. `amount` is null while the call is not accounted, and for ever if no price is known (`unpriced`)."""
+
+    kind = serializers.CharField(source="usage.kind", read_only=True)
+    provider = serializers.CharField(source="usage.provider", read_only=True)
+    model = serializers.CharField(source="usage.model", read_only=True)
+    unit = serializers.CharField(source="usage.unit", read_only=True)
+    quantity = serializers.IntegerField(source="usage.quantity", read_only=True)
+    accounted = serializers.SerializerMethodField()
+    amount = serializers.SerializerMethodField()
+    currency = serializers.SerializerMethodField()
+    unit_price = serializers.SerializerMethodField()
+    price_per = serializers.IntegerField(source="charge.price_per", read_only=True, allow_null=True, default=None)
+    price_source = serializers.CharField(source="charge.price_source", read_only=True, default="")
+
+    @extend_schema_field(OpenApiTypes.BOOL)
+    def get_accounted(self, line: ChargeLine) -> bool:
+        return line.charge is not None
+
+    @extend_schema_field(serializers.DecimalField(max_digits=18, decimal_places=9, allow_null=True))
+    def get_amount(self, line: ChargeLine) -> str | None:
+        return plain(line.charge.amount) if line.charge is not None and line.charge.amount is not None else None
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_currency(self, line: ChargeLine) -> str:
+        return line.charge.currency if line.charge is not None else ""
+
+    @extend_schema_field(serializers.DecimalField(max_digits=18, decimal_places=9, allow_null=True))
+    def get_unit_price(self, line: ChargeLine) -> str | None:
+        return plain(line.charge.unit_price) if line.charge is not None and line.charge.unit_price is not None else None
+
+
+class ChargesSerializer(serializers.Serializer[Any]):
+    lines = ChargeLineSerializer(many=True)
+    totals = serializers.DictField(child=serializers.CharField(), help_text="By currency; currencies are never added up.")
+    unpriced = serializers.IntegerField()
+
+
+class CallEventSerializer(serializers.ModelSerializer[CallEvent]):
+    class Meta:
+        model = CallEvent
+        fields = ("source", "kind", "facts", "carrier_time", "created_at")
+        read_only_fields = fields
+
+
+class JobSerializer(serializers.ModelSerializer[Job]):
+    class Meta:
+        model = Job
+        fields = ("kind", "state", "attempts", "run_at", "last_error", "finished_at")
+        read_only_fields = fields
+
+
+class CallDetailSerializer(CallSerializer):
+    """One call with everything that is known of it. Takes what `queries.call_page` loads."""
+
+    call_sid = serializers.CharField(source="call_log.call_sid", read_only=True, allow_null=True, help_text="The carrier's id.")
+    turns = TurnSerializer(many=True, read_only=True)
+    recording = serializers.SerializerMethodField()
+    charges = serializers.SerializerMethodField()
+    events = CallEventSerializer(many=True, read_only=True)
+    jobs = JobSerializer(many=True, read_only=True)
+
+    @extend_schema_field(RecordingSerializer(allow_null=True))
+    def get_recording(self, session: Session) -> dict[str, Any] | None:
+        recording: Recording | None = getattr(session, "recording", None)
+        return None if recording is None else dict(RecordingSerializer(recording).data)
+
+    @extend_schema_field(ChargesSerializer)
+    def get_charges(self, session: Session) -> dict[str, Any]:
+        summary = queries.charges_summary(session)
+        totals = {currency: plain(amount) for currency, amount in sorted(summary.totals.items())}
+        return {"lines": ChargeLineSerializer(summary.lines, many=True).data, "totals": totals, "unpriced": summary.unpriced}
+
+
+class HangupSerializer(serializers.Serializer[Any]):
+    session_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=[(s.value, s.value) for s in CallStatus])
+    detail = serializers.CharField(help_text="What happens now, in words.")
