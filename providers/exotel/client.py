@@ -1,7 +1,7 @@
-"""Exotel's REST API: place a call, read calls, try to end one, list exophones. Synchronous: workers and the API use it, never the audio path.
+"""Exotel's REST API: place a call, read calls, try to end one, list exophones. Synchronous, for workers; never on the audio path.
 
-Placing a call is the one request that is never repeated by itself: when its outcome is unknown it raises `OutcomeUnknown`, and only Exotel's
-list of calls can tell. Credentials go to the configured API alone; redirects are not followed.
+Placing a call is the one request that is never repeated by itself: when its outcome is unknown it raises `OutcomeUnknown`, and only
+Exotel's list of calls can tell. Credentials go to the configured API alone; redirects are not followed.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ from providers.exotel.webhooks import e164_or_empty, is_call_sid
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=40.0, write=10.0, pool=5.0)
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 _NO_HANG_UP: Final = (
-    "Exotel has no request that ends a running call, and refused this one. The call ends when its audio socket closes, when somebody hangs up, "
-    "or at its time limit."
+    "Exotel has no request that ends a running call, and refused this one. The call ends when its audio socket closes, "
+    "when somebody hangs up, or at its time limit."
 )
 
 
@@ -66,8 +66,8 @@ class ExotelClient:
     def make_call(self, order: CallOrder) -> CallDetails:
         """Asks for a call. Success means that Exotel took the order, not that anybody answered.
 
-        Raises `OutcomeUnknown` if the request may have reached Exotel and no answer tells what became of it. Any other `CarrierError` means that
-        no call is placed, so a `retryable` one may be tried again.
+        Raises `OutcomeUnknown` if the request may have reached Exotel and no answer tells what became of it. Any other
+        `CarrierError` means that no call is placed, so a `retryable` one may be tried again.
         """
         try:
             form = fields(order, self.config)
@@ -82,10 +82,8 @@ class ExotelClient:
                 "Exotel did not answer the request to dial. It may have placed the call; it is not dialled again."
             ) from error
         if answer.status_code >= 500:
-            raise OutcomeUnknown(
-                f"Exotel failed while it was asked to dial (HTTP {answer.status_code}). It may have placed the call; it is not dialled again.",
-                status=answer.status_code,
-            )
+            message = f"Exotel failed when asked to dial (HTTP {answer.status_code}). It may have placed the call; it is not dialled again."
+            raise OutcomeUnknown(message, status=answer.status_code)
         call = self._call_in(answer)
         if call is None or not is_call_sid(call.call_sid):
             raise OutcomeUnknown(

@@ -1,0 +1,144 @@
+"""Who may open a media socket, decided before anything is accepted or paid for. The database is asked here and never again during the talk.
+
+With a token: it must be ours, fresh and still waiting. Without one (a statically configured Voicebot applet): one of the webhook secrets as
+Basic credentials; the call's rows are then opened from its `start` message.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from calls import commands, queries
+from calls.models import Session
+from calls.status import Direction
+from providers.exotel.media import Started
+from providers.exotel.webhooks import CallReport, e164_or_empty, is_call_sid
+from telephony import applying, tokens
+from telephony.credentials import is_authorised
+from telephony.tokens import BadToken, MediaToken
+
+T = TypeVar("T")
+
+# Threads of our own: a database that hangs must not use up those in which host names are looked up.
+_THREADS: Final = ThreadPoolExecutor(max_workers=8, thread_name_prefix="admission")
+_DATABASE_LIMIT_S: Final = 5.0
+
+
+class Refused(Exception):
+    """The socket is not let in. `reason` is for our log, never for the peer; `status` is the HTTP answer to a handshake."""
+
+    def __init__(self, reason: str, *, status: int = 403) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A socket that may be accepted. `token` is None for a statically configured applet."""
+
+    token: MediaToken | None
+
+
+async def at_handshake(*, token: str, authorization: str) -> Pass:
+    """Decides on the handshake alone. Raises `Refused`."""
+    if not token:
+        if not is_authorised(secrets=settings.EXOTEL_WEBHOOK_SECRETS, authorization=authorization, query_string=""):
+            raise Refused("no token in the path and no valid Basic credentials")
+        return Pass(None)
+    try:
+        known = tokens.check(token)
+    except BadToken as error:
+        raise Refused(f"token: {error.reason}") from error
+    if not await _with_database(partial(_is_awaited, known)):
+        raise Refused("token: used, replaced or of a call that is over")
+    return Pass(known)
+
+
+async def at_start(admitted: Pass, started: Started) -> Session:
+    """Claims the call's audio for this socket: exactly one of several gets it. Raises `Refused`."""
+    if not is_call_sid(started.call_sid) or not is_call_sid(started.stream_sid):
+        raise Refused("start: names no call or no stream")
+    token = admitted.token
+    if token is not None and token.call_sid and token.call_sid != started.call_sid:
+        raise Refused("start: the token was made for another call")
+    return await _with_database(partial(_claim, token, started))
+
+
+async def database_answers() -> bool:
+    """Whether new calls could be let in right now."""
+    try:
+        await _with_database(_ask)
+    except Refused:
+        return False
+    return True
+
+
+async def _with_database(work: Callable[[], T]) -> T:
+    """Runs `work` in a thread with a healthy connection. A database that is away or too slow refuses the socket."""
+    try:
+        async with asyncio.timeout(_DATABASE_LIMIT_S):
+            answer: T = await database_sync_to_async(work, thread_sensitive=False, executor=_THREADS)()
+            return answer
+    except (DatabaseError, TimeoutError) as error:
+        raise Refused(f"the database did not answer ({type(error).__name__})", status=503) from error
+
+
+def _ask() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _is_awaited(token: MediaToken) -> bool:
+    session = queries.find_session(session_id=token.session_id)
+    return session is not None and session.state == Session.State.WAITING and session.media_token_id == token.token_id
+
+
+def _claim(token: MediaToken | None, started: Started) -> Session:
+    token_id = token.token_id if token is not None else _open_static(started)
+    session = commands.claim_media(token_id=token_id, call_sid=started.call_sid, stream_sid=started.stream_sid)
+    if session is None:
+        raise Refused("start: the call's audio is open already, or the token belongs to another call")
+    return session
+
+
+def _open_static(started: Started) -> str:
+    """The rows of a call that only its `start` has told us of; the id that claims its audio."""
+    report = _as_report(started)
+    session = applying.find(report)
+    try:
+        if session is None:
+            session = applying.open_for(report)
+        return commands.issue_media_token(session)
+    except applying.Unanswered as error:
+        raise Refused(f"start: {error.message}") from error
+    except commands.CallRefused as error:
+        raise Refused(f"start: {error.message}") from error
+
+
+def _as_report(started: Started) -> CallReport:
+    """`start` says who talks to whom, but not who called: the side that is one of our phones is ours."""
+    caller, called = e164_or_empty(started.from_number), e164_or_empty(started.to_number)
+    return CallReport(
+        call_sid=started.call_sid,
+        custom_field=started.custom_parameters.get("CustomField", ""),
+        direction=Direction.INBOUND,
+        human=caller,
+        exophones=tuple(number for number in (called, caller) if number),
+        status=None,
+        event_type="",
+        created_at=None,
+        started_at=None,
+        ended_at=None,
+        updated_at=None,
+        duration_s=None,
+        recording_url="",
+        cause="",
+    )

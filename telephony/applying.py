@@ -1,0 +1,171 @@
+"""What a delivery means for a call. Reads it, finds or opens the call, and hands `calls` a report in our own words.
+
+Applying twice changes nothing. A delivery about a call that we do not know is ignored with that reason, and tried again for a while: our
+own news of a dial may be slower than the carrier's.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+from django.db import transaction
+
+from agents.models import Agent
+from calls import commands, queries
+from calls.models import Session
+from calls.status import TERMINAL, Direction
+from providers.exotel import webhooks
+from providers.exotel.webhooks import CallReport, StreamReport
+from telephony import inbox
+from telephony.models import Phone, WebhookDelivery
+
+logger = structlog.get_logger()
+
+OPENING_DOORS = frozenset({"incoming", "voicebot"})
+_State = WebhookDelivery.State
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The call that the delivery is about, and why nothing came of it if so."""
+
+    session: Session | None
+    ignored: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered(Exception):
+    """Nobody of ours answers this number. `message` says why, for operators."""
+
+    message: str
+
+
+def apply(delivery: WebhookDelivery) -> Applied:
+    """Applies one delivery and marks it, in one transaction. If anything raises, the delivery is kept as failed and the error goes on.
+
+    Copies that come at the same moment wait for each other; the later ones find the work done.
+    """
+    try:
+        with transaction.atomic():
+            row = WebhookDelivery.objects.select_for_update(no_key=True).get(pk=delivery.pk)
+            if row.state == _State.APPLIED:
+                return Applied(queries.find_session(call_sid=row.call_sid, session_id=row.session_id))
+            applied = _apply(row)
+            state = _State.IGNORED if applied.ignored else _State.APPLIED
+            inbox.mark(row, state, applied.ignored, session_id=applied.session.session_id if applied.session else "")
+    except Exception as error:
+        inbox.mark(delivery, _State.FAILED, f"{type(error).__name__}; the log has the place")
+        raise
+    return applied
+
+
+def _apply(delivery: WebhookDelivery) -> Applied:
+    report = webhooks.read(delivery.params)
+    session = find(report, session_id=delivery.session_id if delivery.door == "recording" else "")
+    is_opening = delivery.door in OPENING_DOORS
+    if session is None and is_opening:
+        try:
+            session = open_for(report)
+        except Unanswered as error:
+            return Applied(None, error.message)
+    if session is None:
+        return Applied(None, inbox.UNKNOWN_CALL)
+    key = f"{delivery.door}:{delivery.fingerprint[:40]}"
+    if report.stream is not None:
+        _note_stream(session, report.stream)
+    reason = commands.apply_carrier_report(session=session, report=_in_our_words(report, delivery.door), source="carrier", key=key)
+    return Applied(session, "" if is_opening or report.stream is not None else reason)
+
+
+def find(report: CallReport, *, session_id: str = "") -> Session | None:
+    """The call that a report is about: by the carrier's id, else by ours that went out with the dial and came back."""
+    session = queries.find_session(call_sid=report.call_sid, session_id=session_id or report.custom_field)
+    if session is None or not report.call_sid:
+        return session
+    log = session.call_log
+    if log.call_sid and log.call_sid != report.call_sid:
+        return None
+    if not log.call_sid:
+        # The carrier's own word came before the answer to our dial: the call is known from now on.
+        commands.dial_accepted(session, call_sid=report.call_sid, from_phone="")
+        return queries.find_session(call_sid=report.call_sid)
+    return session
+
+
+def open_for(report: CallReport) -> Session:
+    """Opens the rows of a call that one of our phones answers. Raises `Unanswered`."""
+    agent, exophone, human = _answering(report)
+    return commands.open_call(
+        agent_version=agent.current_version,
+        direction=report.direction or Direction.INBOUND,
+        user_phone=human,
+        agent_phone=exophone,
+        call_sid=report.call_sid,
+    )
+
+
+def _answering(report: CallReport) -> tuple[Agent, str, str]:
+    """The agent that answers, our number and the human's. Raises `Unanswered`."""
+    phones = {phone.number: phone for phone in Phone.objects.filter(number__in=report.exophones).select_related("agent")}
+    ours = next((number for number in report.exophones if number in phones), None)
+    if ours is None:
+        raise Unanswered("No phone of ours has the number that was called. Add it under Phones.")
+    phone = phones[ours]
+    if not phone.active:
+        raise Unanswered("The phone that was called is inactive. Activate it under Phones.")
+    if phone.agent is None:
+        raise Unanswered("No agent is assigned to the phone that was called. Assign one under Phones.")
+    if not phone.agent.active:
+        raise Unanswered("The agent of the phone that was called is inactive. Activate it under Agents.")
+    human = report.human if report.human != ours else next((number for number in report.exophones if number != ours), "")
+    return phone.agent, ours, human
+
+
+def _in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
+    status = report.status or _status_of_legs(report)
+    if door in OPENING_DOORS and status in TERMINAL:
+        # A flow asks what to do with a call: whatever word came along, the call has not ended.
+        status = None
+    has_ended = status in TERMINAL
+    is_callback = door == "status"
+    was_answered = report.event_type == "answered" and any(leg.status == "in-progress" for leg in report.legs)
+    facts = {"door": door, "event": report.event_type, "legs": [leg.status for leg in report.legs], "cause": report.cause}
+    return commands.CarrierReport(
+        status=status,
+        started_at=report.started_at or report.created_at,
+        answered_at=report.updated_at if was_answered and is_callback else None,
+        ended_at=(report.ended_at or (report.updated_at if is_callback else None)) if has_ended else None,
+        duration_s=report.duration_s if has_ended else None,
+        recording_url=report.recording_url,
+        cause=report.cause,
+        facts={name: value for name, value in facts.items() if value},
+    )
+
+
+def _status_of_legs(report: CallReport) -> str | None:
+    """An `answered` event may leave the call's status out; the first leg's tells it."""
+    return "in-progress" if report.legs and report.legs[0].status == "in-progress" else None
+
+
+def _note_stream(session: Session, stream: StreamReport) -> None:
+    facts = {"status": stream.status, "disconnected_by": stream.disconnected_by, "duration_s": stream.duration_s, "error": stream.error}
+    commands.record_event(
+        session=session,
+        key=f"stream-report:{stream.stream_sid[:64]}:{stream.status[:20]}",
+        source="carrier",
+        kind="stream-reported",
+        facts={name: value for name, value in facts.items() if value not in ("", None)},
+    )
+
+
+def repair(limit: int = 200) -> int:
+    """Applies what was left over, each in a transaction of its own; one that fails does not hold up the others."""
+    applied = 0
+    for pk in inbox.left_over(limit):
+        delivery = WebhookDelivery.objects.filter(pk=pk).first()
+        if delivery is None:
+            continue
+        try:
+            applied += not apply(delivery).ignored
+        except Exception as error:  # noqa: BLE001 - the next one must not wait for this one; the row keeps the reason
+            logger.error("delivery_not_applied", delivery_id=pk, door=delivery.door, attempt=delivery.attempts, error=type(error).__name__)
+    return applied

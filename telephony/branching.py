@@ -1,0 +1,35 @@
+"""Which way a call flow goes on behind the agent: a table. Pure.
+
+Exotel's Passthru applet knows two answers: 200 takes branch A, 302 takes branch B. Here A means "something is still to be done for the
+caller" (whoever builds the flow puts a Connect or a Voicemail there), and B means "we are done, hang up".
+"""
+
+from typing import Final
+
+GO_ON: Final = 200
+HANG_UP: Final = 302
+
+# By the session's end reason: a caller who was let down gets branch A; one whose talk ended as it should gets branch B.
+BRANCHES: Final[dict[str, int]] = {
+    "caller-hangup": HANG_UP,
+    "agent-goodbye": HANG_UP,
+    "operator-hangup": HANG_UP,
+    "silence": HANG_UP,
+    "max-duration": HANG_UP,
+    "voicemail-done": HANG_UP,
+    "provider-failed": GO_ON,
+    "link-lost": GO_ON,
+    "shutdown": GO_ON,
+    "crash": GO_ON,
+}
+
+
+def branch(*, is_known: bool, has_talked: bool, end_reason: str, stream_failed: bool = False) -> int:
+    """The HTTP status that answers a Passthru.
+
+    A call we do not know, a call whose talk has not begun (the applet stands before the Voicebot) and a stream that never came about
+    go on; a talk that is still being closed counts as done.
+    """
+    if not is_known or stream_failed or not has_talked:
+        return GO_ON
+    return BRANCHES.get(end_reason, HANG_UP)

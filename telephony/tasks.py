@@ -1,0 +1,139 @@
+"""The line's work behind the doors: dial, fetch a recording, ask the carrier, repair what was left over. Decisions are elsewhere."""
+
+import time
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from calls import commands
+from calls.jobs import Outcome, Park, RetryLater, durable_job
+from calls.models import CallLog, Job, Recording, Session
+from calls.status import CallStatus
+from providers.exotel.client import ExotelClient
+from providers.exotel.details import CallDetails
+from providers.exotel.errors import CarrierCategory, CarrierError, OutcomeUnknown
+from providers.exotel.orders import CallOrder, ToFlow, ToStream
+from telephony import addresses, applying, reconciling, tokens
+from telephony.models import Phone
+
+logger = structlog.get_logger()
+
+# A refusal that is certain may be asked again: nobody's phone has rung.
+_DIAL_PAUSES_S = (1.0, 3.0)
+_RECORDING_WAIT = timedelta(minutes=75)  # Exotel's own figure is 15 minutes; the last look at a call's details comes after 51
+_RECORDING_STEP_S = 30
+
+
+@durable_job("telephony.dial", max_attempts=3)
+def dial(session: Session, job: Job) -> Outcome | None:
+    """Asks Exotel for the call, at most once. A worker that dies between asking and hearing leaves an unknown outcome, not a second call."""
+    log = session.call_log
+    if log.status != CallStatus.QUEUED:
+        is_left_hanging = log.status == CallStatus.INITIATED and not log.dial_outcome and not log.call_sid
+        return partial(commands.dial_unknown, session, message=_DIED) if is_left_hanging else None
+    exophone = log.from_phone or _exophone_of(session)
+    if not exophone:
+        message = "The agent has no phone to call from. Assign it an active one under Phones."
+        return partial(commands.dial_refused, session, message=message) if commands.claim_dial(session) else None
+    try:
+        order = _order(session, exophone)
+    except commands.CallRefused:
+        return None  # cancelled in the meantime
+    if not commands.claim_dial(session):
+        return None
+    try:
+        placed = _place(order)
+    except OutcomeUnknown as error:
+        return partial(commands.dial_unknown, session, message=error.message)
+    except CarrierError as error:
+        return partial(commands.dial_refused, session, message=error.message)
+    return partial(_placed, session, placed, exophone)
+
+
+_DIED = "The worker died while it asked Exotel to dial. Exotel may have placed the call; it is not dialled again."
+
+
+def _place(order: CallOrder) -> CallDetails:
+    with ExotelClient(addresses.exotel()) as exotel:
+        for pause_s in _DIAL_PAUSES_S:
+            try:
+                return exotel.make_call(order)
+            except CarrierError as error:
+                if not error.retryable:
+                    raise
+                logger.warning("dial_refused_for_now", category=error.category.value, status=error.status)
+                time.sleep(pause_s)
+        return exotel.make_call(order)
+
+
+def _order(session: Session, exophone: str) -> CallOrder:
+    spec = session.agent_version.as_spec()
+    target = ToFlow(settings.EXOTEL_APP_ID) if settings.EXOTEL_APP_ID else ToStream(addresses.media_socket(tokens.issue(session)))
+    return CallOrder(
+        person=session.call_log.to_phone,
+        exophone=exophone,
+        target=target,
+        # A minute beyond our own limit: the agent's goodbye comes first, Exotel's cut is for when we are not there to say it.
+        time_limit_s=spec.max_duration_s + 60,
+        status_callback=addresses.door("status"),
+        custom_field=session.session_id,
+        record=spec.record_calls,
+    )
+
+
+def _exophone_of(session: Session) -> str:
+    phone = Phone.objects.filter(agent_id=session.agent_id, active=True).order_by("id").first()
+    return phone.number if phone else ""
+
+
+def _placed(session: Session, placed: CallDetails, exophone: str) -> None:
+    commands.dial_accepted(session, call_sid=placed.call_sid, from_phone=exophone)
+
+
+@durable_job("telephony.fetch_recording", max_attempts=8)
+def fetch_recording(session: Session, job: Job) -> Outcome | None:
+    """Brings the recording to this machine's spool. Waits while Exotel prepares it; gives up when it never will."""
+    recording, log = Recording.objects.filter(session=session).first(), CallLog.objects.get(session=session)
+    if recording is None or recording.state == Recording.State.STORED:
+        return None
+    waited = timezone.now() - (log.ended_at or session.ended_at or log.created_at)
+    if not log.recording_url:
+        if waited > _RECORDING_WAIT or not log.call_sid or (log.poll_after is None and log.polls > 0):
+            return partial(commands.recording_missing, session, "Exotel named no recording of this call.")
+        raise RetryLater(_RECORDING_STEP_S, "Exotel has not named the recording yet.")
+    path = settings.RECORDING_SPOOL_DIR / f"{session.session_id}.audio"
+    try:
+        with ExotelClient(addresses.exotel()) as exotel:
+            found = exotel.download_recording(log.recording_url, path, settings.RECORDING_MAX_BYTES)
+    except CarrierError as error:
+        if error.category == CarrierCategory.NOT_FOUND:
+            if waited > _RECORDING_WAIT:
+                return partial(commands.recording_missing, session, "Exotel named a recording but never had it.")
+            raise RetryLater(_RECORDING_STEP_S if waited > timedelta(minutes=2) else 5, error.message) from error
+        if not error.retryable:
+            raise Park(error.message) from error
+        raise
+    return partial(
+        commands.recording_fetched,
+        session,
+        path=str(path),
+        size_bytes=found.size_bytes,
+        sha256=found.sha256,
+        content_type=found.content_type,
+    )
+
+
+@shared_task(name="telephony.reconcile_calls")
+def reconcile_calls() -> None:
+    """Asks the carrier about every call that is due."""
+    reconciling.reconcile()
+
+
+@shared_task(name="telephony.apply_deliveries")
+def apply_deliveries() -> None:
+    """Applies what could not be applied when it came."""
+    applying.repair()

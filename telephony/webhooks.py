@@ -1,0 +1,167 @@
+"""Exotel's doors. Each authenticates, reads, keeps the delivery, applies it and answers in the form its applet understands.
+
+Plain views on purpose: whatever method, encoding or Accept header Exotel comes with, it is let in or refused by the same few rules.
+    401 no valid secret · 503 no secret configured · 413 body too large · 400 unreadable · 200 unknown call, kept · 500 our own failure
+HEAD is answered like GET and changes nothing.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from calls import queries
+from calls.commands import CallRefused
+from calls.models import Session
+from providers.exotel import webhooks
+from providers.exotel.webhooks import CallReport, is_call_sid
+from telephony import answers, applying, inbox, parameters, tokens
+from telephony.addresses import media_socket
+from telephony.branching import branch
+from telephony.credentials import is_authorised
+from telephony.parameters import Unreadable
+
+logger = structlog.get_logger()
+
+_SESSION_ID = re.compile(r"sess_[0-9A-Za-z]{1,35}")
+# A Passthru may overtake the end of the talk that it asks about; no caller should hear nothing for longer than this.
+_WAIT_FOR_END_S = 2.0
+_STEP_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One accepted delivery: what it says, which call it is about, and why it was ignored if it was."""
+
+    report: CallReport
+    session: Session | None
+    ignored: str
+
+
+Answer = Callable[[Visit], HttpResponse]
+
+
+def _door(
+    name: str, answer: Answer, *, needs_call: bool = True, head: Callable[[], HttpResponse] | None = None
+) -> Callable[..., HttpResponse]:
+    """The view of one door. `needs_call`: a delivery without CallSid makes no sense here."""
+
+    @csrf_exempt
+    def view(request: HttpRequest, session_id: str = "") -> HttpResponse:
+        if request.method not in ("GET", "POST", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "POST", "HEAD"])
+        if (refusal := _refusal(request)) is not None:
+            logger.warning("webhook_refused", door=name, status=refusal.status_code)
+            return refusal
+        if request.method == "HEAD":
+            return head() if head else _done()
+        try:
+            params = parameters.read(request)
+            visit = _visit(name, request, params, session_id, needs_call)
+        except Unreadable as error:
+            logger.warning("webhook_unreadable", door=name, status=error.status, reason=error.message)
+            return JsonResponse({"error": error.message}, status=error.status)
+        except Exception as error:
+            logger.exception("webhook_failed", door=name, error=type(error).__name__)
+            return JsonResponse({"error": "The delivery could not be applied. It is kept if it could be; send it again."}, status=500)
+        return answer(visit)
+
+    view.__name__ = f"{name.replace('-', '_')}_door"
+    return view
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    if not settings.EXOTEL_WEBHOOK_SECRETS:
+        message = "No webhook secret is configured, so nothing is let in. Set EXOTEL_WEBHOOK_SECRETS and give its first value to Exotel."
+        return JsonResponse({"error": message}, status=503)
+    if is_authorised(
+        secrets=settings.EXOTEL_WEBHOOK_SECRETS,
+        authorization=request.headers.get("Authorization", ""),
+        query_string=request.META.get("QUERY_STRING", ""),
+    ):
+        return None
+    message = "Give one of EXOTEL_WEBHOOK_SECRETS as ?key= or as the password of Basic credentials."
+    return JsonResponse({"error": message}, status=401, headers={"WWW-Authenticate": 'Basic realm="exotel", charset="UTF-8"'})
+
+
+def _visit(name: str, request: HttpRequest, params: dict[str, Any], session_id: str, needs_call: bool) -> Visit:
+    report = webhooks.read(params)
+    if needs_call and not report.call_sid:
+        raise Unreadable(400, "CallSid is missing: without it nobody knows which call this is about.")
+    if report.call_sid and not is_call_sid(report.call_sid):
+        raise Unreadable(400, "CallSid is not an id of a call.")
+    if session_id and not _SESSION_ID.fullmatch(session_id):
+        raise Unreadable(400, "The address names no session of ours.")
+    stored = parameters.without_secrets(params, settings.EXOTEL_WEBHOOK_SECRETS)
+    delivery = inbox.keep(
+        door=name,
+        method=request.method or "",
+        content_type=request.content_type or "",
+        params=stored,
+        call_sid=report.call_sid,
+        session_id=session_id,
+    )
+    applied = applying.apply(delivery)
+    if applied.ignored:
+        logger.info("webhook_ignored", door=name, delivery_id=delivery.pk, reason=applied.ignored)
+    return Visit(report, applied.session, applied.ignored)
+
+
+# --- what each door answers -------------------------------------------------------------------------------------------
+
+
+def _done(_: Visit | None = None) -> HttpResponse:
+    return JsonResponse({"success": True})
+
+
+def _incoming(visit: Visit) -> HttpResponse:
+    if visit.session is None:
+        return HttpResponse("No agent assigned", status=404, content_type="text/plain")
+    spec = visit.session.agent_version.as_spec()
+    return HttpResponse(answers.say_and_record(spec, visit.session.session_id), content_type="application/xml")
+
+
+def _voicebot(visit: Visit) -> HttpResponse:
+    if visit.session is None:
+        return JsonResponse({"error": visit.ignored}, status=404)
+    try:
+        token = tokens.issue(visit.session, call_sid=visit.report.call_sid)
+    except CallRefused as error:
+        logger.warning("media_token_refused", session_id=visit.session.session_id)
+        return JsonResponse({"error": error.message}, status=409)
+    return JsonResponse({"url": media_socket(token)})
+
+
+def _passthru(visit: Visit) -> HttpResponse:
+    session = _ended(visit.session)
+    stream_failed = visit.report.stream is not None and visit.report.stream.status == "failed"
+    status = branch(
+        is_known=session is not None,
+        has_talked=session is not None and session.started_at is not None,
+        end_reason=session.end_reason if session else "",
+        stream_failed=stream_failed,
+    )
+    return HttpResponse(status=status, content_type="text/plain")
+
+
+def _ended(session: Session | None) -> Session | None:
+    """The session once it has ended, if that is a matter of moments."""
+    deadline = time.monotonic() + _WAIT_FOR_END_S
+    while session is not None and session.state == Session.State.ACTIVE and time.monotonic() < deadline:
+        time.sleep(_STEP_S)
+        session = queries.find_session(session_id=session.session_id)
+    return session
+
+
+incoming = _door("incoming", _incoming, head=lambda: HttpResponse(content_type="application/xml"))
+voicebot = _door("voicebot", _voicebot)
+status = _door("status", _done)
+passthru = _door("passthru", _passthru, head=lambda: HttpResponse(content_type="text/plain"))
+after_stream = _door("after-stream", _passthru, head=lambda: HttpResponse(content_type="text/plain"))
+recording = _door("recording", _done, needs_call=False)
