@@ -63,7 +63,7 @@ class _Chain(Generic[P]):
                 continue
             self._health.worked(self._keys[place])
             return port, begun
-        assert failure is not None  # noqa: S101 -- there is at least one port
+        assert failure is not None
         raise failure
 
 

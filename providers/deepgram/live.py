@@ -51,6 +51,7 @@ class DeepgramSpeechToText:
             yield stream
         finally:
             keeping_alive.cancel()
+            stream.release()
             try:
                 await socket.close()  # bounded by close_timeout
             finally:
@@ -94,6 +95,7 @@ class DeepgramStream:
         self._unanswered_ms = 0.0
         self._last_sent_at = asyncio.get_running_loop().time()
         self._finishing = False
+        self._rest_due: asyncio.TimerHandle | None = None
         self._failure: ProviderError | None = None
 
     async def send(self, chunk: AudioChunk) -> None:
@@ -109,6 +111,18 @@ class DeepgramStream:
     async def finish(self) -> None:
         self._finishing = True
         await self._send(_CLOSE_STREAM)
+        self._expect_rest()
+
+    def release(self) -> None:
+        """Stops waiting for anything; the socket is about to go."""
+        if self._rest_due is not None:
+            self._rest_due.cancel()
+
+    def _expect_rest(self) -> None:
+        """From `finish` on silence is no longer the caller's. A timer, since the reader may be waiting already."""
+        self.release()
+        late = timed_out(PROVIDER, f"did not send the rest within {self._deadlines.between_ms} ms")
+        self._rest_due = asyncio.get_running_loop().call_later(self._deadlines.between_ms / 1000, self._fail, late)
 
     async def keep_alive(self) -> None:
         """Speaks up whenever no audio went out for a while. Runs until cancelled or the socket is gone."""
@@ -147,6 +161,8 @@ class DeepgramStream:
     async def __anext__(self) -> TranscriptEvent:
         while (raw := await self._receive()) is not None:
             self._unanswered_ms = 0.0
+            if self._finishing:
+                self._expect_rest()
             heard = messages.read(raw)
             self._request_id = heard.request_id or self._request_id
             if heard.event is not None:
@@ -158,10 +174,7 @@ class DeepgramStream:
     async def _receive(self) -> bytes | str | None:
         """The next message; None after the last one that `finish` asked for."""
         try:
-            if not self._finishing:
-                return await self._socket.recv()
-            # Asked for the rest: from here on silence is no longer the caller's.
-            return await within(self._deadlines.between_ms, PROVIDER, "did not send the rest", self._socket.recv())
+            return await self._socket.recv()
         except ConnectionClosed as error:
             if self._failure is not None:
                 raise self._failure from error

@@ -3,6 +3,7 @@
 The shapes are those of `listen/v1` (facts checked against the SDK 7.17 types, 2026-11). An unknown message type means nothing to us.
 """
 
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -93,6 +94,7 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+_CLOSE_CODE = re.compile(r"\b[A-Z]+-\d{4}\b")
 _CLOSE_CODES = {
     "NET-0001": (ErrorCategory.TIMEOUT, "closed the socket because no audio came for 10 s", True),
     "DATA-0000": (ErrorCategory.BAD_REQUEST, "could not decode the audio; check encoding and sample rate", False),
@@ -100,8 +102,9 @@ _CLOSE_CODES = {
 
 
 def closed(code: int | None, reason: str) -> ProviderError:
-    """Why a socket was closed under us. The reason itself is not repeated, only Deepgram's code at its start."""
-    word = reason.partition(" ")[0].strip(":,.")
+    """Why a socket was closed under us. The reason itself is not repeated, only the code that Deepgram puts in it."""
+    found = _CLOSE_CODE.search(reason)
+    word = found.group() if found else ""
     if word in _CLOSE_CODES:
         category, message, retryable = _CLOSE_CODES[word]
         return ProviderError(PROVIDER, category, f"{message} ({word})", retryable=retryable)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ def test_the_framing_comes_off_however_it_was_cut(pieces: list[bytes], cuts: lis
     places = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     chunks = AwsChunks()
 
-    out = b"".join(piece for start, end in zip(places, places[1:], strict=False) for piece in chunks.feed(whole[start:end]))
+    out = b"".join(piece for start, end in pairwise(places) for piece in chunks.feed(whole[start:end]))
 
     assert out == b"".join(pieces)
     assert chunks.finished
