@@ -1,0 +1,182 @@
+"""The dashboard's WebSockets. They forward what broadcast tells, repaired by snapshots of the rows, to whom it belongs and nobody else.
+
+A message of the channel layer is a hint that may be lost; the browser asks for a snapshot on connect and every few seconds after.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+from channels.auth import get_user
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
+from django.urls import path
+from django.utils import timezone
+
+from calls import broadcast, overview, presentation, queries
+from calls.models import Session
+
+logger = structlog.get_logger()
+
+LOGGED_OUT = 4401  # close codes that static/js/socket.js knows
+NOT_YOURS = 4404
+SEND_LIMIT_S = 5.0
+SYNC_EVERY_S = 0.5  # a page asks every 15 s; one that asks all the time gets no more than this
+CALL_KINDS = frozenset({"call.opened", "call.updated", "call.ended", "call.settled"})
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def _read(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs one read of the rows in a thread of its own: sockets must not queue behind each other's queries."""
+    found: T = await database_sync_to_async(read, thread_sensitive=False)(*args, **kwargs)
+    return found
+
+
+class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
+    """What both sockets share: log-in, snapshots on demand, forwarding. The far side is a browser that may be slow or gone."""
+
+    closed = False
+    synced_at = float("-inf")
+
+    async def connect(self) -> None:
+        # Accepted first: a browser learns the reason of a refusal only from the close code of an open socket.
+        await self.accept()
+        if not await self.logged_in():
+            await self.close(code=LOGGED_OUT)
+            return
+        groups = await self.groups_to_watch()
+        if groups is None:
+            await self.close(code=NOT_YOURS)
+            return
+        # First the subscription, then the snapshot: what happens in between is told twice, never lost.
+        for group in groups:
+            await self.channel_layer.group_add(group, self.channel_name)
+            self.groups.append(group)
+        await self.send_snapshot()
+
+    async def receive_json(self, content: Any, **_: Any) -> None:
+        if self.closed or not isinstance(content, dict):
+            return
+        if content.get("kind") == "sync":
+            now = asyncio.get_running_loop().time()
+            if now - self.synced_at < SYNC_EVERY_S:
+                return
+            self.synced_at = now
+            if not await self.logged_in():  # a log-out elsewhere ends the watching here
+                await self.close(code=LOGGED_OUT)
+            else:
+                await self.send_snapshot()
+        elif content.get("kind") == "watch" and isinstance(content.get("session_id"), str):
+            await self.watch(content["session_id"][:64])
+
+    async def logged_in(self) -> bool:
+        """Whether the cookie that opened this socket still belongs to an active user, asked of the rows and not of the handshake."""
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        self.user = await get_user({"session": store(self.scope["session"].session_key)})
+        return bool(self.user.is_authenticated and self.user.is_active)
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        if not self.closed:
+            self.closed = True
+            await super().close(code, reason)
+
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        try:
+            return await super().decode_json(text_data)
+        except ValueError:
+            return None
+
+    async def send_json(self, content: Any, close: bool = False) -> None:
+        """Gives up on a browser that does not read: it reconnects and gets a snapshot."""
+        if self.closed:
+            return
+        try:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                await super().send_json(content, close)
+        except TimeoutError:
+            logger.warning("dashboard_socket_too_slow", limit_s=SEND_LIMIT_S)
+            await self.close(code=1013)
+
+    async def live_update(self, message: dict[str, Any]) -> None:
+        """One update of `calls.broadcast`."""
+        kind, session_id, payload = message["kind"], message["session_id"], message["payload"]
+        if kind in CALL_KINDS:
+            await self.send_call(session_id)
+        elif kind == "turn.ended":
+            await self.send_json({"kind": "turn", "session_id": session_id, "turn": presentation.turn_json(payload)})
+        elif kind == "turn.updated":
+            words = {name: payload.get(name) for name in ("speaker", "text", "number")}
+            await self.send_json({"kind": "interim", "session_id": session_id, **words})
+
+    async def send_call(self, session_id: str) -> None:
+        call = await _read(self.read_call, session_id)
+        if call is not None:
+            await self.send_json({"kind": "call", "server_now": timezone.now().isoformat(), "call": call})
+
+    def read_call(self, session_id: str) -> dict[str, Any] | None:
+        session = queries.visible_sessions(self.user).filter(session_id=session_id).first()
+        return presentation.call_json(session, overview.last_turns([session]).get(session.pk)) if session else None
+
+    def read_turns(self, session_id: str) -> dict[str, Any] | None:
+        session: Session | None = queries.visible_sessions(self.user).filter(session_id=session_id).first()
+        return {"session_id": session_id, "turns": presentation.turns_json(queries.turns(session))} if session else None
+
+    @abstractmethod
+    async def groups_to_watch(self) -> list[str] | None:
+        """The groups this user may join here; None: there is nothing here for them."""
+
+    @abstractmethod
+    async def send_snapshot(self) -> None:
+        """Sends everything the page draws, as the rows have it now."""
+
+    async def watch(self, session_id: str) -> None:
+        """The page wants one call's whole transcript. Ignored where there is only one call."""
+
+
+class LiveConsumer(DashboardConsumer):
+    """`/ws/live/`: every call in progress of this user, and the whole transcript of the one being watched."""
+
+    watched = ""
+
+    async def groups_to_watch(self) -> list[str] | None:
+        return [broadcast.EVERYTHING if self.user.is_superuser else broadcast.owner_group(self.user.pk)]
+
+    async def watch(self, session_id: str) -> None:
+        self.watched = session_id
+        turns = await _read(self.read_turns, session_id) if session_id else None
+        if turns is not None:
+            await self.send_json({"kind": "turns", **turns})
+
+    async def send_snapshot(self) -> None:
+        snapshot = await _read(self._read_snapshot)
+        await self.send_json(snapshot)
+
+    def _read_snapshot(self) -> dict[str, Any]:
+        snapshot = presentation.snapshot_json(overview.running_calls(self.user), overview.day_figures(self.user))
+        return {**snapshot, "watched": self.read_turns(self.watched) if self.watched else None}
+
+
+class CallConsumer(DashboardConsumer):
+    """`/ws/calls/<session_id>/`: one call."""
+
+    async def groups_to_watch(self) -> list[str] | None:
+        self.session_id = self.scope["url_route"]["kwargs"]["session_id"]
+        call = await _read(self.read_call, self.session_id)
+        return None if call is None else [broadcast.call_group(self.session_id)]
+
+    async def send_snapshot(self) -> None:
+        call, turns = await _read(self.read_call, self.session_id), await _read(self.read_turns, self.session_id)
+        await self.send_json({"kind": "snapshot", "server_now": timezone.now().isoformat(), "call": call, "watched": turns})
+
+
+websocket_urlpatterns = [
+    path("ws/live/", LiveConsumer.as_asgi()),
+    path("ws/calls/<str:session_id>/", CallConsumer.as_asgi()),
+]

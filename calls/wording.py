@@ -1,0 +1,193 @@
+"""How a call is put into words for operators: one table per vocabulary, used by pages and live sockets alike.
+
+Pure and without markup; it never reads a row's relations and never decides anything about a call.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import phonenumbers
+
+from calls.status import CallStatus
+
+# status -> (words, tone). A tone is the colour family of static/css/tokens.css.
+STATUS: dict[str, tuple[str, str]] = {
+    CallStatus.QUEUED: ("Queued", "wait"),
+    CallStatus.INITIATED: ("Dialling", "wait"),
+    CallStatus.RINGING: ("Ringing", "wait"),
+    CallStatus.IN_PROGRESS: ("In progress", "live"),
+    CallStatus.COMPLETED: ("Completed", "good"),
+    CallStatus.BUSY: ("Busy", "warn"),
+    CallStatus.FAILED: ("Failed", "bad"),
+    CallStatus.NO_ANSWER: ("No answer", "warn"),
+    CallStatus.CANCELED: ("Canceled", "quiet"),
+}
+
+# The engine's end reasons, and who that was.
+END_REASON: dict[str, str] = {
+    "caller-hangup": "The caller hung up",
+    "agent-goodbye": "The agent said goodbye and hung up",
+    "operator-hangup": "An operator hung up",
+    "silence": "The agent hung up: the caller stayed silent",
+    "max-duration": "The agent hung up: the longest allowed duration was reached",
+    "voicemail-done": "The agent left its message and hung up",
+    "provider-failed": "The agent hung up: a provider failed and nothing could replace it",
+    "link-lost": "The line was lost without a hang-up",
+    "shutdown": "Ended by us: the service was shutting down",
+    "crash": "Ended by us: the conversation's process died",
+}
+
+USAGE: dict[str, str] = {
+    "stt": "Speech to text",
+    "llm": "Language model",
+    "tts": "Text to speech",
+    "telephony": "Telephony",
+    "storage": "Storage",
+}
+
+EVENT_SOURCE: dict[str, str] = {
+    "carrier": "Carrier",
+    "stream": "Audio stream",
+    "api": "API",
+    "engine": "Agent",
+    "operator": "Operator",
+    "sweeper": "Repair",
+}
+
+JOB: dict[str, str] = {
+    "telephony.dial": "Dial",
+    "telephony.fetch_recording": "Fetch the recording",
+    "calls.upload_recording": "Store the recording",
+    "calls.transcribe_recording": "Transcribe the recording",
+    "calls.account": "Account the costs",
+}
+
+
+def status_words(status: str) -> str:
+    return STATUS.get(status, (status.replace("-", " ").capitalize(), "quiet"))[0]
+
+
+def status_tone(status: str) -> str:
+    return STATUS.get(status, ("", "quiet"))[1]
+
+
+def end_words(reason: str) -> str:
+    """Who ended the call and why; empty while nobody did."""
+    return END_REASON.get(reason, reason.replace("-", " ").capitalize())
+
+
+def mask_number(number: str) -> str:
+    """`+919876543212` -> `+91••••••••12`: the country code and the last two digits stay."""
+    if not number:
+        return "Number withheld"
+    digits = number.lstrip("+")
+    if len(digits) < 7:
+        return "•" * max(len(digits) - 2, 0) + digits[-2:]
+    try:
+        code = str(phonenumbers.parse(number if number.startswith("+") else f"+{digits}").country_code)
+    except phonenumbers.NumberParseException:
+        code = ""
+    lead = f"+{code}" if code and digits.startswith(code) else ""
+    return lead + "•" * (len(digits) - len(code if lead else "") - 2) + digits[-2:]
+
+
+def duration_words(seconds: float | None) -> str:
+    """`0:42`, `12:05`, `1:02:09`; a dash if unknown."""
+    if seconds is None:
+        return "–"
+    whole = max(int(seconds), 0)
+    hours, rest = divmod(whole, 3600)
+    minutes, second = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{second:02}" if hours else f"{minutes}:{second:02}"
+
+
+def latency_words(milliseconds: float | None) -> str:
+    """`840 ms` below a second, `1.24 s` above; a dash if unknown."""
+    if milliseconds is None:
+        return "–"
+    whole = round(milliseconds)
+    return f"{whole} ms" if whole < 1000 else f"{whole / 1000:.2f} s"
+
+
+def latency_tone(milliseconds: float | None) -> str:
+    """Callers call more than 800 ms sluggish and leave after 1.5 s, again and again."""
+    if milliseconds is None:
+        return "quiet"
+    return "good" if milliseconds <= 800 else "warn" if milliseconds <= 1500 else "bad"
+
+
+_SYMBOL = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£"}
+
+
+def money_words(amount: Decimal | None, currency: str, *, at_least: int = 2, at_most: int = 6) -> str:
+    """`₹1.20`, `$0.000364`: no digit that matters is rounded away below `at_most` places. None is `unpriced`, never 0."""
+    if amount is None:
+        return "unpriced"
+    rounded = amount.quantize(Decimal(1).scaleb(-at_most))
+    text = f"{rounded:,f}"
+    whole, _, places = text.partition(".")
+    places = places.rstrip("0").ljust(at_least, "0")
+    symbol = _SYMBOL.get(currency, f"{currency} " if currency else "")
+    sign, whole = ("−", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{symbol}{whole}.{places}" if places else f"{sign}{symbol}{whole}"
+
+
+def quantity_words(quantity: int, unit: str) -> str:
+    """A quantity as a person would say it: `1:24 of audio`, `1,204 input tokens`."""
+    if unit == "audio_ms":
+        return f"{quantity / 1000:,.1f} s of audio"
+    if unit == "call_seconds":
+        return f"{duration_words(quantity)} of call"
+    return f"{quantity:,} {unit.replace('_', ' ')}"
+
+
+def per_words(price_per: int | None, unit: str) -> str:
+    """What a unit price buys: `1M tokens`, `min of audio`."""
+    if not price_per:
+        return ""
+    if unit == "audio_ms":
+        return {60_000: "min", 1_000: "s", 3_600_000: "h"}.get(price_per, f"{price_per:,} ms")
+    if unit == "call_seconds":
+        return {60: "min", 1: "s", 3600: "h"}.get(price_per, f"{price_per:,} s")
+    noun = unit.split("_")[-1]
+    if price_per == 1:
+        return noun.rstrip("s")
+    short = (
+        f"{price_per // 1_000_000}M"
+        if price_per % 1_000_000 == 0
+        else f"{price_per // 1000}K"
+        if price_per % 1000 == 0
+        else f"{price_per:,}"
+    )
+    return f"{short} {noun}"
+
+
+def unheard(heard: str, generated: str) -> str:
+    """The rest of an interrupted turn: what the agent meant to say and the caller did not hear."""
+    heard, generated = heard.strip(), generated.strip()
+    if not generated or generated == heard:
+        return ""
+    return generated[len(heard) :].strip() if generated.startswith(heard) else generated
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stretch of a latency strip, in ms from the caller's last word."""
+
+    name: str
+    start_ms: int
+    length_ms: int
+
+
+def latency_parts(*, total_ms: int | None, endpointing_ms: int | None, llm_ms: int | None, tts_ms: int | None) -> tuple[Part, ...]:
+    """The strip of one turn: known parts one after the other, cut at the measured total; what is left is `other`."""
+    if not total_ms:
+        return ()
+    parts, at = [], 0
+    for name, length in (("endpointing", endpointing_ms), ("model", llm_ms), ("voice", tts_ms)):
+        if length and at < total_ms:
+            parts.append(Part(name, at, min(length, total_ms - at)))
+            at += parts[-1].length_ms
+    if at < total_ms:
+        parts.append(Part("other", at, total_ms - at))
+    return tuple(parts)

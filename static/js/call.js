@@ -1,0 +1,57 @@
+// The call page: while the call lives, its turns and status arrive over a socket; what is computed afterwards is fetched anew.
+
+import { learnServerTime, setTimer, startClock } from "./clock.js";
+import { element, setText } from "./element.js";
+import { LiveSocket, showState } from "./socket.js";
+import { Transcript } from "./transcript.js";
+
+const page = document.getElementById("call");
+const part = (name) => page.querySelector(`[data-part="${name}"]`);
+const transcript = new Transcript({ log: part("log"), interim: part("interim") });
+let shown = page.dataset.version;
+
+function receive(message) {
+  if (message.server_now) learnServerTime(message.server_now);
+  if (message.call) showCall(message.call);
+  if (message.kind === "snapshot") transcript.replace(message.watched.turns);
+  else if (message.kind === "turn") transcript.put(message.turn);
+  else if (message.kind === "interim") transcript.say(message.speaker, message.text, message.number);
+  part("hint").hidden = !transcript.empty;
+}
+
+function showCall(call) {
+  part("status").replaceChildren(element("span", `pill ${call.tone}`, call.status_words));
+  setTimer(part("timer"), call.live ? call.since : "", call.duration_words);
+  setText(part("why"), call.end_words);
+  part("why").classList.toggle("bad", call.tone === "bad");
+  if (!call.live) transcript.silence();
+  if (shown === call.version) return;
+  shown = call.version;
+  htmx.trigger(page, "call-changed");
+}
+
+if (page.dataset.watch === "yes") {
+  new LiveSocket(`/ws/calls/${page.dataset.sessionId}/`, { onMessage: receive, onState: (state, reason) => showState(part("connection"), state, reason) });
+}
+startClock();
+
+// A line of the post-call transcript starts the recording there.
+page.addEventListener("click", (event) => {
+  const line = event.target.closest("[data-seek-ms]");
+  const player = page.querySelector("audio");
+  if (!line || !player) return;
+  player.currentTime = Number(line.dataset.seekMs) / 1000;
+  player.play().catch(() => {}); // the browser refused; its own controls still work
+});
+
+// The number is masked until somebody asks: shoulders can be looked over.
+page.querySelector("[data-reveal]")?.addEventListener("click", (event) => {
+  const button = event.currentTarget;
+  const number = page.querySelector("[data-number]");
+  const masked = number.textContent;
+  number.textContent = number.dataset.number;
+  number.dataset.number = masked;
+  const open = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", String(open));
+  button.textContent = open ? "Hide" : "Show";
+});

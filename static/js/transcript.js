@@ -1,0 +1,132 @@
+// One conversation on the page: turns by upsert, interim text behind them, and a view that follows the end unless somebody reads above.
+
+import { element, svgElement } from "./element.js";
+
+const NEAR_END_PX = 60;
+const STRIP_MS = 2000;
+
+function latencyNode(turn) {
+  const node = element("span", "turn-latency");
+  const longest = Math.max(STRIP_MS, turn.latency_ms);
+  const strip = svgElement("svg", { class: "strip", viewBox: `0 0 ${longest} 10`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  for (const part of turn.parts) {
+    strip.append(svgElement("rect", { class: part.name, x: part.start_ms, y: 0, width: part.length_ms, height: 10 }));
+  }
+  const words = turn.parts.map((part) => `${part.name} ${part.length_ms} ms`).join(", ");
+  node.title = words;
+  node.append(strip, element("strong", `tone-${turn.latency_tone}`, turn.latency_words), element("span", "visually-hidden", `latency: ${words}`));
+  return node;
+}
+
+function turnNode(turn) {
+  const node = element("div", `turn ${turn.speaker}`);
+  const who = element("div", "turn-who", turn.speaker === "agent" ? "Agent" : "Caller");
+  who.append(element("time", "", turn.at_words));
+  const said = element("div", "turn-said");
+  const text = element("p", "turn-text", turn.text);
+  if (turn.unheard) text.append(turn.text ? " " : "", element("s", "", turn.unheard));
+  const facts = element("div", "turn-facts");
+  if (turn.latency_ms !== null) facts.append(latencyNode(turn));
+  if (turn.interrupted) facts.append(element("span", "tag", turn.silence_after_ms === null ? "interrupted" : `interrupted, quiet after ${turn.silence_after_ms} ms`));
+  said.append(text, facts);
+  node.append(who, said);
+  return node;
+}
+
+const keyOf = (turn) => `${turn.speaker}-${turn.number}`;
+const inOrder = (one, other) => one.at_ms - other.at_ms || one.number - other.number;
+
+export class Transcript {
+  // log: the element that holds turns (role=log); interim: the one that holds unfinished text; scroller: what scrolls, or null;
+  // latest: the "jump to the latest" button's wrapper, or null. Turns that the server has rendered into the log are taken over.
+  constructor({ log, interim, scroller = null, latest = null }) {
+    Object.assign(this, { log, interim, scroller, latest });
+    this.entries = new Map();
+    this.following = true;
+    for (const node of log.querySelectorAll("[data-turn]")) {
+      const turn = { at_ms: Number(node.dataset.atMs), number: Number(node.dataset.turn.split("-")[1]) };
+      this.entries.set(node.dataset.turn, { turn, node, written: "" });
+    }
+    scroller?.addEventListener("scroll", () => {
+      this.following = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END_PX;
+      if (latest) latest.hidden = this.following;
+    });
+    latest?.querySelector("button").addEventListener("click", () => {
+      this.following = true;
+      this.follow();
+    });
+  }
+
+  get empty() {
+    return this.entries.size === 0 && this.interim.childElementCount === 0;
+  }
+
+  reset() {
+    this.entries.clear();
+    this.log.replaceChildren();
+    this.interim.replaceChildren();
+    this.following = true;
+    if (this.latest) this.latest.hidden = true;
+  }
+
+  // All turns as the server knows them; a turn that it does not know goes.
+  replace(turns) {
+    const known = new Set(turns.map(keyOf));
+    for (const [key, entry] of [...this.entries]) {
+      if (known.has(key)) continue;
+      entry.node.remove();
+      this.entries.delete(key);
+    }
+    for (const turn of turns) this.put(turn, false);
+    this.follow();
+  }
+
+  put(turn, fresh = true) {
+    const key = keyOf(turn);
+    const before = this.entries.get(key);
+    const written = JSON.stringify(turn);
+    if (before?.written === written) return;
+    const node = turnNode(turn);
+    if (before) before.node.replaceWith(node);
+    else {
+      if (fresh) node.classList.add("fresh");
+      // Turns arrive in order nearly always; a late one still lands where it was spoken.
+      const later = [...this.entries.values()].filter((entry) => inOrder(entry.turn, turn) > 0);
+      later.sort((one, other) => inOrder(one.turn, other.turn));
+      this.log.insertBefore(node, later[0]?.node ?? null);
+    }
+    this.entries.set(key, { turn, node, written });
+    if (fresh) {
+      this.say(turn.speaker, "");
+      this.follow();
+    }
+  }
+
+  // What somebody seems to be saying right now; an empty text takes it back.
+  // An agent's words may arrive after the turn they belong to has ended: then they are old news.
+  say(speaker, text, number = null) {
+    if (speaker === "agent" && this.entries.has(`agent-${number}`)) return;
+    const known = this.interim.querySelector(`.${speaker}`);
+    if (!text) {
+      known?.remove();
+      return;
+    }
+    if (known) known.querySelector(".turn-text").textContent = text;
+    else {
+      const node = element("div", `turn interim ${speaker}`);
+      const said = element("div", "turn-said");
+      said.append(element("p", "turn-text", text));
+      node.append(element("div", "turn-who", speaker === "agent" ? "Agent" : "Caller"), said);
+      this.interim.append(node);
+    }
+    this.follow();
+  }
+
+  silence() {
+    this.interim.replaceChildren();
+  }
+
+  follow() {
+    if (this.scroller && this.following) this.scroller.scrollTop = this.scroller.scrollHeight;
+  }
+}

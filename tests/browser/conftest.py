@@ -1,0 +1,160 @@
+"""A real Chromium looks at the real web process, which serves hashed static files from the test's own database.
+
+Anything that the content security policy refuses, and anything written to the console as an error, fails the test.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import pytest
+from channels.db import database_sync_to_async
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import connection
+from django.test import Client
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from deploy.local import chromium as local_chromium
+from tests.calls import made_calls
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_LIMIT_S = 60
+WIDE, NARROW = (1440, 900), (390, 844)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a browser that starts. On CI a missing one is a failure: a skipped test proves nothing."""
+    path = local_chromium.find()
+    if path is None:
+        reason = "no Chromium here: install one (as root: apt-get install chromium), or name it in CHROMIUM"
+        pytest.fail(reason) if os.environ.get("CI", "").lower() == "true" else pytest.skip(reason)
+    return path
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup, django_db_blocker) -> Iterator[str]:
+    """The root URL of a web process of its own, on the test database."""
+    with django_db_blocker.unblock():
+        name = connection.settings_dict["NAME"]
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    root = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "DATABASE_URL": urlunsplit(parts._replace(path=f"/{name}")),
+        "WEB_PORT": str(port),
+        "WEBHOOK_BASE_URL": root,
+        # WebKit and Chromium both refuse ports like 1; the recording's link must only be well-formed.
+        "AWS_S3_ENDPOINT_URL": root,
+    }
+    collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"]
+    subprocess.run(collect, env=environment, check=True, timeout=START_LIMIT_S)
+    process = subprocess.Popen([sys.executable, "-m", "voiceagents.serve", "web"], env=environment)
+    try:
+        _await_answer(process, f"{root}/healthz")
+        yield root
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+
+def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the web process ended at its start with code {process.returncode}; its output is above")
+        try:
+            if httpx.get(url, timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"the web process did not answer {url} within {START_LIMIT_S} s")
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def open_page(browser: Browser, web: str) -> AsyncIterator[Callable[..., Awaitable[Page]]]:
+    """Opens pages as a user, or as nobody; at the end the test fails if any of them complained."""
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    async def open_(path: str, user=None, *, size: tuple[int, int] = WIDE, dark: bool = False, allowed: tuple[str, ...] = ()) -> Page:
+        context = await browser.new_context(
+            base_url=web,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            timezone_id="Asia/Kolkata",
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        if user is not None:
+            cookie = await database_sync_to_async(_session_cookie)(user)
+            await context.add_cookies([{"name": "sessionid", "value": cookie, "url": web}])
+        page = await context.new_page()
+
+        def complain(text: str) -> None:
+            if not any(part in text for part in allowed):
+                complaints.append(f"{path}: {text}")
+
+        page.on("console", lambda message: complain(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complain(str(error)))
+        await page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        await context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+def _session_cookie(user) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
+
+
+@pytest.fixture
+def do() -> Callable[..., Awaitable]:
+    """Runs code that reads and writes rows beside the browser's event loop."""
+
+    async def run(what, *args, **how):
+        return await database_sync_to_async(what)(*args, **how)
+
+    return run
+
+
+@pytest.fixture
+def operator(transactional_db):
+    """An operator with a password that the web process can check: it does not know the tests' fast hashes."""
+    user = made_calls.operator()
+    user.password = PBKDF2PasswordHasher().encode(made_calls.PASSWORD, "salt0123456789ab", 1000)
+    user.save()
+    return user

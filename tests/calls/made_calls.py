@@ -1,0 +1,90 @@
+"""Calls for the dashboard's tests, made through the commands that real calls go through."""
+
+import itertools
+from datetime import timedelta
+from decimal import Decimal
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from agents.models import Agent
+from calls import commands
+from calls.models import CallLog, Session
+from engine.events import TurnLatency
+from engine.usage import Unit, UsageKind, UsageRecord
+
+_number = itertools.count(1)
+PASSWORD = "correct horse battery staple"
+
+
+def operator(name: str = "", *, superuser: bool = False):
+    name = name or f"operator{next(_number)}"
+    make = get_user_model().objects.create_superuser if superuser else get_user_model().objects.create_user
+    return make(username=name, password=PASSWORD)
+
+
+def agent_of(owner, name: str = "Clinic reception", **fields) -> Agent:
+    return Agent.objects.create(owner=owner, name=name, prompt="You answer the phone of a clinic.", first_message="Hello!", **fields)
+
+
+def ringing_call(agent: Agent, *, user_phone: str = "+919876543212", direction: str = "inbound") -> Session:
+    return commands.open_call(
+        agent_version=agent.current_version,
+        direction=direction,
+        user_phone=user_phone,
+        agent_phone="+918047112233",
+        call_sid=f"sid{next(_number):08}",
+    )
+
+
+def talking_call(agent: Agent, **how) -> Session:
+    session = ringing_call(agent, **how)
+    claimed = commands.claim_media(
+        token_id=commands.issue_media_token(session), call_sid=session.call_log.call_sid, stream_sid=f"stream{next(_number)}"
+    )
+    assert claimed is not None
+    return claimed
+
+
+LATENCY = TurnLatency(endpointing_ms=310, llm_ms=280, tts_ms=150, total_ms=790)
+
+
+def exchange(session: Session, number: int, caller: str, agent: str, *, latency: TurnLatency = LATENCY, generated: str = "") -> None:
+    """The caller says something and the agent answers, ten seconds per exchange; with `generated` the answer is interrupted."""
+    at_ms = number * 10_000
+    commands.add_turn(session=session, number=2 * number, speaker="caller", text=caller, started_ms=at_ms, ended_ms=at_ms + 3000)
+    commands.add_turn(
+        session=session,
+        number=2 * number + 1,
+        speaker="agent",
+        text=agent,
+        started_ms=at_ms + 3000 + latency.total_ms,
+        ended_ms=at_ms + 9000,
+        generated_text=generated,
+        interrupted=bool(generated),
+        latency=latency,
+        silence_after_ms=130 if generated else None,
+    )
+
+
+def use(session: Session, key: str = "one") -> None:
+    """What a conversation uses, in every unit; the last of them has no known price."""
+    commands.add_usage(
+        session.session_id,
+        [
+            UsageRecord(UsageKind.STT, "deepgram", "nova-3", Unit.AUDIO_MS, 84_000, f"stt-{key}"),
+            UsageRecord(UsageKind.LLM, "openai", "gpt-6-luna", Unit.INPUT_TOKENS, 1204, f"llm-{key}"),
+            UsageRecord(UsageKind.LLM, "openai", "gpt-6-luna", Unit.OUTPUT_TOKENS, 156, f"llm-{key}"),
+            UsageRecord(UsageKind.TTS, "elevenlabs", "eleven_flash_v2_5", Unit.CHARACTERS, 642, f"tts-{key}"),
+            UsageRecord(UsageKind.LLM, "openai", "a-model-nobody-priced", Unit.OUTPUT_TOKENS, 12, f"odd-{key}"),
+        ],
+    )
+
+
+def end(session: Session, *, reason: str = "caller-hangup", lasted_s: int = 84) -> None:
+    """The conversation ends, and the carrier reports how long the call lasted and what it charges."""
+    now = timezone.now()
+    CallLog.objects.filter(session=session).update(answered_at=now - timedelta(seconds=lasted_s))
+    commands.end_session(session.session_id, reason=reason, at=now)
+    report = commands.CarrierReport(status="completed", ended_at=now, duration_s=lasted_s, price=Decimal("1.20"), currency="INR")
+    commands.apply_carrier_report(session=session, report=report, source="carrier", key=f"status:{session.session_id}")
