@@ -1,6 +1,5 @@
 """Calls in the admin: everything to look at, nothing to edit. The one thing to do is to run a stuck job again."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -22,7 +21,7 @@ class OwnOnly(ReadOnlyAdmin):
     """Operators see the rows of their own calls. `owner_path` leads from the row to the call's owner."""
 
     owner_path = "session__owner"
-    list_select_related: ClassVar[Sequence[str]] = ("session",)
+    list_select_related: ClassVar[tuple[str, ...]] = ("session",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
@@ -133,7 +132,11 @@ class JobAdmin(OwnOnly):
     inlines = (AttemptInline,)
     actions = ("run_again",)
 
-    @admin.action(description=_("Run again"))
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Running a job again is a change, although its row is not edited by hand."""
+        return bool(request.user.has_perm("calls.change_job"))
+
+    @admin.action(description=_("Run again"), permissions=["run"])
     def run_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Puts parked jobs back into the queue; what is queued, running or done is left alone."""
         chosen = list(queryset)
