@@ -40,7 +40,7 @@ class Price:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.price < 0 or not self.price.is_finite():
+        if not self.price.is_finite() or self.price < 0:
             raise ValueError("`price` must be 0 or more")
         if self.per < 1:
             raise ValueError("`per` must be 1 or more: how many units the price buys")
