@@ -4,16 +4,17 @@ In time means before the first useful byte: once the caller has heard half a sen
 that failed is left alone for a while, so that only one turn pays for finding out.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Generic, TypeVar
 
 from engine.audio import AudioChunk
 from engine.errors import ProviderError
 from engine.ports import LanguageModel, LanguageModelEvent, Message, SpeechToText, TextToSpeech, ToolSpec, TranscriptStream
+from engine.resample import Resampler
 from engine.usage import UsageRecord
 
 P = TypeVar("P", SpeechToText, LanguageModel, TextToSpeech)
@@ -28,14 +29,14 @@ class Health:
     _resting_until: dict[Hashable, float] = field(default_factory=dict)
 
     def failed(self, key: Hashable) -> None:
-        self._resting_until[key] = asyncio.get_running_loop().time() + self.rest_ms / 1000
+        self._resting_until[key] = monotonic() + self.rest_ms / 1000
 
     def worked(self, key: Hashable) -> None:
         self._resting_until.pop(key, None)
 
     def order(self, keys: Sequence[Hashable]) -> list[int]:
         """The places of `keys`: those that are well in the given order, then those that rest, in case nobody is well."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         return sorted(range(len(keys)), key=lambda place: self._resting_until.get(keys[place], 0.0) > now)
 
 
@@ -113,14 +114,11 @@ class FallbackLanguageModel(_Chain[LanguageModel]):
 
 
 class FallbackTextToSpeech(_Chain[TextToSpeech]):
-    """Chooses when the first audio is there. All its voices must speak at one sample rate."""
+    """Chooses when the first audio is there. Speaks at the first voice's sample rate, whichever voice it is."""
 
     def __init__(self, ports: Sequence[TextToSpeech], health: Health | None = None) -> None:
         super().__init__(ports, health)
-        rates = {port.sample_rate_hz for port in ports}
-        if len(rates) > 1:
-            raise ValueError(f"voices that stand in for each other must share a sample rate, not {sorted(rates)} Hz; set it on the voice")
-        self.sample_rate_hz = rates.pop()
+        self.sample_rate_hz = ports[0].sample_rate_hz
         self._spoken: deque[tuple[str, TextToSpeech]] = deque(maxlen=64)
 
     @asynccontextmanager
@@ -128,12 +126,23 @@ class FallbackTextToSpeech(_Chain[TextToSpeech]):
         async with AsyncExitStack() as stack:
             port, chunks = await self._first(stack, lambda port: _primed(port.speak(text)))
             self._spoken.append((text, port))
+            if port.sample_rate_hz != self.sample_rate_hz:
+                chunks = await stack.enter_async_context(aclosing(_at_rate(chunks, port.sample_rate_hz, self.sample_rate_hz)))
             yield chunks
 
     def usage(self, text: str) -> Sequence[UsageRecord]:
-        """What the voice that really spoke `text` used."""
+        """What the voice that spoke `text` used; before it was spoken, what the voice whose turn it is will use."""
         for place, (spoken, port) in enumerate(self._spoken):
             if spoken == text:
                 del self._spoken[place]
                 return port.usage(text)
-        return self._ports[0].usage(text)
+        return self._ports[self._health.order(self._keys)[0]].usage(text)
+
+
+async def _at_rate(chunks: AsyncIterator[AudioChunk], from_hz: int, to_hz: int) -> AsyncGenerator[AudioChunk]:
+    resampler = Resampler(from_hz, to_hz)
+    async for chunk in chunks:
+        if pcm := resampler.convert(chunk.pcm):
+            yield AudioChunk(pcm, to_hz)
+    if tail := resampler.flush():
+        yield AudioChunk(tail, to_hz)

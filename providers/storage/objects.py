@@ -4,10 +4,11 @@ Blocking, for background work and for making links. Objects are private; only a 
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -124,24 +125,25 @@ class ObjectStore:
             return {}
         return {"CreateBucketConfiguration": {"LocationConstraint": self._config.region}}
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        return self._make(self._config.endpoint_url)
+        return _shared_client(self._config, self._config.endpoint_url, os.getpid())
 
-    @cached_property
+    @property
     def _signer(self) -> Any:
         """Signs for the host that browsers use: the signature covers it."""
-        public = self._config.public_endpoint_url
-        return self._make(public) if public else self._client
+        return _shared_client(self._config, self._config.public_endpoint_url or self._config.endpoint_url, os.getpid())
 
-    def _make(self, endpoint_url: str) -> Any:
-        session = boto3.session.Session(  # type: ignore[no-untyped-call]
-            aws_access_key_id=self._config.access_key_id,
-            aws_secret_access_key=self._config.secret_access_key,
-            region_name=self._config.region,
-        )
-        config = client_config(self._config)
-        return session.client("s3", endpoint_url=endpoint_url or None, config=config)  # type: ignore[no-untyped-call]
+
+@lru_cache(maxsize=16)
+def _shared_client(config: StorageConfig, endpoint_url: str, _process_id: int) -> Any:
+    """One client for each process: making one takes as long as a small upload, and its sockets must not survive a fork."""
+    session = boto3.session.Session(  # type: ignore[no-untyped-call]
+        aws_access_key_id=config.access_key_id,
+        aws_secret_access_key=config.secret_access_key,
+        region_name=config.region,
+    )
+    return session.client("s3", endpoint_url=endpoint_url or None, config=client_config(config))  # type: ignore[no-untyped-call]
 
 
 def _digest(path: Path) -> str:

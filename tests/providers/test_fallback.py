@@ -1,0 +1,147 @@
+"""One port made of several: who works, who is left alone, and from when on nobody else may take over."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from engine.errors import ErrorCategory, ProviderError
+from engine.ports import LanguageModel, Message, ReplyFinished, SpeechToText, TextDelta, TextToSpeech
+from providers.config import LanguageModelOptions, OpenAIConfig, SpeechToTextOptions, Voice
+from providers.deepgram.live import DeepgramSpeechToText
+from providers.elevenlabs.tts import ElevenLabsTextToSpeech
+from providers.fallback import FallbackLanguageModel, FallbackSpeechToText, FallbackTextToSpeech, Health
+from providers.openai.llm import OpenAILanguageModel
+from providers.openai.tts import OpenAITextToSpeech
+from tests.providers.vendors import (
+    HURRIED,
+    KEY,
+    NOWHERE,
+    PATIENT,
+    deepgram_config,
+    elevenlabs_config,
+    failure,
+    no_task_left,
+    openai_config,
+    order,
+    spoken,
+)
+from tests.simulator.serving import Served, settled
+
+TEXT = "Please hold the line."
+ASKED = (Message("user", "hello"),)
+
+
+def voices(server: Served, *, elevenlabs_rate_hz: int = 24_000) -> list[TextToSpeech]:
+    eleven = Voice("elevenlabs", "simulatedVoiceAgent1", "eleven_flash_v2_5", sample_rate_hz=elevenlabs_rate_hz)
+    return [
+        ElevenLabsTextToSpeech(elevenlabs_config(server), eleven, PATIENT),
+        OpenAITextToSpeech(openai_config(server), Voice("openai", "marin", "tts-1"), PATIENT),
+    ]
+
+
+def seen(server: Served) -> list[str]:
+    return [request.target for request in server.state.seen]
+
+
+async def test_the_first_provider_works_as_long_as_it_is_well(vendors: Served) -> None:
+    port = FallbackTextToSpeech(voices(vendors))
+    for _ in range(2):
+        await spoken(port, TEXT)
+    assert seen(vendors) == ["elevenlabs.speech"] * 2
+    assert {record.provider for record in port.usage(TEXT)} == {"elevenlabs"}
+
+
+async def test_the_next_one_speaks_the_whole_text_and_is_the_one_that_is_charged(vendors: Served) -> None:
+    order(vendors, "elevenlabs.speech", "status", status=500)
+    port = FallbackTextToSpeech(voices(vendors))
+    pcm = await spoken(port, TEXT)
+    assert (await vendors.state.speech.recognise(pcm, 24_000)).text == TEXT
+    assert [(record.provider, record.model) for record in port.usage(TEXT)] == [("openai", "tts-1")]
+
+
+async def test_a_stand_in_with_another_sample_rate_is_heard_at_the_first_ones(vendors: Served) -> None:
+    order(vendors, "elevenlabs.speech", "status", status=500)
+    port = FallbackTextToSpeech(voices(vendors, elevenlabs_rate_hz=8_000))
+    async with port.speak(TEXT) as chunks:
+        heard = [chunk async for chunk in chunks]
+    assert {chunk.sample_rate_hz for chunk in heard} == {port.sample_rate_hz} == {8_000}
+    assert (await vendors.state.speech.recognise(b"".join(chunk.pcm for chunk in heard), 8_000)).text == TEXT
+
+
+async def test_a_slow_provider_is_left_for_a_fast_one_and_its_request_closed(vendors: Served) -> None:
+    order(vendors, "elevenlabs.speech", "hang")
+    eleven = Voice("elevenlabs", "simulatedVoiceAgent1", "eleven_flash_v2_5", sample_rate_hz=24_000)
+    hurried = ElevenLabsTextToSpeech(elevenlabs_config(vendors), eleven, HURRIED)
+    async with no_task_left():
+        await spoken(FallbackTextToSpeech([hurried, voices(vendors)[1]]), TEXT)
+    assert settled(vendors, "elevenlabs.speech")
+
+
+async def test_a_failed_provider_is_left_alone_until_it_has_rested(vendors: Served) -> None:
+    order(vendors, "elevenlabs.speech", "status", status=500, times=1)
+    health = Health(rest_ms=60_000)
+    for _ in range(2):
+        await spoken(FallbackTextToSpeech(voices(vendors), health), TEXT)
+    assert vendors.state.faults.taken["elevenlabs.speech status"] == 1
+    assert seen(vendors) == ["openai.speech"] * 2
+
+    rested = Health(rest_ms=0)
+    order(vendors, "elevenlabs.speech", "status", status=500, times=1)
+    for _ in range(2):
+        await spoken(FallbackTextToSpeech(voices(vendors), rested), TEXT)
+    assert seen(vendors)[2:] == ["openai.speech", "elevenlabs.speech"]
+
+
+async def test_a_resting_provider_is_still_better_than_none(vendors: Served) -> None:
+    health = Health(rest_ms=60_000)
+    for port in voices(vendors):
+        health.failed((port.provider, port.model))
+    await spoken(FallbackTextToSpeech(voices(vendors), health), TEXT)
+    assert seen(vendors) == ["elevenlabs.speech"]
+
+
+async def test_nobody_takes_over_in_the_middle_of_a_sentence(vendors: Served) -> None:
+    order(vendors, "elevenlabs.speech", "drop", after=3_000)
+    error = await failure(lambda: spoken(FallbackTextToSpeech(voices(vendors)), TEXT))
+    assert (error.provider, error.category) == ("elevenlabs", ErrorCategory.TRUNCATED)
+    assert seen(vendors) == ["elevenlabs.speech"]
+
+
+async def test_when_all_fail_the_last_failure_is_told(vendors: Served) -> None:
+    order(vendors, "elevenlabs.speech", "status", status=500)
+    order(vendors, "openai.speech", "status", status=429)
+    error = await failure(lambda: spoken(FallbackTextToSpeech(voices(vendors)), TEXT))
+    assert (error.provider, error.category) == ("openai", ErrorCategory.RATE_LIMITED)
+
+
+def test_a_chain_of_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one provider"):
+        FallbackTextToSpeech([])
+
+
+async def test_a_language_model_that_is_down_is_replaced_before_its_first_word(vendors: Served) -> None:
+    options = LanguageModelOptions("openai", "gpt-6-luna")
+    down = OpenAILanguageModel(OpenAIConfig(KEY, f"{NOWHERE}/v1"), replace(options, model="down"), PATIENT)
+    chain: Sequence[LanguageModel] = [down, OpenAILanguageModel(openai_config(vendors), options, PATIENT)]
+    async with FallbackLanguageModel(chain).reply(ASKED, ()) as events:
+        heard = [event async for event in events]
+    assert "".join(event.text for event in heard if isinstance(event, TextDelta)) == "Hello. What can I do for you?"
+    end = heard[-1]
+    assert isinstance(end, ReplyFinished)
+    assert {record.model for record in end.usage} == {"gpt-6-luna"}
+
+
+async def test_a_recogniser_that_is_lost_is_not_the_first_choice_of_the_next_stream(vendors: Served) -> None:
+    first, second = (
+        DeepgramSpeechToText(deepgram_config(vendors), SpeechToTextOptions("deepgram", model), PATIENT) for model in ("nova-3", "nova-2")
+    )
+    ports: Sequence[SpeechToText] = [first, second]
+    chain = FallbackSpeechToText(ports)
+    lost = ProviderError("deepgram", ErrorCategory.CONNECTION, "lost", retryable=True)
+    with pytest.raises(ProviderError):
+        async with chain.stream(8_000):
+            raise lost
+    async with chain.stream(8_000):
+        pass
+    assert [dict(request.facts["query"])["model"] for request in vendors.state.seen] == ["nova-3", "nova-2"]

@@ -1,0 +1,60 @@
+"""The registry builds what it lists, and nothing is imported or shown that need not be."""
+
+import subprocess
+import sys
+
+import pytest
+
+from engine.ports import LanguageModel, SpeechToText, TextToSpeech
+from providers.config import (
+    DeepgramConfig,
+    ElevenLabsConfig,
+    LanguageModelOptions,
+    OpenAIConfig,
+    SpeechToTextOptions,
+    StorageConfig,
+    TranscriptionOptions,
+    Voice,
+)
+from providers.registry import UnknownProvider, build, names
+
+SECRET = "secret-0123456789"
+
+
+def test_every_listed_provider_can_be_built() -> None:
+    configs = {"openai": OpenAIConfig(SECRET), "deepgram": DeepgramConfig(SECRET), "elevenlabs": ElevenLabsConfig(SECRET)}
+    built: list[LanguageModel | SpeechToText | TextToSpeech] = []
+    built += [build("stt", name, configs[name], SpeechToTextOptions(name, "m")) for name in names("stt")]
+    built += [build("llm", name, configs[name], LanguageModelOptions(name, "m")) for name in names("llm")]
+    built += [build("tts", name, configs[name], Voice(name, "v", "m")) for name in names("tts")]
+    transcribers = [build("transcription", name, configs[name], TranscriptionOptions(name, "m")) for name in names("transcription")]
+    assert [port.provider for port in built] == [*names("stt"), *names("llm"), *names("tts")]
+    assert {port.model for port in (*built, *transcribers)} == {"m"}
+    assert all(SECRET not in repr(port) for port in built)
+
+
+def test_the_names_are_choices_in_order() -> None:
+    assert names("tts") == ("elevenlabs", "openai")
+    assert names("stt") == ("deepgram",)
+
+
+def test_an_unknown_name_lists_the_ones_that_exist() -> None:
+    with pytest.raises(UnknownProvider, match="there is no tts provider 'acme'; there are: elevenlabs, openai"):
+        build("tts", "acme", OpenAIConfig(SECRET), Voice("acme", "v", "m"))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [OpenAIConfig(SECRET), DeepgramConfig(SECRET), ElevenLabsConfig(SECRET), StorageConfig("b", "key-id", SECRET)],
+    ids=lambda config: type(config).__name__,
+)
+def test_a_secret_never_shows(config: object) -> None:
+    assert SECRET not in repr(config)
+    assert SECRET not in str(config)
+
+
+def test_naming_the_choices_imports_no_sdk_and_no_django() -> None:
+    heavy = ("openai", "deepgram", "httpx", "httpx2", "boto3", "django", "websockets")
+    code = f"import sys; from providers.registry import names; names('tts'); print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
