@@ -13,14 +13,9 @@ from simulator.exotel import rest
 from simulator.exotel.exchange import exchange
 from simulator.state import SimulatorState
 
-PARTIES: dict[str, Callable[[SimulatorState], list[BaseRoute]]] = {
-    "/exotel": rest.routes,
-    "/openai/v1": openai.routes,
-    "/deepgram": deepgram.routes,
-    "/elevenlabs": elevenlabs.routes,
-    "/s3": storage.routes,
-    "/control": control.routes,
-}
+# The vendors' routes bear their prefixes; Exotel's and our own doors are relative, because they are also served alone.
+PARTIES: tuple[Callable[[SimulatorState], list[BaseRoute]], ...] = (openai.routes, deepgram.routes, elevenlabs.routes, storage.routes)
+MOUNTED: dict[str, Callable[[SimulatorState], list[BaseRoute]]] = {"/exotel": rest.routes, "/control": control.routes}
 
 
 def build_app(state: SimulatorState) -> Starlette:
@@ -36,6 +31,7 @@ def build_app(state: SimulatorState) -> Starlette:
     async def health(_request: Request) -> Response:
         return JSONResponse({"status": "ok", "speech": state.settings.speech})
 
-    mounts: list[BaseRoute] = [Route("/healthz", health)]
-    mounts += [Mount(prefix, routes=make(state)) for prefix, make in PARTIES.items()]
-    return Starlette(routes=mounts, lifespan=lifespan)
+    doors: list[BaseRoute] = [Route("/healthz", health)]
+    doors += [route for make in PARTIES for route in make(state)]
+    doors += [Mount(prefix, routes=make(state)) for prefix, make in MOUNTED.items()]
+    return Starlette(routes=doors, lifespan=lifespan)
