@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -28,7 +29,24 @@ _PIECE_MS = 200
 _PAD_MS = 300  # Silero loses weak beginnings and ends
 _GAP_MS = 800
 _SPAN_MOST_MS = 20_000
+_LOOSE_MS = 60
 _SHORT_MS = 120  # shorter is a click, not a word
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch shown to Whisper, and the speech that was found in it."""
+
+    start_ms: int
+    end_ms: int
+    voiced_from_ms: int
+    voiced_until_ms: int
+
+    def placed(self, word: Word) -> Word:
+        """A word of this stretch in the time of the whole; Whisper lets the outer words reach into the silence around."""
+        least, most = self.voiced_from_ms - _LOOSE_MS, self.voiced_until_ms + _LOOSE_MS
+        start_ms = min(max(self.start_ms + word.start_ms, least), most)
+        return Word(word.text, max(0, start_ms), max(start_ms, min(self.start_ms + word.end_ms, most), 0), word.confidence)
 
 
 class RealSpeech:
@@ -97,10 +115,10 @@ class RealSpeech:
         pcm = resampled(pcm, sample_rate_hz, SAMPLE_RATE_HZ)
         sound: NDArray[np.float32] = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_768)
         words: list[Word] = []
-        for start_ms, end_ms in spoken_spans(pcm, SAMPLE_RATE_HZ):
-            per_ms = SAMPLE_RATE_HZ // 1000
-            for word in self._whisper.hear(sound[start_ms * per_ms : end_ms * per_ms]):
-                words.append(Word(word.text, start_ms + word.start_ms, start_ms + word.end_ms, word.confidence))
+        per_ms = SAMPLE_RATE_HZ // 1000
+        for span in spoken_spans(pcm, SAMPLE_RATE_HZ):
+            heard = self._whisper.hear(sound[span.start_ms * per_ms : span.end_ms * per_ms])
+            words.extend(span.placed(word) for word in heard)
         return Recognition(" ".join(word.text for word in words), tuple(words))
 
     def _keep(self, key: str, pcm: bytes) -> None:
@@ -124,8 +142,8 @@ class RealSpeech:
         unfinished.replace(self._cache_dir / f"{key}.pcm")
 
 
-def spoken_spans(pcm: bytes, sample_rate_hz: int) -> list[tuple[int, int]]:
-    """Where somebody speaks, (start, end) in ms, none longer than 20 s; what lies between is never shown to Whisper."""
+def spoken_spans(pcm: bytes, sample_rate_hz: int) -> list[Span]:
+    """Where somebody speaks, none longer than 20 s; what lies between is never shown to Whisper."""
     length_ms = len(pcm) * 500 // sample_rate_hz
     spans: list[tuple[int, int]] = []
     begin: int | None = None
@@ -137,11 +155,11 @@ def spoken_spans(pcm: bytes, sample_rate_hz: int) -> list[tuple[int, int]]:
             begin = None
     if begin is not None:
         spans.append((begin, length_ms))
-    cut: list[tuple[int, int]] = []
+    cut: list[Span] = []
     for begin, end in spans:
         if end - begin >= _SHORT_MS:
-            begin, end = max(0, begin - _PAD_MS), min(length_ms, end + _PAD_MS)
-            cut.extend((start, min(start + _SPAN_MOST_MS, end)) for start in range(begin, end, _SPAN_MOST_MS))
+            first, last = max(0, begin - _PAD_MS), min(length_ms, end + _PAD_MS)
+            cut.extend(Span(at, min(at + _SPAN_MOST_MS, last), begin, end) for at in range(first, last, _SPAN_MOST_MS))
     return cut
 
 

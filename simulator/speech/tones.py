@@ -66,14 +66,16 @@ def write(text: str, sample_rate_hz: int) -> bytes:
 
 def read(pcm: bytes, sample_rate_hz: int) -> Recognition:
     """The words in the audio, each from its chirp to the first symbol that is not one."""
-    sound = np.frombuffer(pcm, "<i2", len(pcm) // 2).astype(np.float32)
     size = sample_rate_hz * SYMBOL_MS // 1000
+    spare = size // 8  # resamplers swallow a few samples of the last symbol
+    sound = np.zeros(len(pcm) // 2 + spare, np.float32)
+    sound[: len(pcm) // 2] = np.frombuffer(pcm, "<i2", len(pcm) // 2)
     syncs = _find_syncs(sound, sample_rate_hz)
     words: list[Word] = []
     for place, sync in enumerate(syncs):
         end = int(syncs[place + 1]) if place + 1 < len(syncs) else len(sound)
         first = int(sync) + size
-        whole = sound[first : first + max(0, (end - first + size // 8) // size) * size]
+        whole = sound[first : first + max(0, (end - first + spare) // size) * size]
         whole = whole[: len(whole) // size * size]
         values, confidence = _read_symbols(whole.reshape(-1, size), sample_rate_hz)
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(values))

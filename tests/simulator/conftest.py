@@ -1,0 +1,17 @@
+"""Vendors of the simulator on a real port, one server for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from simulator import deepgram, elevenlabs, openai
+from simulator.state import SimulatorState
+from tests.simulator.serving import Served, served
+
+
+@pytest.fixture
+def vendors() -> Iterator[Served]:
+    """All fake vendors with tones; change `vendors.state.settings` as needed."""
+    state = SimulatorState()
+    with served(state, [*openai.routes(state), *deepgram.routes(state), *elevenlabs.routes(state)]) as server:
+        yield server
