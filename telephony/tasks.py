@@ -30,7 +30,7 @@ _RECORDING_STEP_S = 30
 
 @durable_job("telephony.dial", max_attempts=3)
 def dial(session: Session, job: Job) -> Outcome | None:
-    """Asks Exotel for the call, at most once. A worker that dies between asking and hearing leaves an unknown outcome, not a second call."""
+    """Asks Exotel for the call, at most once. A worker that dies between asking and hearing leaves an unknown outcome, no second call."""
     log = session.call_log
     if log.status != CallStatus.QUEUED:
         is_left_hanging = log.status == CallStatus.INITIATED and not log.dial_outcome and not log.call_sid
