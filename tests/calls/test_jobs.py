@@ -202,7 +202,7 @@ def test_the_sweeper_nudges_what_nobody_works_on(job, state, run_at_s, lease_s, 
 
 
 def test_a_dead_broker_loses_no_job(session, monkeypatch):
-    nobody_there = Celery("nobody", broker="redis://127.0.0.1:1/0")
+    nobody_there = Celery("nobody", broker="redis://127.0.0.1:1/0", set_as_current=False)
     nobody_there.conf.task_publish_retry_policy = {"max_retries": 0}
     monkeypatch.setattr(dispatch, "current_app", nobody_there)
     assert dispatch.nudge(KIND, 1) is False
