@@ -60,9 +60,16 @@ class AgentViewSet(viewsets.ModelViewSet[Agent]):
             return super().update(request, *args, **kwargs)
 
     def perform_create(self, serializer: serializers.BaseSerializer[Agent]) -> None:
+        self._save(serializer, owner=self.request.user)
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Agent]) -> None:
+        self._save(serializer)
+
+    def _save(self, serializer: serializers.BaseSerializer[Agent], **more: Any) -> None:
         try:
-            serializer.save(owner=self.request.user)
-        except IntegrityError as error:  # another request took the name between the check and the insert
+            with transaction.atomic():
+                serializer.save(**more)
+        except IntegrityError as error:  # another request took the name between the check and the write
             raise Conflict(_("There is already an agent of this name. Choose another name.")) from error
 
     def perform_destroy(self, instance: Agent) -> None:

@@ -75,6 +75,12 @@ class Agent(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Saves and, if what callers meet has changed, publishes the next version in the same transaction."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)  # type: ignore[arg-type]
+            publish(self)
+
     def spec(self) -> AgentSpec:
         """The agent as it stands in this instance, saved or not."""
         return AgentSpec(
@@ -96,12 +102,6 @@ class Agent(models.Model):
 
         if found := problems(self):
             raise ValidationError(found)
-
-    def save(self, *args: object, **kwargs: object) -> None:
-        """Saves and, if what callers meet has changed, publishes the next version in the same transaction."""
-        with transaction.atomic():
-            super().save(*args, **kwargs)  # type: ignore[arg-type]
-            publish(self)
 
     @property
     def current_version(self) -> "AgentVersion":

@@ -35,11 +35,11 @@ _PARTS: tuple[tuple[str, registry.Kind, str], ...] = (
 Problem = tuple[str, str]
 
 
-def problems(agent: Agent, today: date | None = None) -> dict[str, list[str]]:
+def problems(agent: Agent, today: date | None = None) -> dict[str, str]:
     """What keeps the agent from working, by field name; empty if nothing does. The agent need not be saved."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
     for field, message in _all_problems(agent, today or _today()):
-        found.setdefault(field, []).append(message)
+        found[field] = f"{found[field]} {message}" if field in found else message
     return found
 
 

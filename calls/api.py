@@ -5,12 +5,11 @@ from typing import Any
 
 import structlog
 from django.core.cache import cache
-from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -121,7 +120,7 @@ class CallViewSet(viewsets.GenericViewSet[Session]):
     def _find(self, session_id: str) -> Session:
         session = queries.call_page(self.request.user, session_id)
         if session is None:
-            raise Http404
+            raise NotFound(_("There is no call %(session_id)s.") % {"session_id": session_id})
         return session
 
 

@@ -1,10 +1,13 @@
 """Agents over REST, as a client meets them."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from rest_framework.test import APIClient
 
 from agents.models import Agent
@@ -203,3 +206,31 @@ def test_broken_json_is_refused_in_the_same_shape(api: APIClient) -> None:
     answer = api.post(URL, "{", content_type="application/json")
     assert answer.status_code == 400
     assert "JSON parse error" in answer.json()["detail"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_changes_of_one_agent_at_once_both_stick(make_agent: Callable[..., Agent], operator: User) -> None:
+    agent = make_agent()
+    together = threading.Barrier(2)
+    changes: list[dict[str, Any]] = [{"llm": {"temperature": 0}}, {"max_duration_s": 99}]
+
+    def change(body: dict[str, Any]) -> int:
+        client = APIClient()
+        client.force_authenticate(operator)
+        together.wait(10)
+        try:
+            return client.patch(f"{URL}{agent.pk}/", body, format="json").status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(change, changes)) == [200, 200]
+    agent.refresh_from_db()
+    assert (agent.llm_temperature, agent.max_duration_s) == (0, 99)
+    assert [version.number for version in agent.versions.order_by("number")] == [1, 2, 3]
+    assert agent.current_version.as_spec() == agent.spec()
+
+
+def test_ids_that_cannot_be_are_not_found(api: APIClient) -> None:
+    for impossible in ("0", "9" * 30, "desk"):
+        assert api.get(f"{URL}{impossible}/").status_code == 404

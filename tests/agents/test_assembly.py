@@ -1,0 +1,185 @@
+"""From an agent to the parts of its conversation, proven on the wires of the providers."""
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
+
+from agents import assembly
+from agents.models import Agent
+from agents.spec import AgentSpec
+from engine.audio import AudioChunk
+from engine.ports import Message
+from engine.session import SessionPlan
+from providers import registry
+from simulator import deepgram, elevenlabs, openai
+from simulator.state import SimulatorState
+from tests.simulator.serving import Served, served
+
+OPENAI_VOICE = {"voice_provider": "openai", "voice_model": "gpt-4o-mini-tts", "voice_id": "marin"}
+
+
+def spec(**fields: Any) -> AgentSpec:
+    return Agent(**{"name": "Desk", "prompt": "You answer for a clinic.", **fields}).spec()
+
+
+@pytest.fixture
+def vendors(tmp_path: Path, settings: Settings) -> Iterator[Served]:
+    """Every fake vendor on one port, with the settings pointing there."""
+    state = SimulatorState(scratch=tmp_path / "simulator")
+    with served(state, [route for party in (openai, deepgram, elevenlabs) for route in party.routes(state)]) as server:
+        settings.OPENAI_BASE_URL = f"{server.http}/openai/v1"
+        settings.DEEPGRAM_BASE_URL = f"{server.http}/deepgram"
+        settings.ELEVENLABS_BASE_URL = f"{server.http}/elevenlabs"
+        yield server
+
+
+def seen(server: Served, target: str) -> dict[str, Any]:
+    return dict(next(note.facts for note in reversed(server.state.seen) if note.target == target))
+
+
+def test_the_plan_follows_the_agent() -> None:
+    made, _parts = assembly.assemble(spec(first_message=" Namaste! ", language="hi", max_duration_s=90, silence_timeout_s=7))
+    assert isinstance(made, SessionPlan)
+    assert (made.first_message, made.mode, made.max_duration_ms, made.silence_timeout_ms) == ("Namaste!", "live", 90_000, 7_000)
+    assert made.instructions.startswith("You answer for a clinic.")
+    assert "लाइन" in made.still_there
+    assert made.apology
+    assert made.goodbye
+
+
+def test_a_voicemail_plan_asks_no_model() -> None:
+    made, _parts = assembly.assemble(spec(mode="voicemail", prompt="", first_message="Speak after the tone."))
+    assert (made.mode, made.instructions, made.first_message) == ("voicemail", "", "Speak after the tone.")
+
+
+@pytest.mark.parametrize("fields", [{}, OPENAI_VOICE])
+def test_the_parts_are_the_chosen_providers_with_the_chosen_models(fields: dict[str, Any]) -> None:
+    wanted = spec(**fields)
+    _plan, parts = assembly.assemble(wanted)
+    assert (parts.stt.provider, parts.stt.model) == (wanted.stt.provider, wanted.stt.model)
+    assert (parts.llm.provider, parts.llm.model) == (wanted.llm.provider, wanted.llm.model)
+    assert (parts.tts.provider, parts.tts.model) == (wanted.voice.provider, wanted.voice.model)
+
+
+def test_every_provider_that_may_be_chosen_can_be_assembled() -> None:
+    for name in registry.names("tts"):
+        assert assembly.text_to_speech(spec(voice_provider=name)).provider == name
+    for name in registry.names("llm"):
+        assert assembly.language_model(spec(llm_provider=name)).provider == name
+    for name in registry.names("stt"):
+        assert assembly.speech_to_text(spec(stt_provider=name)).provider == name
+        assert assembly.batch_transcriber(spec(stt_provider=name)).model == "nova-3"
+
+
+@pytest.mark.parametrize("temperature", [0, 0.0, 0.7, 2.0])
+async def test_the_temperature_reaches_the_model_as_it_was_set(vendors: Served, temperature: float) -> None:
+    _plan, parts = assembly.assemble(spec(llm_temperature=temperature, llm_max_tokens=50))
+    async with parts.llm.reply([Message("user", "hello")], []) as events:
+        async for _event in events:
+            pass
+    request = seen(vendors, "openai.chat")["request"]
+    assert request["temperature"] == temperature
+    assert (request["model"], request["max_completion_tokens"]) == ("gpt-6-luna", 50)
+
+
+async def said(parts: Any) -> None:
+    async with parts.tts.speak("Hello.") as chunks:
+        async for _chunk in chunks:
+            pass
+
+
+async def test_voice_speed_and_language_reach_elevenlabs(vendors: Served) -> None:
+    _plan, parts = assembly.assemble(spec(voice_speed=1.1, language="hi"))
+    await said(parts)
+    facts = seen(vendors, "elevenlabs.speech")
+    assert facts["voice"] == "21m00Tcm4TlvDq8ikWAM"
+    assert facts["request"]["voice_settings"]["speed"] == 1.1
+    assert facts["request"]["language_code"] == "hi"
+
+
+async def test_a_mixed_language_is_left_to_the_voice(vendors: Served) -> None:
+    _plan, parts = assembly.assemble(spec(language="multi"))
+    await said(parts)
+    assert "language_code" not in seen(vendors, "elevenlabs.speech")["request"]
+
+
+async def test_voice_and_speed_reach_openai(vendors: Served) -> None:
+    _plan, parts = assembly.assemble(spec(**OPENAI_VOICE, voice_speed=1.5))
+    await said(parts)
+    request = seen(vendors, "openai.speech")["request"]
+    assert (request["voice"], request["model"], request["speed"]) == ("marin", "gpt-4o-mini-tts", 1.5)
+
+
+async def test_language_and_endpointing_reach_deepgram(vendors: Served) -> None:
+    _plan, parts = assembly.assemble(spec(language="multi", stt_endpointing_ms=450))
+    async with parts.stt.stream(8000) as stream:
+        await stream.send(AudioChunk(struct.pack("<160h", *range(160)), 8000))
+        await stream.finish()
+        async for _event in stream:
+            pass
+    query = dict(seen(vendors, "deepgram.live")["query"])
+    assert (query["model"], query["language"], query["endpointing"]) == ("nova-3", "multi", "450")
+
+
+@pytest.mark.parametrize(
+    ("fields", "variable", "does"),
+    [
+        ({}, "OPENAI_API_KEY", "thinks with openai"),
+        ({}, "DEEPGRAM_API_KEY", "listens with deepgram"),
+        ({}, "ELEVENLABS_API_KEY", "speaks with elevenlabs"),
+        (OPENAI_VOICE, "OPENAI_API_KEY", "with openai"),
+    ],
+)
+def test_a_missing_key_is_named_with_who_needs_it(settings: Settings, fields: dict[str, Any], variable: str, does: str) -> None:
+    setattr(settings, variable, "")
+    with pytest.raises(assembly.NotReady) as caught:
+        assembly.assemble(spec(**fields))
+    assert f"{variable} is not set, but the agent “Desk”" in str(caught.value)
+    assert does in str(caught.value)
+    assert "Set it in .env and restart" in str(caught.value)
+
+
+def test_a_key_that_nobody_needs_may_be_missing(settings: Settings) -> None:
+    settings.ELEVENLABS_API_KEY = ""
+    _plan, parts = assembly.assemble(spec(**OPENAI_VOICE))
+    assert parts.tts.provider == "openai"
+
+
+def test_a_provider_of_an_older_release_is_refused_with_the_choices() -> None:
+    old = {"provider": "abacus", "model": "beads-1", "temperature": 0.7, "max_tokens": 500}
+    with pytest.raises(assembly.NotReady, match=r"'abacus', which this release does not know\. Choose one of: openai"):
+        assembly.assemble(AgentSpec.from_json({**spec().to_json(), "llm": old}))
+
+
+def test_no_key_shows_in_what_was_assembled(settings: Settings) -> None:
+    settings.OPENAI_API_KEY = settings.DEEPGRAM_API_KEY = settings.ELEVENLABS_API_KEY = "a-key-nobody-may-see"
+    assert "a-key-nobody-may-see" not in repr(assembly.assemble(spec()))
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_warming_up_opens_connections_and_survives_a_provider_that_is_down(
+    vendors: Served, settings: Settings, make_agent: Callable[..., Agent]
+) -> None:
+    await sync_to_async(make_agent)()
+    await sync_to_async(make_agent)(name="Second", **OPENAI_VOICE)
+    with capture_logs() as logs:
+        await assembly.warm()
+    assert logs == []
+    settings.OPENAI_BASE_URL = "http://127.0.0.1:9/v1"
+    settings.ELEVENLABS_API_KEY = ""
+    with capture_logs() as logs:
+        await assembly.warm()
+    assert {(line["event"], line.get("provider")) for line in logs} == {
+        ("provider_not_warm", "llm.openai"),
+        ("provider_not_warm", "tts.openai"),
+        ("agent_not_ready", None),
+    }
+    # Asynchronous queries run on a thread with a connection of its own, which would keep the test database open.
+    await sync_to_async(connections.close_all)()
