@@ -167,7 +167,7 @@ async def test_a_peer_that_stops_reading_is_a_time_out_and_leaving_does_not_hang
     over = asyncio.Event()
 
     async def never_read(connection: ServerConnection) -> None:
-        connection.transport.pause_reading()  # type: ignore[attr-defined]
+        connection.transport.pause_reading()
         await over.wait()
         connection.transport.abort()
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -40,7 +40,7 @@ Make = Callable[..., LanguageModel]
 
 @pytest.fixture(params=[openai_llm, chained_llm], ids=["openai", "fallback"])
 def make(request: pytest.FixtureRequest) -> Make:
-    return request.param
+    return cast(Make, request.param)
 
 
 async def answered(port: LanguageModel, messages: Sequence[Message] = ASKED, tools: Sequence[ToolSpec] = ()) -> list[LanguageModelEvent]:

@@ -75,7 +75,7 @@ def piece(index: int, **fields: Any) -> dict[str, Any]:
 
 def test_interleaved_fragments_become_whole_calls_in_order() -> None:
     answer = Answer("openai", "m")
-    deltas = [
+    deltas: list[dict[str, Any]] = [
         {"role": "assistant", "content": "Wait."},
         {"tool_calls": [piece(0, id="a", name="first", arguments='{"x"')]},
         {"tool_calls": [piece(1, id="b", name="second", arguments="")]},

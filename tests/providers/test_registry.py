@@ -11,6 +11,7 @@ from providers.config import (
     ElevenLabsConfig,
     LanguageModelOptions,
     OpenAIConfig,
+    ProviderConfig,
     SpeechToTextOptions,
     StorageConfig,
     TranscriptionOptions,
@@ -22,7 +23,11 @@ SECRET = "secret-0123456789"
 
 
 def test_every_listed_provider_can_be_built() -> None:
-    configs = {"openai": OpenAIConfig(SECRET), "deepgram": DeepgramConfig(SECRET), "elevenlabs": ElevenLabsConfig(SECRET)}
+    configs: dict[str, ProviderConfig] = {
+        "openai": OpenAIConfig(SECRET),
+        "deepgram": DeepgramConfig(SECRET),
+        "elevenlabs": ElevenLabsConfig(SECRET),
+    }
     built: list[LanguageModel | SpeechToText | TextToSpeech] = []
     built += [build("stt", name, configs[name], SpeechToTextOptions(name, "m")) for name in names("stt")]
     built += [build("llm", name, configs[name], LanguageModelOptions(name, "m")) for name in names("llm")]

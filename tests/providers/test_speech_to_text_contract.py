@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -38,7 +38,7 @@ Make = Callable[..., SpeechToText]
 
 @pytest.fixture(params=[deepgram_stt, chained_stt], ids=["deepgram", "fallback"])
 def make(request: pytest.FixtureRequest) -> Make:
-    return request.param
+    return cast(Make, request.param)
 
 
 async def line(server: Served, *, quiet_ms: int = 1_500) -> list[AudioChunk]:
@@ -186,7 +186,7 @@ async def test_a_recogniser_that_answers_nothing_is_a_time_out_for_both_sides(ve
     async with no_task_left(), asyncio.timeout(20):
         with pytest.raises(ProviderError) as caught:
             async with make(vendors, HURRIED).stream(RATE_HZ) as stream:
-                reading = asyncio.create_task(anext(aiter(stream)))
+                reading = asyncio.ensure_future(anext(aiter(stream)))
                 with pytest.raises(ProviderError) as sending:
                     for chunk in audio:
                         await stream.send(chunk)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import pytest
 
@@ -59,9 +60,9 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+@pytest.fixture(params=list(KINDS.values()), ids=list(KINDS))
 def kind(request: pytest.FixtureRequest) -> Kind:
-    return request.param
+    return cast(Kind, request.param)
 
 
 async def test_what_is_spoken_can_be_heard_in_whole_samples_at_the_promised_rate(vendors: Served, kind: Kind) -> None:

@@ -5,7 +5,7 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -35,7 +35,7 @@ Make = Callable[..., Transcriber]
 
 @pytest.fixture(params=[deepgram], ids=["deepgram"])
 def make(request: pytest.FixtureRequest) -> Make:
-    return request.param
+    return cast(Make, request.param)
 
 
 def speak(server: Served, text: str) -> bytes:
@@ -65,7 +65,7 @@ def recording(vendors: Served, tmp_path: Path) -> Path:
 
 def length_ms(path: Path) -> int:
     with wave.open(str(path)) as file:
-        return round(file.getnframes() * 1000 / RATE_HZ)
+        return int(file.getnframes() * 1000 / RATE_HZ)
 
 
 def refused(port: Transcriber, path: Path) -> ProviderError:
