@@ -13,7 +13,7 @@ class OpenAIConfig:
     """`base_url` includes `/v1`. Any service that speaks the same protocol will do."""
 
     api_key: str = field(repr=False)
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class DeepgramConfig:
     """`base_url` is the http root, without `/v1`; the WebSocket root follows from it."""
 
     api_key: str = field(repr=False)
-    base_url: str = "https://api.deepgram.com"
+    base_url: str
 
     @property
     def websocket_url(self) -> str:
@@ -34,7 +34,7 @@ class ElevenLabsConfig:
     """`base_url` is the http root, without `/v1`."""
 
     api_key: str = field(repr=False)
-    base_url: str = "https://api.elevenlabs.io"
+    base_url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,5 +217,5 @@ async def test_no_answer_to_the_handshake_is_a_time_out() -> None:
 
 
 def test_the_socket_goes_to_the_same_place_as_http() -> None:
-    assert DeepgramConfig(KEY).websocket_url == "wss://api.deepgram.com"
+    assert DeepgramConfig(KEY, "https://api.deepgram.com").websocket_url == "wss://api.deepgram.com"
     assert DeepgramConfig(KEY, "http://localhost:9000/deepgram/").websocket_url == "ws://localhost:9000/deepgram"

@@ -20,13 +20,14 @@ from providers.config import (
 from providers.registry import UnknownProvider, build, names
 
 SECRET = "secret-0123456789"
+URL = "https://provider.example.test"
 
 
 def test_every_listed_provider_can_be_built() -> None:
     configs: dict[str, ProviderConfig] = {
-        "openai": OpenAIConfig(SECRET),
-        "deepgram": DeepgramConfig(SECRET),
-        "elevenlabs": ElevenLabsConfig(SECRET),
+        "openai": OpenAIConfig(SECRET, URL),
+        "deepgram": DeepgramConfig(SECRET, URL),
+        "elevenlabs": ElevenLabsConfig(SECRET, URL),
     }
     built: list[LanguageModel | SpeechToText | TextToSpeech] = []
     built += [build("stt", name, configs[name], SpeechToTextOptions(name, "m")) for name in names("stt")]
@@ -45,12 +46,12 @@ def test_the_names_are_choices_in_order() -> None:
 
 def test_an_unknown_name_lists_the_ones_that_exist() -> None:
     with pytest.raises(UnknownProvider, match="there is no tts provider 'acme'; there are: elevenlabs, openai"):
-        build("tts", "acme", OpenAIConfig(SECRET), Voice("acme", "v", "m"))
+        build("tts", "acme", OpenAIConfig(SECRET, URL), Voice("acme", "v", "m"))
 
 
 @pytest.mark.parametrize(
     "config",
-    [OpenAIConfig(SECRET), DeepgramConfig(SECRET), ElevenLabsConfig(SECRET), StorageConfig("b", "key-id", SECRET)],
+    [OpenAIConfig(SECRET, URL), DeepgramConfig(SECRET, URL), ElevenLabsConfig(SECRET, URL), StorageConfig("b", "key-id", SECRET)],
     ids=lambda config: type(config).__name__,
 )
 def test_a_secret_never_shows(config: object) -> None:
