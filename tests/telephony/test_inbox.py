@@ -1,0 +1,89 @@
+"""Deliveries kept once, however often and in whatever company they come."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from calls.models import CallEvent, CallLog, Session
+from telephony import inbox
+from telephony.models import WebhookDelivery
+from tests.providers.exotel import payloads
+from tests.telephony.conftest import SHAPES, as_form, as_query, door
+
+COPIES = 100
+
+
+def in_parallel(send) -> list[int]:
+    def one(_: int) -> int:
+        try:
+            return send(Client()).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(one, range(COPIES)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hundred_copies_at_once_are_one_delivery_and_one_call(answering):
+    statuses = in_parallel(lambda client: as_query(client, door("voicebot"), payloads.VOICEBOT))
+    assert set(statuses) == {200}
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.copies, delivery.state) == (COPIES, WebhookDelivery.State.APPLIED)
+    assert (Session.objects.count(), CallLog.objects.count()) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hundred_copies_of_a_report_are_applied_once(client, answering):
+    as_query(client, door("voicebot"), payloads.VOICEBOT)
+    assert set(in_parallel(lambda client: as_form(client, door("status"), payloads.TERMINAL_FORM))) == {200}
+    assert WebhookDelivery.objects.get(door="status").copies == COPIES
+    assert CallEvent.objects.filter(kind="carrier-report", key__startswith="status:").count() == 1
+    assert CallEvent.objects.filter(key="status:completed").count() == 1
+
+
+@pytest.mark.django_db
+def test_one_delivery_in_different_shapes_is_one_delivery(client, answering):
+    for send in SHAPES.values():
+        send(client, door("status"), payloads.BASE_CALLBACK)
+    assert WebhookDelivery.objects.get().copies == len(SHAPES)
+
+
+@pytest.mark.django_db
+def test_what_differs_in_door_session_or_content_is_not_a_copy(client, answering):
+    as_form(client, door("status"), payloads.BASE_CALLBACK)
+    as_form(client, door("passthru"), payloads.BASE_CALLBACK)
+    as_form(client, door("recording/sess_a"), payloads.BASE_CALLBACK)
+    as_form(client, door("recording/sess_b"), payloads.BASE_CALLBACK)
+    as_form(client, door("status"), {**payloads.BASE_CALLBACK, "Status": "busy"})
+    assert WebhookDelivery.objects.count() == 5
+
+
+def test_the_order_of_parameters_does_not_matter():
+    assert inbox.fingerprint("status", "", {"a": 1, "b": 2}) == inbox.fingerprint("status", "", {"b": 2, "a": 1})
+
+
+@pytest.mark.django_db
+def test_what_cannot_be_applied_is_not_tried_for_ever(client, answering):
+    as_form(client, door("status"), payloads.BASE_CALLBACK)
+    assert len(inbox.left_over(10)) == 1
+    WebhookDelivery.objects.update(attempts=inbox.MAX_ATTEMPTS)
+    assert inbox.left_over(10) == []
+
+
+@pytest.mark.django_db
+def test_a_delivery_that_was_interrupted_before_it_was_applied_comes_round_again(client, answering):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from telephony import applying
+
+    as_query(client, door("voicebot"), payloads.VOICEBOT)
+    kept = inbox.keep(door="status", method="POST", content_type="", params=payloads.BASE_CALLBACK, call_sid=payloads.SID)
+    assert inbox.left_over(10) == []  # it may be being applied right now
+    WebhookDelivery.objects.filter(pk=kept.pk).update(received_at=timezone.now() - timedelta(minutes=1))
+    assert applying.repair() == 1
+    assert CallLog.objects.get().status == "no-answer"
