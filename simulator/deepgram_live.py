@@ -82,7 +82,8 @@ class _Channel:
         self._window = AudioWindow(options.sample_rate_hz)
         self._steps: asyncio.Queue[Step | Flush | None] = asyncio.Queue(_MOST_STEPS)
         self._busy = False
-        self._final_until_ms = 0.0
+        self._final_until_ms = 0.0  # the finals tile the audio up to here
+        self._over_ms = 0.0  # the words up to here have been said; an onset is found late, so this may lie before the final's end
         self._listen_from_ms: float | None = None
         self._latest: tuple[int, Recognition] | None = None
         self._last_word_end_ms: float | None = None
@@ -101,10 +102,9 @@ class _Channel:
             if isinstance(step, Began) and self._options.vad_events:
                 await self._sender.send(speech_started(self._index, self._count, step.at_ms))
             await self._steps.put(step)
-        if self._idle:
-            await self._tell_utterance_end()
-            if not self._ear.speaking:
-                self._window.forget_before(self.heard_ms - _KEPT_MS)
+        if self._idle and not self._ear.speaking:
+            await self._tell_utterance_end(self.heard_ms)
+            self._window.forget_before(self.heard_ms - _KEPT_MS)
 
     async def flush(self, *, asked: bool) -> None:
         await self._steps.put(Flush(self.heard_ms, asked))
@@ -126,7 +126,8 @@ class _Channel:
     async def _take(self, step: Step | Flush) -> None:
         match step:
             case Began(at_ms):
-                self._listen_from_ms = max(self._final_until_ms, at_ms - _BEFORE_ONSET_MS)
+                await self._tell_utterance_end(at_ms)
+                self._listen_from_ms = max(self._over_ms, at_ms - _BEFORE_ONSET_MS)
                 self._latest = None
             case Guess(until_ms):
                 words = await self._understood(until_ms)
@@ -137,19 +138,22 @@ class _Channel:
                 settled = tuple(word for word in words if word.end_ms <= until_ms - _UNSETTLED_MS)
                 if settled:
                     await self._say_final(settled, settled[-1].end_ms)
-                    self._listen_from_ms = settled[-1].end_ms
+                    self._listen_from_ms = self._over_ms = settled[-1].end_ms
             case Ended(until_ms, spoken_until_ms):
                 words = await self._understood(until_ms, spoken_until_ms)
                 await self._say_final(words, until_ms, speech_final=self._options.endpointing_ms is not None)
-                self._listen_from_ms = None
+                self._listen_from_ms, self._over_ms = None, min(until_ms, spoken_until_ms + _TAIL_MS)
+                await self._tell_utterance_end(until_ms)
             case Quiet(until_ms):
+                await self._tell_utterance_end(until_ms)
                 await self._say_final((), until_ms)
             case Flush(until_ms, asked):
                 words = await self._understood(until_ms)
                 if asked or words or until_ms > self._final_until_ms:
                     await self._say_final(words, until_ms, from_finalize=asked)
+                await self._tell_utterance_end(until_ms)
                 if self._listen_from_ms is not None:
-                    self._listen_from_ms = until_ms
+                    self._listen_from_ms = self._over_ms = until_ms
 
     async def _understood(self, until_ms: int, spoken_until_ms: int | None = None) -> tuple[Word, ...]:
         """The words since the last final, in stream time. A guess that already heard past the end of the speech is taken as it is."""
@@ -173,11 +177,12 @@ class _Channel:
             await asyncio.sleep(self._delay_s)
         await self._say(words, until_ms, is_final=True, **marks)
         self._final_until_ms, self._latest = until_ms, None
-        self._window.forget_before(until_ms - _BEFORE_ONSET_MS)
+        self._window.forget_before(until_ms - 2 * _BEFORE_ONSET_MS)
 
-    async def _tell_utterance_end(self) -> None:
+    async def _tell_utterance_end(self, quiet_until_ms: float) -> None:
+        """Says that the words are over, once the gap behind the last of them is long enough."""
         gap_ms, last_ms = self._options.utterance_end_ms, self._last_word_end_ms
-        if gap_ms is None or last_ms is None or self._ear.speaking or self.heard_ms - last_ms < gap_ms:
+        if gap_ms is None or last_ms is None or quiet_until_ms - last_ms < gap_ms:
             return
         self._last_word_end_ms = None
         await self._sender.send(utterance_end(self._index, self._count, last_ms))

@@ -112,6 +112,26 @@ async def test_a_turn_has_its_messages_in_order_with_times_that_tile_the_audio(v
     assert socket.close_code == 1000
 
 
+async def test_the_end_of_an_utterance_is_a_matter_of_the_audio_not_of_how_fast_it_comes(vendors):
+    short_gap = write("one two", 8_000) + bytes(12_000) + write("three", 8_000) + SECOND * 2
+    long_gap = write("one two", 8_000) + SECOND * 2 + write("three", 8_000) + SECOND * 2
+    for audio, ends in ((short_gap, 1), (long_gap, 2)):
+        async with listening(vendors) as socket:
+            for start in range(0, len(audio), 1_600):
+                await socket.send(audio[start : start + 1_600])
+            messages = await everything(socket, b"")
+        assert [message["type"] for message in messages].count("UtteranceEnd") == ends
+
+
+@pytest.mark.parametrize("quiet_ms", range(240, 420, 20))
+async def test_no_word_is_lost_where_one_final_ends_and_the_next_word_begins(vendors, quiet_ms):
+    vendors.state.change_settings({"stt_segment_ms": 1_000})
+    audio = SECOND * 3 + write("one", 8_000) + bytes(16 * quiet_ms) + write("two", 8_000) + SECOND
+    async with listening(vendors) as socket:
+        messages = await everything(socket, audio)
+    assert " ".join(transcript(final) for final in results(messages, is_final=True)).split() == ["one", "two"]
+
+
 async def test_two_turns_are_two_finals(vendors):
     async with listening(vendors) as socket:
         messages = await everything(socket, write("one two", 8_000) + SECOND + write("three", 8_000) + SECOND)
