@@ -166,9 +166,9 @@ def parse(table: Mapping[str, Any], name: str = "scenario") -> Scenario:
 def load_table(source: str | Path) -> dict[str, Any]:
     """The raw table of a scenario file, or of the one of that name in `simulator/scenarios`; raises `ScenarioRefused`."""
     path = Path(source)
-    if not path.exists():
+    if not path.is_file():
         path = FOLDER / f"{path.name.removesuffix('.toml')}.toml"
-    if not path.exists():
+    if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
         raise ScenarioRefused(f"there is no scenario {str(source)!r}: neither such a file nor one of {known}")
     try:

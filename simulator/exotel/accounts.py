@@ -1,15 +1,12 @@
 """The smaller resources of the account: credential check, numbers, exophones, white list, live streams."""
 
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from simulator.exotel.answers import answer
 from simulator.exotel.connecting import Refused
 from simulator.exotel.exchange import Exchange
 from simulator.exotel.numbers import last_ten, spelt
-from simulator.faults import Fault
 
 
 async def check(line: Exchange, request: Request) -> Response:
@@ -62,13 +59,3 @@ async def whitelist(_line: Exchange, request: Request) -> Response:
 
 async def active_streams(line: Exchange, request: Request) -> Response:
     return answer(request, {"Stream": {"ActiveStreamCount": line.streams_now, "ThrottleLimit": line.settings.max_streams}})
-
-
-def cut_off(fault: Fault) -> Response:
-    """An answer that promises more than it delivers: the connection breaks behind `after` bytes."""
-
-    async def body() -> AsyncIterator[bytes]:
-        yield b" " * max(fault.after, 1)
-        raise ConnectionResetError("cut on purpose")
-
-    return StreamingResponse(body(), media_type="application/json", headers={"Content-Length": str(max(fault.after, 1) + 1_000)})

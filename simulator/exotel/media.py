@@ -146,6 +146,7 @@ class Stream:
         self._watch_gaps(heard)
         said = self.caller.tick(heard)
         self.recording.write(said, heard)
+        self._check_limits(stream_ms)
         if self.fault is not None and self._is_mute(self.fault, stream_ms):
             return
         self._uplink += said
@@ -155,6 +156,9 @@ class Stream:
         if self.is_bidirectional:
             self._answer_marks(due_marks)
             self._press_keys()
+
+    def _check_limits(self, stream_ms: int) -> None:
+        """Everything that ends a stream from this side, and the wait for the bot's first audio."""
         if self.caller.has_hung_up:
             self.cut("callended")
         if self._awaits_audio and self.first_audio_ms is None and stream_ms >= self.settings.no_answer_s * 1_000:

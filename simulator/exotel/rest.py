@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from simulator.answers import StreamedAnswer, endured
 from simulator.exotel import accounts
 from simulator.exotel.answers import answer, refusal
 from simulator.exotel.calls import call_object, now_utc
@@ -23,6 +25,7 @@ from simulator.scenario import ScenarioRefused
 from simulator.state import SimulatorState
 
 Door = Callable[[Exchange, Request], Awaitable[Response]]
+PIECE_BYTES = 64 * 1_024
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 ALL_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
@@ -57,31 +60,40 @@ def _guarded(state: SimulatorState, door: Door, target: str) -> Callable[[Reques
         line = exchange(state)
         try:
             _authenticate(line, request)
-            if target:
-                state.note(target, method=request.method, path=request.url.path)
-                fault = state.faults.take(target)
-                if fault is not None:
-                    response = await _suffer(fault)
-                    if response is not None:
-                        return response
-            return await door(line, request)
+            fault = _fault(state, request, target)
+            await request.body()
+            if not await endured(fault, request.receive):
+                return Response()
+            response = await door(line, request)
+            if fault is not None and fault.fault in ("drop", "drip"):
+                return StreamedAnswer(_pieces(response), media_type=response.media_type or "", headers={}, fault=fault)
+            return response
         except Refused as reason:
             return refusal(request, reason)
 
     return endpoint
 
 
-async def _suffer(fault: Fault) -> Response | None:
-    """None: go on as usual, later."""
-    if fault.fault == "status":
-        reason = Refused(fault.status, "Too many requests" if fault.status == 429 else "Service unavailable")
-        raise reason
-    if fault.fault == "delay":
-        await asyncio.sleep(fault.ms / 1_000)
+def _fault(state: SimulatorState, request: Request, target: str) -> Fault | None:
+    """The fault ordered for this request; a `status` is raised as Exotel's own refusal."""
+    if not target:
         return None
-    if fault.fault == "hang":
-        await asyncio.sleep(3_600)
-    return accounts.cut_off(fault)
+    state.note(target, method=request.method, path=request.url.path)
+    fault = state.faults.take(target)
+    if fault is not None and fault.fault == "status":
+        raise Refused(fault.status, "Too many requests" if fault.status == 429 else "Service unavailable")
+    return fault
+
+
+async def _pieces(response: Response) -> AsyncIterator[bytes]:
+    """An answer's body, to be cut or dripped: what was asked for has been done all the same."""
+    if not isinstance(response, FileResponse):
+        yield bytes(response.body)
+        return
+    file = await asyncio.to_thread(Path(response.path).open, "rb")
+    with file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece
 
 
 def _authenticate(line: Exchange, request: Request) -> None:

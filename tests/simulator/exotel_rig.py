@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ EXOPHONE = "+918047112233"
 CALLER = "+919876543210"
 AUTH = ("sim-key", "sim-token")
 ACCOUNT = "/exotel/v1/Accounts/simulated1"
+WHOLE_FRAMES_BYTES = 3_840
 FLOW_URL = "http://my.exotel.com/simulated1/exoml/start_voice/1"
 
 
@@ -128,9 +129,9 @@ class Bot:
         await self.socket.send(json.dumps(message))
 
     async def say(self, pcm: bytes, mark: str = "") -> None:
-        """As the rules want it: 3,200 bytes at a time, the last one padded, all of it at once."""
-        for start in range(0, len(pcm), 3_200):
-            await self.media(pcm[start : start + 3_200].ljust(3_200, b"\0"))
+        """As the rules want it: whole frames at every rate, the last message padded, all of it at once."""
+        for start in range(0, len(pcm), WHOLE_FRAMES_BYTES):
+            await self.media(pcm[start : start + WHOLE_FRAMES_BYTES].ljust(WHOLE_FRAMES_BYTES, b"\0"))
         if mark:
             await self.send({"event": "mark", "mark": {"name": mark}})
 
@@ -212,25 +213,27 @@ async def rig(scratch: Path, play: Play, *, refuse_with: int = 0, refusals: int 
     async def serve_bot(socket: ServerConnection) -> None:
         bot = Bot(socket)
         bots.append(bot)
-        try:
+        with suppress(ConnectionClosed):
             await play(bot)
-        except ConnectionClosed:
-            pass
 
     exotel = Starlette(routes=[Mount("/exotel", routes=rest.routes(state)), Mount("/control", routes=control.routes(state))])
     every = ["GET", "POST", "HEAD"]
     webhooks = Starlette(routes=[Route("/{path:path}", hooks.take, methods=every)])
-    async with running(exotel) as url, running(webhooks) as hooks_url:
-        async with serve(serve_bot, "127.0.0.1", 0, process_request=admit, compression=None, ping_interval=None) as bot_server:
-            bot_url = f"ws://127.0.0.1:{bot_server.sockets[0].getsockname()[1]}/media"
-            async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-                it = Rig(url, state, http, hooks, hooks_url, bot_url, bots, handshakes)
-                await it.flow()
-                await it.settings(details_delay_s=0, recording_delay_s=0, public_url=url)
-                try:
-                    yield it
-                finally:
-                    await exchange(state).stop()
+    bot_server = serve(serve_bot, "127.0.0.1", 0, process_request=admit, compression=None, ping_interval=None)
+    async with (
+        running(exotel) as url,
+        running(webhooks) as hooks_url,
+        bot_server as bots_here,
+        httpx.AsyncClient(base_url=url, timeout=30) as http,
+    ):
+        bot_url = f"ws://127.0.0.1:{bots_here.sockets[0].getsockname()[1]}/media"
+        it = Rig(url, state, http, hooks, hooks_url, bot_url, bots, handshakes)
+        await it.flow()
+        await it.settings(details_delay_s=0, recording_delay_s=0, public_url=url)
+        try:
+            yield it
+        finally:
+            await exchange(state).stop()
 
 
 def speech(text: str, rate: int = 8_000) -> bytes:
