@@ -93,7 +93,7 @@ class DeepgramStream:
         self._request_id = _handshake_request_id(socket)
         self._sent_ms = 0.0
         self._unanswered_ms = 0.0
-        self._last_sent_at = asyncio.get_running_loop().time()
+        self._last_sent_at = self._last_heard_at = asyncio.get_running_loop().time()
         self._finishing = False
         self._rest_due: asyncio.TimerHandle | None = None
         self._failure: ProviderError | None = None
@@ -104,8 +104,10 @@ class DeepgramStream:
         length_ms = duration_ms(len(chunk.pcm), chunk.sample_rate_hz)
         self._sent_ms += length_ms
         self._unanswered_ms += length_ms
-        # Results come about once a second of audio, in silence too: nothing at all for this long is a dead recogniser.
-        if self._unanswered_ms > self._deadlines.stall_ms:
+        # Results come about once a second of audio, in silence too: nothing at all for this long is a dead recogniser. Both clocks
+        # count, because audio held back during a reconnection goes out faster than it was spoken.
+        quiet_ms = (self._last_sent_at - self._last_heard_at) * 1000
+        if min(self._unanswered_ms, quiet_ms) > self._deadlines.stall_ms:
             raise self._fail(timed_out(PROVIDER, f"recognised nothing in {self._deadlines.stall_ms} ms of audio"))
 
     async def finish(self) -> None:
@@ -160,7 +162,7 @@ class DeepgramStream:
 
     async def __anext__(self) -> TranscriptEvent:
         while (raw := await self._receive()) is not None:
-            self._unanswered_ms = 0.0
+            self._unanswered_ms, self._last_heard_at = 0.0, asyncio.get_running_loop().time()
             if self._finishing:
                 self._expect_rest()
             heard = messages.read(raw)

@@ -190,9 +190,18 @@ async def test_a_recogniser_that_answers_nothing_is_a_time_out_for_both_sides(ve
                 with pytest.raises(ProviderError) as sending:
                     for chunk in audio:
                         await stream.send(chunk)
+                        await asyncio.sleep(0.01)
                 await reading
     assert caught.value.category == sending.value.category == ErrorCategory.TIMEOUT
     assert settled(vendors, TARGET)
+
+
+async def test_audio_that_was_held_back_may_go_out_at_once(vendors: Served, make: Make) -> None:
+    held_back = frames(silence(3_000, RATE_HZ), RATE_HZ)
+    async with make(vendors, replace(PATIENT, stall_ms=2_000)).stream(RATE_HZ) as stream:
+        for chunk in held_back:
+            await stream.send(chunk)
+    assert [record.quantity for record in stream.usage] == [3_000]
 
 
 async def test_a_rest_that_never_comes_is_a_time_out(vendors: Served, make: Make) -> None:
