@@ -1,6 +1,6 @@
 """Agents in the admin: fields in the order in which people think about an agent, in plain language."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -43,6 +43,21 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's form has
             "llm_provider", "llm_model", "llm_temperature", "llm_max_tokens", "stt_provider", "stt_model", "stt_endpointing_ms",
             "max_duration_s", "silence_timeout_s", "record_calls",
         )  # fmt: skip
+        labels: ClassVar = {
+            "voice_provider": _("Provider"),
+            "voice_model": _("Model"),
+            "voice_id": _("Voice"),
+            "voice_speed": _("Speed"),
+            "llm_provider": _("Provider"),
+            "llm_model": _("Model"),
+            "llm_temperature": _("Temperature"),
+            "llm_max_tokens": _("Longest reply (tokens)"),
+            "stt_provider": _("Provider"),
+            "stt_model": _("Model"),
+            "stt_endpointing_ms": _("Pause that ends a turn (ms)"),
+            "max_duration_s": _("Longest call (seconds)"),
+            "silence_timeout_s": _("Silence time-out (seconds)"),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,7 +100,7 @@ class VersionInline(ReadOnlyInline):
 class AgentAdmin(ModelAdmin):
     form = AgentForm
     inlines = (VersionInline,)
-    list_display = ("name", "language", "mode", "voice_model", "llm_model", "stt_model", "active", "version")
+    list_display = ("name", "language", "mode", "speaks_with", "thinks_with", "listens_with", "active", "version")
     list_filter = ("active", "mode", "language")
     list_select_related = ("owner",)
     search_fields = ("name",)
@@ -156,6 +171,18 @@ class AgentAdmin(ModelAdmin):
         super().save_model(request, obj, form, change)
         for warning in warnings(obj):
             messages.warning(request, warning)
+
+    @admin.display(description=_("Speaks with"), ordering="voice_model")
+    def speaks_with(self, agent: Agent) -> str:
+        return agent.voice_model
+
+    @admin.display(description=_("Thinks with"), ordering="llm_model")
+    def thinks_with(self, agent: Agent) -> str:
+        return agent.llm_model
+
+    @admin.display(description=_("Listens with"), ordering="stt_model")
+    def listens_with(self, agent: Agent) -> str:
+        return agent.stt_model
 
     @admin.display(description=_("Version"), ordering="latest_version")
     def version(self, agent: Agent) -> str:

@@ -29,3 +29,4 @@ class ReadOnlyInline(_NeverChanged, TabularInline):  # type: ignore[misc]  # unf
     max_num = 0
     can_delete = False
     show_change_link = False
+    hide_title = True

@@ -33,6 +33,7 @@ class CallLogInline(ReadOnlyInline):
     fields = ("direction", "status", "from_phone", "to_phone", "started_at", "answered_at", "ended_at", "duration_s", "failure")
     readonly_fields = fields
     show_change_link = True
+    hide_title = False
 
 
 class TurnInline(ReadOnlyInline):
@@ -55,6 +56,7 @@ class JobInline(ReadOnlyInline):
     fields = ("kind", "state", "attempts", "run_at", "last_error")
     readonly_fields = fields
     show_change_link = True
+    hide_title = False
 
 
 @admin.register(Session)

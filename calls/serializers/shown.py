@@ -1,136 +1,17 @@
-"""Calls as the API shows them, and what it takes to place one or to look for some. Nothing here writes."""
+"""What the API shows of a call: one line of a list, or everything. Reads what `calls.queries` has loaded."""
 
-import re
-from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import Any
 
-import phonenumbers
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from agents.models import Agent
-from agents.serializers import OwnAgentField, StrictMixin
 from calls import queries
 from calls.models import CallEvent, Job, Recording, Session, Turn
-from calls.queries import CallFilters, ChargeLine
+from calls.queries import ChargeLine
 from calls.status import CallStatus, Direction
-
-EXAMPLE = "+919876543210"
-
-
-class DialledNumber(serializers.CharField):
-    """A number to call or to call from, as E.164. Without a country code it is Indian."""
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        problem = _("This is not a phone number. Write it with its country code, for example %(example)s.") % {"example": EXAMPLE}
-        if not re.fullmatch(r"\+?[\d\s().\-]+", text):
-            raise serializers.ValidationError(problem)
-        try:
-            number = phonenumbers.parse(text, "IN")
-        except phonenumbers.NumberParseException as error:
-            raise serializers.ValidationError(problem) from error
-        if not phonenumbers.is_possible_number(number):
-            raise serializers.ValidationError(
-                _("This number has too few or too many digits. Write it with its country code, for example %(example)s.")
-                % {"example": EXAMPLE}
-            )
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-class PlaceCallSerializer(StrictMixin, serializers.Serializer[Any]):
-    """Whom to call, as which agent, from which of the owner's active numbers (the agent's own if left out)."""
-
-    agent = OwnAgentField(queryset=Agent.objects.none())
-    to = DialledNumber(max_length=40, help_text=f"The number to call, for example {EXAMPLE}.")
-
-    def get_fields(self) -> dict[str, Any]:
-        # `from` is a word of Python's own.
-        help_text = "One of your active numbers; left out: the agent's own."
-        return {**super().get_fields(), "from": DialledNumber(source="from_phone", max_length=40, required=False, help_text=help_text)}
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        agent: Agent = attrs["agent"]
-        if wanted := attrs.get("from_phone"):
-            phones = agent.phones.model.objects.filter(active=True, agent__owner_id=agent.owner_id)
-            if not phones.filter(number=wanted).exists():
-                message = _(
-                    "%(number)s is not one of your active numbers. Use one of them, or leave this out to call from the agent's own."
-                )
-                raise serializers.ValidationError({"from": [message % {"number": wanted}]})
-            return attrs
-        phone = agent.phones.filter(active=True).order_by("id").first()
-        if phone is None:
-            message = _("The agent “%(name)s” has no active number to call from. Give it one, or name one of your numbers in from.")
-            raise serializers.ValidationError({"from": [message % {"name": agent.name}]})
-        return {**attrs, "from_phone": phone.number}
-
-
-@extend_schema_field(OpenApiTypes.STR)
-class MomentField(serializers.Field[datetime, str, str, Any]):
-    """An ISO 8601 date or date and time; a date is its midnight, and a time without offset is local."""
-
-    def to_internal_value(self, data: str) -> datetime:
-        text = str(data).strip()
-        if "T" in text:
-            text = text.replace(" ", "+")  # a plus that was not escaped in a query string arrives as a space
-        try:
-            day, moment = parse_date(text), parse_datetime(text)
-        except ValueError:
-            day, moment = None, None
-        if day is not None:
-            return midnight(day)
-        if moment is None:
-            raise serializers.ValidationError(_("Write a date such as 2026-11-22, or a time such as 2026-11-22T18:30:00+05:30."))
-        return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-
-    def to_representation(self, value: datetime) -> str:
-        return value.isoformat()
-
-
-def midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
-
-
-class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=[(s.value, s.value) for s in CallStatus], required=False)
-    direction = serializers.ChoiceField(choices=[(d.value, d.value) for d in Direction], required=False)
-    agent = serializers.IntegerField(min_value=1, required=False, help_text="An agent's id.")
-    number = serializers.CharField(max_length=40, required=False, help_text="Either side's number, whole or its last digits.")
-    date = serializers.DateField(required=False, help_text="Calls of one local day.")
-    since = MomentField(required=False, help_text="Calls from this date or time on.")
-    until = MomentField(required=False, help_text="Calls before this date or time.")
-    limit = serializers.IntegerField(min_value=1, max_value=200, required=False, help_text="Calls on a page; 50 if left out.")
-    cursor = serializers.IntegerField(min_value=1, required=False, help_text="Given in `next`.")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("status", "direction"):
-            field = self.fields[name]
-            known = ", ".join(str(choice) for choice in getattr(field, "choices", ()))
-            field.error_messages["invalid_choice"] = _("“{input}” is not one of the choices. Use one of: %(known)s.") % {"known": known}
-
-    def filters(self) -> CallFilters:
-        found: Mapping[str, Any] = self.validated_data
-        since, until = found.get("since"), found.get("until")
-        if (day := found.get("date")) is not None:
-            start, end = midnight(day), midnight(day + timedelta(days=1))
-            since, until = max(since or start, start), min(until or end, end)
-        return CallFilters(
-            status=found.get("status", ""),
-            direction=found.get("direction", ""),
-            agent_id=found.get("agent"),
-            number=found.get("number", ""),
-            since=since,
-            until=until,
-        )
 
 
 class CallSerializer(serializers.Serializer[Any]):
