@@ -18,16 +18,18 @@ from engine.transcript import Piece
 from engine.tuning import Tuning
 
 _JOIN_LEAD_S = 0.06  # a sentence's last part of a chunk waits this close to silence for the next sentence to fill it
+_DUE_S = 1e-6  # timers are no finer: a chunk this close is due
 _MOST_LAG_S = 1.0
 _GRACE_WITHOUT_MARKS_S = 0.2
 
 
 @dataclass(slots=True)
 class _Mark:
-    """Stands behind a piece's audio: `end_bytes` counts from the turn's first byte."""
+    """Stands behind a piece's audio. Positions count from the turn's first byte; `covers_bytes` is what was sent before it."""
 
     name: str
     end_bytes: int
+    covers_bytes: int = 0
 
 
 class Playback:
@@ -142,7 +144,7 @@ class Playback:
         try:
             while True:
                 delay_s = self._delay_s(loop.time())
-                if delay_s is not None and delay_s <= 0:
+                if delay_s is not None and delay_s <= _DUE_S:
                     await self._send_next(loop)
                     continue
                 self._changed.clear()
@@ -164,8 +166,8 @@ class Playback:
             mark = self._awaited_marks.popleft()
             if mark.name == name:
                 break
-        self._reached_bytes = max(self._reached_bytes, mark.end_bytes)
-        expected_s = self._play_end_s - self._ms(self._sent_bytes - mark.end_bytes) / 1000
+        self._reached_bytes = max(self._reached_bytes, mark.covers_bytes)
+        expected_s = self._play_end_s - self._ms(self._sent_bytes - mark.covers_bytes) / 1000
         self._lag_s = min(_MOST_LAG_S, max(0.0, asyncio.get_running_loop().time() - expected_s))
         self._marks_back.set()
 
@@ -231,6 +233,7 @@ class Playback:
                     self._report_started()
             while self._unsent_marks and self._unsent_marks[0].end_bytes <= self._sent_bytes:
                 mark = self._unsent_marks.popleft()
+                mark.covers_bytes = self._sent_bytes
                 self._awaited_marks.append(mark)
                 await self._link.send_mark(mark.name)
         self._drained.set()

@@ -7,11 +7,11 @@ provider ends the turn with an outcome, never with silence: what was said stays 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from engine.errors import ErrorCategory, ProviderError
 from engine.events import ProviderFailed, SessionEvent, ToolCalled, UsageRecorded
 from engine.latency import TurnMoments
-from engine.playback import Playback
 from engine.ports import LanguageModel, Message, ReplyFinished, TextDelta, TextToSpeech, ToolCall, ToolSpec
 from engine.resample import Resampler
 from engine.sentences import SentenceCutter, cut
@@ -23,13 +23,33 @@ from engine.tuning import Tuning
 _MOST_WAITING_SENTENCES = 64
 
 
+class Mouth(Protocol):
+    """Where a reply's audio goes. `begin` a turn, `open` and `close` its pieces, `write` between them, then `finish`."""
+
+    def begin(self) -> None: ...
+
+    def open(self, piece: Piece) -> None: ...
+
+    async def write(self, pcm: bytes) -> None: ...
+
+    def close(self, piece: Piece) -> None: ...
+
+    def finish(self) -> None: ...
+
+    async def room(self) -> None:
+        """Waits until so little is queued that the next piece should be fetched."""
+
+    async def heard_to_end(self, *, patient: bool) -> None:
+        """Waits, after `finish`, until the caller has heard the whole turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReplyParts:
     """What every reply of a session is made with. `now_ms` is the session's clock; `emit` must not block."""
 
     llm: LanguageModel
     tts: TextToSpeech
-    playback: Playback
+    playback: Mouth
     transcript: Transcript
     toolbox: Toolbox
     tuning: Tuning

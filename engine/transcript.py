@@ -6,6 +6,7 @@ Pure data: who speaks when is decided elsewhere.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 from engine.ports import Message, ToolCall
 
@@ -53,15 +54,16 @@ class AgentTurn:
 
     @property
     def generated(self) -> str:
-        return "".join(piece.text for piece in self.pieces).strip()
+        return _text(piece.text for piece in self.pieces)
 
     @property
     def heard(self) -> str:
-        return "".join(piece.text if piece.heard is None else piece.heard for piece in self.pieces).strip()
+        return _text(piece.text if piece.heard is None else piece.heard for piece in self.pieces)
 
     def said_until(self, piece: Piece) -> str:
         """The text up to the end of `piece`."""
-        return "".join(each.text for each in self.pieces[: self.pieces.index(piece) + 1]).strip()
+        count = next(index for index, each in enumerate(self.pieces, start=1) if each is piece)
+        return _text(each.text for each in self.pieces[:count])
 
     def settle(self, heard_ms: float) -> None:
         for piece in self.pieces:
@@ -133,6 +135,10 @@ class Transcript:
         if said.strip():
             messages.append(Message("assistant", said.strip()))
         return messages
+
+
+def _text(parts: Iterable[str]) -> str:
+    return reduce(_joined, parts, "").strip()
 
 
 def _joined(said: str, more: str) -> str:
