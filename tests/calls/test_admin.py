@@ -67,7 +67,7 @@ def row_of(model: str, session: Session) -> int:
         "job": "jobs",
     }
     related = getattr(session, manager[model])
-    return related.first().pk if hasattr(related, "first") else related.pk
+    return int((related.first() if hasattr(related, "first") else related).pk)
 
 
 @pytest.mark.parametrize("model", MODELS)

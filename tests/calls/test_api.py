@@ -168,7 +168,7 @@ def test_without_the_cache_no_call_is_placed_that_could_be_placed_twice(api: API
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
-def found(api: APIClient, **query: Any) -> list[str]:
+def found(api: APIClient, **query: str | int) -> list[str]:
     answer = api.get(URL, query)
     assert answer.status_code == 200, answer.json()
     return [call["session_id"] for call in answer.json()["results"]]
@@ -176,7 +176,7 @@ def found(api: APIClient, **query: Any) -> list[str]:
 
 def test_a_page_leads_to_the_next_while_calls_arrive(api: APIClient, agent: Agent) -> None:
     sessions = [inbound(agent, f"sid{number}").session_id for number in range(5)]
-    page = api.get(URL, {"limit": 2, "direction": "inbound"}).json()
+    page = api.get(URL, {"limit": "2", "direction": "inbound"}).json()
     assert [call["session_id"] for call in page["results"]] == [sessions[4], sessions[3]]
     inbound(agent, "late")
     page = api.get(page["next"]).json()
