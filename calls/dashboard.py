@@ -119,7 +119,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "turns": turns,
         "longest_ms": max([2000, *latencies]),
         "median": wording.latency_words(median(latencies) if latencies else None),
-        "slowest": wording.latency_words(latencies[-1] if latencies else None),
+        "slowest": wording.latency_words(latencies[-1]) if latencies else "",
         "spec": session.agent_version.spec,
         "recording": recording,
         "link": queries.recording_link(session) if recording and recording.state == recording.State.STORED else None,

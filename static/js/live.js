@@ -23,8 +23,10 @@ startClock();
 function receive(message) {
   if (message.server_now) learnServerTime(message.server_now);
   if (message.kind === "snapshot") showSnapshot(message);
-  else if (message.kind === "call") showCall(message.call);
-  else if (message.kind === "turns" && message.session_id === watched) showTurns(message.turns);
+  else if (message.kind === "call") {
+    showCall(message.call);
+    settle();
+  } else if (message.kind === "turns" && message.session_id === watched) showTurns(message.turns);
   else if (message.kind === "turn") addTurn(message.session_id, message.turn);
   else if (message.kind === "interim") addInterim(message);
 }
@@ -72,7 +74,6 @@ function showCall(call) {
   row.classList.toggle("over", !call.live);
   if (before?.live !== false && !call.live) setTimeout(() => forget(call.session_id), ENDED_STAYS_MS);
   if (call.session_id === watched) showWatched(call);
-  settle();
 }
 
 function showWords(node, last) {
@@ -99,8 +100,9 @@ function settle() {
   document.title = running.length ? `(${running.length}) Live · voiceagents` : "Live · voiceagents";
   part("empty").hidden = calls.size > 0;
   part("desk").hidden = calls.size === 0;
-  const newest = running.at(-1);
-  if (newest && !chosen && !calls.get(watched)?.live) watchCall(newest.session_id);
+  // The newest talk, else the newest call; once watched, a call is watched to its end.
+  const pick = running.findLast((call) => call.tone === "live") ?? running.at(-1);
+  if (pick && !chosen && !calls.get(watched)?.live) watchCall(pick.session_id);
 }
 
 // --- the watched call --------------------------------------------------------------------------------------------------

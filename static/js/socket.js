@@ -96,7 +96,7 @@ export class LiveSocket {
   }
 }
 
-const STATE_WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", refused: "Stopped" };
+const STATE_WORDS = { connecting: "Connecting", live: "Connected", reconnecting: "Reconnecting", refused: "Stopped" };
 
 // Shows a socket's state in an element like <span class="connection"><i class="dot"></i><span></span></span>.
 export function showState(node, state, reason) {

@@ -41,7 +41,9 @@ def chromium() -> str:
     path = local_chromium.find()
     if path is None:
         reason = "no Chromium here: install one (as root: apt-get install chromium), or name it in CHROMIUM"
-        pytest.fail(reason) if os.environ.get("CI", "").lower() == "true" else pytest.skip(reason)
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
     return path
 
 

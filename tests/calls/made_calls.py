@@ -39,9 +39,8 @@ def ringing_call(agent: Agent, *, user_phone: str = "+919876543212", direction: 
 
 def talking_call(agent: Agent, **how) -> Session:
     session = ringing_call(agent, **how)
-    claimed = commands.claim_media(
-        token_id=commands.issue_media_token(session), call_sid=session.call_log.call_sid, stream_sid=f"stream{next(_number)}"
-    )
+    token_id = commands.issue_media_token(session)
+    claimed = commands.claim_media(token_id=token_id, call_sid=session.call_log.call_sid or "", stream_sid=f"stream{next(_number)}")
     assert claimed is not None
     return claimed
 
@@ -67,18 +66,17 @@ def exchange(session: Session, number: int, caller: str, agent: str, *, latency:
     )
 
 
-def use(session: Session, key: str = "one") -> None:
-    """What a conversation uses, in every unit; the last of them has no known price."""
-    commands.add_usage(
-        session.session_id,
-        [
-            UsageRecord(UsageKind.STT, "deepgram", "nova-3", Unit.AUDIO_MS, 84_000, f"stt-{key}"),
-            UsageRecord(UsageKind.LLM, "openai", "gpt-6-luna", Unit.INPUT_TOKENS, 1204, f"llm-{key}"),
-            UsageRecord(UsageKind.LLM, "openai", "gpt-6-luna", Unit.OUTPUT_TOKENS, 156, f"llm-{key}"),
-            UsageRecord(UsageKind.TTS, "elevenlabs", "eleven_flash_v2_5", Unit.CHARACTERS, 642, f"tts-{key}"),
-            UsageRecord(UsageKind.LLM, "openai", "a-model-nobody-priced", Unit.OUTPUT_TOKENS, 12, f"odd-{key}"),
-        ],
-    )
+def use(session: Session, key: str = "one", *, unpriced: bool = True) -> None:
+    """What a conversation uses, in every unit; with `unpriced` also of a model that the price list does not know."""
+    records = [
+        UsageRecord(UsageKind.STT, "deepgram", "nova-3", Unit.AUDIO_MS, 84_000, f"stt-{key}"),
+        UsageRecord(UsageKind.LLM, "openai", "gpt-6-luna", Unit.INPUT_TOKENS, 1204, f"llm-{key}"),
+        UsageRecord(UsageKind.LLM, "openai", "gpt-6-luna", Unit.OUTPUT_TOKENS, 156, f"llm-{key}"),
+        UsageRecord(UsageKind.TTS, "elevenlabs", "eleven_flash_v2_5", Unit.CHARACTERS, 642, f"tts-{key}"),
+    ]
+    if unpriced:
+        records.append(UsageRecord(UsageKind.LLM, "openai", "a-model-nobody-priced", Unit.OUTPUT_TOKENS, 12, f"odd-{key}"))
+    commands.add_usage(session.session_id, records)
 
 
 def end(session: Session, *, reason: str = "caller-hangup", lasted_s: int = 84) -> None:

@@ -1,0 +1,22 @@
+"""What pages and live sockets show of a call. Reads rows that are already loaded; decides nothing about calls and writes nothing."""
+
+from calls.presentation.live import call_json, figures_json, is_live, snapshot_json, turn_json, turns_json
+from calls.presentation.pages import CallRow, CostLine, EventLine, JobLine, call_row, cost_lines, event_line, job_line, utterances
+
+__all__ = [
+    "CallRow",
+    "CostLine",
+    "EventLine",
+    "JobLine",
+    "call_json",
+    "call_row",
+    "cost_lines",
+    "event_line",
+    "figures_json",
+    "is_live",
+    "job_line",
+    "snapshot_json",
+    "turn_json",
+    "turns_json",
+    "utterances",
+]

@@ -1,0 +1,132 @@
+"""What live pages and their sockets draw of a call: JSON for the browser, computed once for both."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from calls import wording
+from calls.models import Recording, Session, Turn
+from calls.overview import DayFigures, RunningCalls
+from calls.status import TERMINAL
+
+TURN_FACTS = ("number", "speaker", "text", "generated_text", "interrupted", "started_ms")
+TURN_TIMES = ("endpointing_ms", "llm_ms", "tts_ms", "latency_ms", "silence_after_ms")
+LAST_WORDS_LIMIT = 240
+
+
+def is_live(session: Session) -> bool:
+    """Queued, ringing or talking: the rule of `queries.calls_in_progress` for one loaded row."""
+    return session.state != Session.State.ENDED and session.call_log.status not in TERMINAL
+
+
+def running_since(session: Session) -> datetime:
+    """What the running timer counts from: the best-known beginning of the call."""
+    log = session.call_log
+    return log.answered_at or session.started_at or log.started_at or session.created_at
+
+
+def duration_s(session: Session) -> float | None:
+    """The carrier's figure, else what our own stamps say; None while unknown."""
+    log = session.call_log
+    if log.duration_s is not None:
+        return log.duration_s
+    ended = log.ended_at or session.ended_at
+    began = log.answered_at or session.started_at
+    return (ended - began).total_seconds() if ended and began else None
+
+
+def why(session: Session) -> str:
+    """Who ended the call and why, in words; empty while it runs."""
+    if is_live(session):
+        return ""
+    failure, ended = session.call_log.failure, wording.end_words(session.end_reason)
+    return f"{ended}. {failure}" if ended and failure else ended or failure
+
+
+def version(session: Session) -> str:
+    """Changes whenever what the server renders beside the conversation may have changed."""
+    recording: Recording | None = getattr(session, "recording", None)
+    parts = (
+        session.call_log.status,
+        session.state,
+        session.hangup_requested_at,
+        recording and recording.state,
+        session.call_log.settled_at,
+    )
+    return "/".join(str(part or "") for part in parts)
+
+
+# --- JSON for the browser ---------------------------------------------------------------------------------------------------
+
+
+def call_json(session: Session, last: Turn | None = None) -> dict[str, Any]:
+    """One call as the live page and the call page draw it. Needs `call_log` and `agent` loaded."""
+    log = session.call_log
+    return {
+        "session_id": session.session_id,
+        "agent": session.agent.name,
+        "number": wording.mask_number(session.user_phone),
+        "direction": log.direction,
+        "status_words": wording.status_words(log.status),
+        "tone": wording.status_tone(log.status),
+        "live": is_live(session),
+        "since": running_since(session).isoformat(),
+        "duration_words": wording.duration_words(duration_s(session)),
+        "end_words": why(session),
+        "hangup_requested": session.hangup_requested_at is not None,
+        "last": {"speaker": last.speaker, "text": last.text[:LAST_WORDS_LIMIT]} if last else None,
+        "url": reverse("call-page", args=[session.session_id]),
+        "hangup_url": reverse("call-hangup", args=[session.session_id]),
+        "version": version(session),
+    }
+
+
+def turn_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """One turn, from a row's columns or from the payload of a `turn.ended` update: templates and scripts draw the same fields."""
+    latency = facts["latency_ms"]
+    parts = wording.latency_parts(total_ms=latency, endpointing_ms=facts["endpointing_ms"], llm_ms=facts["llm_ms"], tts_ms=facts["tts_ms"])
+    return {
+        "number": facts["number"],
+        "speaker": facts["speaker"],
+        "text": facts["text"],
+        "unheard": wording.unheard(facts["text"], facts["generated_text"]) if facts["interrupted"] else "",
+        "interrupted": facts["interrupted"],
+        "at_ms": facts["started_ms"],
+        "at_words": wording.duration_words(facts["started_ms"] / 1000),
+        "latency_ms": latency,
+        "latency_words": wording.latency_words(latency),
+        "latency_tone": wording.latency_tone(latency),
+        "silence_after_ms": facts["silence_after_ms"],
+        "parts": [{"name": part.name, "start_ms": part.start_ms, "length_ms": part.length_ms} for part in parts],
+    }
+
+
+def turns_json(turns: Iterable[Turn]) -> list[dict[str, Any]]:
+    return [turn_json({name: getattr(turn, name) for name in (*TURN_FACTS, *TURN_TIMES)}) for turn in turns]
+
+
+def snapshot_json(running: RunningCalls, figures: DayFigures) -> dict[str, Any]:
+    """The live page as it stands now."""
+    return {
+        "kind": "snapshot",
+        "server_now": timezone.now().isoformat(),
+        "calls": [call_json(session, running.last_turns.get(session.pk)) for session in running.sessions],
+        "more": running.more,
+        "figures": figures_json(figures, len(running.sessions) + running.more),
+        "watched": None,
+    }
+
+
+def figures_json(figures: DayFigures, running: int) -> dict[str, str]:
+    costs = [wording.money_words(amount, currency, at_most=2) for currency, amount in figures.costs.items()]
+    return {
+        "running": str(running),
+        "calls": f"{figures.calls:,}",
+        "answered": f"{figures.answered:,} answered",
+        "latency": wording.latency_words(figures.median_latency_ms),
+        "cost": " + ".join(costs) or "–",
+        "unpriced": f"and {figures.unpriced:,} unpriced" if figures.unpriced else "",
+    }

@@ -1,0 +1,166 @@
+"""What the pages are looked at with: a normal morning at a clinic, and absurd rows that no page may break on."""
+
+import hashlib
+from datetime import timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+
+from agents.models import Agent
+from calls import commands
+from calls.models import CallLog, Recording, Session, Turn
+from engine.events import TurnLatency
+from telephony.models import Phone
+from tests.calls import made_calls as made
+
+BOOKING = [
+    ("", "Namaste, this is Sunrise Clinic. How may I help you today?", ""),
+    (
+        "Hi, I would like to see Doctor Mehta, sometime early next week please.",
+        "Certainly. Doctor Mehta is in on Monday and Wednesday. Would the morning suit you?",
+        "",
+    ),
+    (
+        "Monday is good, but after ten.",
+        "Monday at ten thirty is free. Before I book it, I should mention",
+        "Monday at ten thirty is free. Before I book it, I should mention that the consultation fee is eight hundred rupees, "
+        "and that you can pay at the desk.",
+    ),
+    ("Yes yes, I know the fee. Please book it.", "Done. Monday at ten thirty with Doctor Mehta. Whose name shall I put it under?", ""),
+    ("Ananya Krishnan.", "Thank you, Ananya. You will get a message with the details. Is there anything else?", ""),
+]
+HINDI = [
+    ("", "नमस्ते, सनराइज़ क्लिनिक में आपका स्वागत है। मैं आपकी क्या मदद कर सकती हूँ?", ""),
+    ("मुझे कल सुबह का अपॉइंटमेंट चाहिए, डॉक्टर मेहता के साथ।", "कल सुबह ग्यारह बजे का समय खाली है। क्या मैं इसे बुक कर दूँ?", ""),
+    ("हाँ जी, please book कर दीजिए।", "ठीक है, कल सुबह ग्यारह बजे।", "ठीक है, कल सुबह ग्यारह बजे। आपका नाम क्या है?"),
+]
+REPORT = [
+    ("", "Sunrise Clinic diagnostics, good morning.", ""),
+    ("Good morning. Is my blood report ready?", "I can check that. What is the four digit number on your receipt?", ""),
+]
+_LATENCIES = [(310, 260, 140, 740), (290, 420, 190, 930), (340, 300, 150, 820), (300, 210, 130, 660), (320, 900, 210, 1580)]
+
+
+def talk(session: Session, script, *, started_s_ago: int) -> None:
+    """Plays a script into the rows of a call that began a while ago. An empty caller's line: the agent speaks first."""
+    Session.objects.filter(pk=session.pk).update(started_at=timezone.now() - timedelta(seconds=started_s_ago))
+    CallLog.objects.filter(session=session).update(answered_at=timezone.now() - timedelta(seconds=started_s_ago))
+    at_ms, number = 900, 0
+    for index, (caller, agent, generated) in enumerate(script):
+        latency = None
+        if caller:
+            number += 1
+            long_ms = 900 + 55 * len(caller)
+            commands.add_turn(session=session, number=number, speaker="caller", text=caller, started_ms=at_ms, ended_ms=at_ms + long_ms)
+            latency = TurnLatency(*_LATENCIES[index % len(_LATENCIES)])
+            at_ms += long_ms + latency.total_ms
+        number += 1
+        long_ms = 60 * len(agent)
+        commands.add_turn(
+            session=session,
+            number=number,
+            speaker="agent",
+            text=agent,
+            started_ms=at_ms,
+            ended_ms=at_ms + long_ms,
+            generated_text=generated,
+            interrupted=bool(generated),
+            latency=latency,
+            silence_after_ms=118 if generated else None,
+        )
+        at_ms += long_ms + 400
+
+
+def stored_recording(session: Session) -> None:
+    turns = Turn.objects.filter(session=session)
+    lines = [
+        {
+            "channel": int(turn.speaker == "agent"),
+            "start_ms": turn.started_ms,
+            "end_ms": turn.ended_ms,
+            "text": turn.text,
+            "confidence": 0.97,
+        }
+        for turn in turns
+    ]
+    digest = hashlib.sha256(session.session_id.encode()).hexdigest()
+    row = {"state": Recording.State.STORED, "key": f"calls/{session.session_id}.mp3", "size_bytes": 384_120, "sha256": digest}
+    Recording.objects.update_or_create(session=session, defaults={**row, "transcript": lines, "channels": 2, "duration_ms": 84_000})
+
+
+def settled_call(
+    agent: Agent, script, *, minutes_ago: int, unpriced: bool = False, reason: str = "caller-hangup", lasted_s: int = 84, **how
+) -> Session:
+    session = made.talking_call(agent, **how)
+    talk(session, script, started_s_ago=lasted_s)
+    made.use(session, key=session.session_id, unpriced=unpriced)
+    made.end(session, reason=reason, lasted_s=lasted_s)
+    stored_recording(session)
+    commands.account(session)
+    _move_back(session, minutes_ago)
+    return session
+
+
+def _move_back(session: Session, minutes: int) -> None:
+    then = timezone.now() - timedelta(minutes=minutes)
+    Session.objects.filter(pk=session.pk).update(created_at=then)
+    CallLog.objects.filter(session=session).update(created_at=then)
+
+
+def failed_call(agent: Agent, *, minutes_ago: int, status: str, cause: str = "") -> Session:
+    session = made.ringing_call(agent, direction="outbound", user_phone=f"+9198{minutes_ago:08}")
+    report = commands.CarrierReport(status=status, ended_at=timezone.now(), duration_s=0, cause=cause, price=Decimal("0"), currency="INR")
+    commands.apply_carrier_report(session=session, report=report, source="carrier", key=f"status:{status}")
+    _move_back(session, minutes_ago)
+    return session
+
+
+def clinic_morning(owner) -> dict[str, Session]:
+    """Four calls in progress, a dozen earlier ones."""
+    reception, hindi = made.agent_of(owner, "Clinic reception"), made.agent_of(owner, "रिसेप्शन (हिन्दी)", language="hi")
+    reports, reminders = made.agent_of(owner, "Lab reports"), made.agent_of(owner, "Appointment reminders")
+    Phone.objects.create(number="+918047112233", agent=reception)
+    settled = settled_call(reception, BOOKING, minutes_ago=12)
+    for index in range(8):
+        agent, script = [(reception, BOOKING), (hindi, HINDI), (reports, REPORT)][index % 3]
+        reason = ["caller-hangup", "agent-goodbye", "silence", "max-duration"][index % 4]
+        phone = f"+91981{index:02}44{index:02}{10 + index}"
+        settled_call(agent, script, minutes_ago=20 + 17 * index, reason=reason, lasted_s=40 + 31 * index, user_phone=phone)
+    failed_call(reminders, minutes_ago=31, status="busy")
+    failed_call(reminders, minutes_ago=47, status="no-answer")
+    failed = failed_call(
+        reminders, minutes_ago=58, status="failed", cause="The carrier could not reach the number: switched off or out of coverage."
+    )
+    dialling = made.ringing_call(reminders, direction="outbound", user_phone="+919811122208")
+    third = made.talking_call(reports, user_phone="+919900112267")
+    talk(third, REPORT, started_s_ago=21)
+    second = made.talking_call(hindi, user_phone="+918800445531")
+    talk(second, HINDI, started_s_ago=48)
+    first = made.talking_call(reception, user_phone="+919876543212")
+    talk(first, BOOKING, started_s_ago=74)
+    return {"live": first, "hindi": second, "dialling": dialling, "settled": settled, "failed": failed}
+
+
+def absurd(owner) -> dict[str, Session]:
+    """Names without a space, numbers withheld, sixty turns, words that are markup, an hour of talk."""
+    agent = made.agent_of(
+        owner, "Rajalakshmi-Venkataraghavan-Customer-Experience-Escalation-Desk-Chennai-Mylapore-and-surroundings-24x7-bilingual-v2"
+    )
+    script = [
+        (
+            f"{index}. " + "Donaudampfschifffahrtsgesellschaftskapitän" * 3
+            if index % 9 == 4
+            else f"{index}. <b>haan</b> & theek hai, ok? 🙏🏽 ہاں جی",
+            "A" * 160 if index % 11 == 5 else "Right. " * (index % 30),
+            "Right. " * 40 if index % 7 == 3 else "",
+        )
+        for index in range(1, 31)
+    ]
+    settled = settled_call(agent, script, minutes_ago=5, unpriced=True, user_phone="", lasted_s=3541)
+    Recording.objects.filter(session=settled).update(state=Recording.State.EXPECTED)
+    commands.record_event(
+        session=settled, key="odd", source="carrier", kind="x" * 40, facts={"cause": "<script>alert(1)</script>" * 6, "leg": 2}
+    )
+    live = made.talking_call(agent, user_phone="")
+    talk(live, script, started_s_ago=4000)
+    return {"settled": settled, "live": live}
