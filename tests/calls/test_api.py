@@ -1,11 +1,14 @@
 """Calls over REST: placed once, found by what one knows of them, read whole, and hung up honestly."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import override_settings
 from rest_framework.test import APIClient
 
@@ -163,6 +166,26 @@ def test_without_the_cache_no_call_is_placed_that_could_be_placed_twice(api: API
         assert "no call was placed" in answer.json()["detail"]
         assert not Session.objects.exists()
         assert api.post(URL, order, format="json").status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_copies_of_one_order_sent_at_once_place_one_call(agent: Agent, operator: User) -> None:
+    together = threading.Barrier(5)
+
+    def send(_number: int) -> int:
+        client = APIClient()
+        client.force_authenticate(operator)
+        together.wait(10)
+        try:
+            return client.post(URL, {"agent": agent.pk, "to": HUMAN}, format="json", headers={"Idempotency-Key": "order-21"}).status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(5) as pool:
+        codes = list(pool.map(send, range(5)))
+    assert codes.count(202) == 1
+    assert set(codes) <= {202, 200, 409}
+    assert Session.objects.count() == 1
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------
