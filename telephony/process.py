@@ -1,30 +1,20 @@
 """The media process around its calls: warming up, saying how it is, and stopping. Never on the audio path."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
-
-import structlog
+from typing import Any
 
 from agents import assembly
 from calls import conductor
 from telephony import admission
 from telephony.draining import Drain
 
-logger = structlog.get_logger()
-
 Message = MutableMapping[str, Any]
-WARM_UP_LIMIT_S: Final = 20.0
 
 
 async def lifespan(receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]) -> None:
     """Starts ready to speak: connections to the providers in use are open before the first call."""
     await receive()  # lifespan.startup
-    try:
-        async with asyncio.timeout(WARM_UP_LIMIT_S):
-            await assembly.warm()
-    except Exception as error:  # noqa: BLE001 - a provider that is away must not keep the process from starting
-        logger.warning("warm_up_failed", error=type(error).__name__)
+    await assembly.warm()
     drain = Drain()
     drain.install()
     await send({"type": "lifespan.startup.complete"})

@@ -30,6 +30,8 @@ def call(client, answering) -> Session:
 
 
 def test_the_call_arrived_webhook_opens_the_rows_and_says_and_records(client, answering, shape):
+    answering.voice_id = "ravi'"
+    answering.save()
     answer = shape(client, door("incoming"), payloads.INCOMING)
     session = Session.objects.get()
     assert answer.status_code == 200 and answer["Content-Type"] == "application/xml"
