@@ -6,8 +6,8 @@ import numpy as np
 
 LOUD_RMS = 200.0
 """About -44 dB of full scale: above line noise and resampler tails, below soft speech."""
-PAUSE_MS = 500
-"""A shorter quiet belongs to the same stretch of speech."""
+PAUSE_MS = 800
+"""A shorter quiet belongs to the same stretch of speech: between two sentences a voice rests for about half a second."""
 
 
 def is_loud(frame: bytes) -> bool:

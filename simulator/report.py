@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator.caller import Utterance
 from simulator.exotel.playback import Breach
-from simulator.hearing import Stretch
+from simulator.hearing import PAUSE_MS, Stretch
 from simulator.scenario import Expect
 
 
@@ -95,7 +95,7 @@ def turns(utterances: Sequence[Utterance], agent: Sequence[Stretch], arrivals_ms
 
 def interruption_ms(said: Utterance, agent: Sequence[Stretch], next_ms: float) -> int | None:
     """How long the agent's sound went on after the caller's first sound; None if it went on to the caller's next words."""
-    spoken = next((s for s in agent if s.start_ms <= said.start_ms < s.end_ms + 500), None)
+    spoken = next((s for s in agent if s.start_ms <= said.start_ms < s.end_ms + PAUSE_MS), None)
     if spoken is None:
         return 0
     return None if spoken.end_ms >= next_ms else max(0, round(spoken.end_ms - said.start_ms))

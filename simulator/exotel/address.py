@@ -20,7 +20,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StreamAddress:
-    """`url` without credentials and `authorization` from them; `custom_parameters` are the query's, `sample-rate` left out."""
+    """`url` without credentials and `authorization` from them; `custom_parameters` are the query's, usually without `sample-rate`."""
 
     url: str
     authorization: tuple[str, str] | None
@@ -35,15 +35,16 @@ class StreamAddress:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-def parse_address(url: str, default_rate_hz: int) -> StreamAddress:
+def parse_address(url: str, settings: ExotelSettings) -> StreamAddress:
     """Raises `Unreachable` for what is no WebSocket URL or asks for an unknown rate."""
     parts = urlsplit(url)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise Unreachable("3008 invalid stream url")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    rate = query.pop("sample-rate", str(default_rate_hz))
+    rate = query.pop("sample-rate", str(settings.sample_rate_hz))
     if not rate.isdigit() or int(rate) not in RATES_HZ:
         raise Unreachable(f"3008 unsupported sample-rate, must be one of {', '.join(map(str, RATES_HZ))}")
+    custom = {**query, "sample-rate": rate} if settings.sample_rate_in_custom and "sample-rate=" in parts.query else query
     broken = ""
     if len(query) > MOST_PARAMS:
         broken = f"{len(query)} custom parameters, at most {MOST_PARAMS}"
@@ -56,7 +57,7 @@ def parse_address(url: str, default_rate_hz: int) -> StreamAddress:
         url=urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, "")),
         authorization=credentials,
         sample_rate_hz=int(rate),
-        custom_parameters=dict(list(query.items())[:MOST_PARAMS]),
+        custom_parameters=dict(list(custom.items())[:MOST_PARAMS]),
         rule_broken=broken,
     )
 
@@ -64,7 +65,7 @@ def parse_address(url: str, default_rate_hz: int) -> StreamAddress:
 async def resolve(url: str, params: Params, settings: ExotelSettings, http: httpx.AsyncClient) -> StreamAddress:
     """The address for one call. An http(s) URL is asked once and once more, as a handshake is; raises `Unreachable`."""
     if urlsplit(url).scheme in ("ws", "wss"):
-        return parse_address(url, settings.sample_rate_hz)
+        return parse_address(url, settings)
     why = "no answer"
     for _ in range(1 + settings.handshake_retries):
         try:
@@ -75,7 +76,7 @@ async def resolve(url: str, params: Params, settings: ExotelSettings, http: http
         if answer.status_code != 200:
             why = f"HTTP {answer.status_code}"
             continue
-        return parse_address(_url_of(answer), settings.sample_rate_hz)
+        return parse_address(_url_of(answer), settings)
     raise Unreachable(f"3009 failed to establish ws conn: dynamic url: {why}")
 
 

@@ -70,6 +70,10 @@ class Deliveries:
         wanted = call.callback
         if wanted is None or (event and event not in wanted.events):
             return
+        if event and call.mode == "flow" and not settings.events_in_flow_mode:
+            if event != "terminal":
+                return
+            event = ""
         fields = status_fields(call, settings, event, now)
         request = (
             self._http.build_request("POST", wanted.url, json=fields)
@@ -119,7 +123,7 @@ class Deliveries:
         if fault is not None and kind in ("delay", "hang", "drip"):
             await asyncio.sleep((fault.ms if kind == "delay" else fault.every_ms) / 1_000)
         for _ in range(2 if kind == "duplicate" else 1):
-            call.tell("callback", what=what, result=await self._post(request, settings))
+            call.tell("callback", what=what, result=await self._insist(request, settings))
 
     async def _behind_the_next(self, gate: asyncio.Event) -> None:
         try:
@@ -128,6 +132,15 @@ class Deliveries:
             await asyncio.sleep(0.2)
         except TimeoutError:
             pass
+
+    async def _insist(self, request: httpx.Request, settings: ExotelSettings) -> str:
+        result = await self._post(request, settings)
+        for _ in range(settings.callback_retries):
+            if result == "HTTP 200":
+                break
+            await asyncio.sleep(settings.callback_retry_s)
+            result = await self._post(request, settings)
+        return result
 
     async def _post(self, request: httpx.Request, settings: ExotelSettings) -> str:
         try:

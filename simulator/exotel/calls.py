@@ -163,7 +163,7 @@ def call_object(call: Call, settings: ExotelSettings, now: datetime, *, details:
         "DateCreated": stamp(call.created_at),
         "DateUpdated": stamp(call.ended_at or call.answered_at or call.created_at),
         "AccountSid": settings.sid,
-        "To": spelt(call.to_number, settings.numbers_format) or None,
+        "To": None if call.mode == "flow" and settings.flow_to_is_null else spelt(call.to_number, settings.numbers_format),
         "From": spelt(call.from_number, settings.numbers_format),
         "PhoneNumberSid": spelt(call.exophone, settings.numbers_format),
         "Status": call.status,

@@ -80,6 +80,8 @@ class Exchange:
         call.record, call.dual_channels = request.record, request.dual_channels
         call.time_limit_s, call.ring_limit_s = request.time_limit_s, request.ring_limit_s
         call.custom_field, call.callback, call.stream_url = request.custom_field, request.callback, request.stream_url
+        if request.mode == "two-numbers" and request.stream_url:
+            call.tell("not_simulated", what="the one-way stream of a call between two numbers")
         if request.mode == "two-numbers":
             call.legs.append(Leg(request.to_number))
         return call

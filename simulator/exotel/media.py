@@ -5,60 +5,28 @@ counts frames, so a late tick delays what is sent and never changes what was sai
 """
 
 import asyncio
-import base64
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from simulator.caller import TICK_MS, Caller
-from simulator.exotel.address import StreamAddress, Unreachable
+from simulator.exotel.address import StreamAddress
 from simulator.exotel.calls import Call, now_utc
 from simulator.exotel.frames import Frames
+from simulator.exotel.handshake import CLOSE_TIMEOUT_S
 from simulator.exotel.numbers import spelt
 from simulator.exotel.playback import Breach, Playback
 from simulator.exotel.recording import Recording
 from simulator.exotel.settings import ExotelSettings
 from simulator.faults import Fault
 
-USER_AGENT = "Go-http-client/1.1"
 SEND_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 5.0
 IGNORED_EVENTS = frozenset({"stop", "connected", "start", "dtmf"})
-
-
-async def open_socket(address: StreamAddress, settings: ExotelSettings) -> ClientConnection:
-    """The handshake: 10 s, and once more. Raises `Unreachable`."""
-    headers = {}
-    if address.authorization is not None:
-        headers["Authorization"] = "Basic " + base64.b64encode(":".join(address.authorization).encode()).decode()
-    why = "no answer"
-    for _ in range(1 + settings.handshake_retries):
-        try:
-            return await connect(
-                address.url,
-                additional_headers=headers,
-                user_agent_header=USER_AGENT,
-                compression=None,
-                proxy=None,
-                open_timeout=settings.handshake_timeout_s,
-                ping_interval=None,
-                close_timeout=CLOSE_TIMEOUT_S,
-                max_size=1 << 20,
-                max_queue=256,
-            )
-        except TimeoutError:
-            why = "timed out"
-        except InvalidHandshake as error:
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            why = f"HTTP {status}" if status else "no WebSocket handshake"
-        except (OSError, InvalidURI) as error:
-            why = type(error).__name__
-    raise Unreachable(f"3009 failed to establish ws conn: {why}")
 
 
 @dataclass
@@ -73,7 +41,6 @@ class Stream:
     caller: Caller
     recording: Recording
     fault: Fault | None = None
-    is_bidirectional: bool = True
     closed_by: str = ""
     close_code: int | None = None
     stop_reason: str = "callended"
@@ -95,7 +62,7 @@ class Stream:
         self._hold_until = 0.0
         self._keys_sent = 0
         self._is_over = False
-        self._awaits_audio = self.is_bidirectional
+        self._awaits_audio = True
         self._idle_ticks = 0
         self._last_arrival = float("-inf")
         answered = self.call.answered_at
@@ -153,14 +120,13 @@ class Stream:
         if len(self._uplink) >= self.frames.frame_bytes:
             self._outbox.append(self.frames.media(bytes(self._uplink)))
             self._uplink.clear()
-        if self.is_bidirectional:
-            self._answer_marks(due_marks)
-            self._press_keys()
+        self._answer_marks(due_marks)
+        self._press_keys()
 
     def _check_limits(self, stream_ms: int) -> None:
         """Everything that ends a stream from this side, and the wait for the bot's first audio."""
         if self.caller.has_hung_up:
-            self.cut("callended")
+            self.cut(self.settings.hangup_reason)
         if self._awaits_audio and self.first_audio_ms is None and stream_ms >= self.settings.no_answer_s * 1_000:
             self._awaits_audio = False
             self._breach("no_answer", f"no audio from the bot within {self.settings.no_answer_s:g} s of start")
@@ -245,8 +211,6 @@ class Stream:
         if not isinstance(body, dict):
             self._breach("bad_json", "a message that is not a JSON object")
             return
-        if not self.is_bidirectional:
-            return
         takers: dict[str, Callable[[dict[str, Any]], None]] = {
             "media": self._take_media,
             "mark": self._take_mark,
@@ -294,9 +258,11 @@ class Stream:
     async def _close(self) -> None:
         if self.closed_by != "bot" and self.settings.stop_event_on_hangup and self.stop_reason != "dropped":
             await self._send(self.frames.stop(self.stop_reason))
+        if self.settings.close_code == 1_006:
+            self.socket.transport.abort()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S + 1):
-                await self.socket.close()
+                await self.socket.close(1_000 if self.settings.close_code in (1_005, 1_006) else self.settings.close_code)
         except TimeoutError:
             self.socket.transport.abort()
         self.close_code = self.socket.close_code

@@ -3,11 +3,12 @@
 import asyncio
 import base64
 import hmac
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from simulator.answers import StreamedAnswer, endured
@@ -118,6 +119,8 @@ async def connect_call(line: Exchange, request: Request) -> Response:
     if kind in FORMS:
         async with request.form() as read:
             form = [(name, value) for name, value in read.multi_items() if isinstance(value, str)]
+    elif kind == "application/json" and line.settings.accept_json_body:
+        form = _form_of(await request.body())
     asked = parse_connect(form, line.settings)
     for number in (asked.from_number, asked.to_number if asked.mode == "two-numbers" else asked.from_number):
         if line.settings.person(number).dnd:
@@ -130,7 +133,19 @@ async def connect_call(line: Exchange, request: Request) -> Response:
     except (ScenarioRefused, RuleRefused) as error:
         raise Refused(500, f"simulator: the person called has no usable scenario: {error}") from error
     line.run(life.outgoing())
-    return answer(request, {"Call": call_object(call, line.settings, now_utc())})
+    body = {"Call": call_object(call, line.settings, now_utc())}
+    return JSONResponse(body) if line.settings.bare_connect_is_json else answer(request, body)
+
+
+def _form_of(body: bytes) -> list[tuple[str, str]]:
+    """A JSON object as the form it stands for; anything else is an empty one."""
+    try:
+        given = json.loads(body)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        return []
+    return [(name, str(one)) for name, value in given.items() for one in (value if isinstance(value, list) else [value])]
 
 
 async def details(line: Exchange, request: Request) -> Response:

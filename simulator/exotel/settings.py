@@ -65,9 +65,12 @@ class ExotelSettings:
     """The account and its switches. Every `*_s` is seconds, `*_ms` milliseconds.
 
     Doubtful points of Exotel's behaviour, default as its best source has it: `echo_marks_on_clear`, `stop_event_on_hangup`,
-    `numbers_format` ("0" | "+91"), `ints_as_strings`, `camel_case`, `send_method` (of the Voicebot's dynamic URL), `custom_field_in_start`,
-    `stream_as_json` (the `Stream` parameters as one JSON text), `passthru_other_is_a` (an answer neither 200 nor 302 takes branch A),
-    `frame_ms` (20 | 100), `jitter_ms` and `burst_frames` (how unevenly the caller's audio arrives), `error_as_number` (Status in errors).
+    `numbers_format` ("0" | "+91"), `ints_as_strings`, `camel_case`, `send_method` (of the Voicebot's dynamic URL), `custom_field_in_start`
+    and `sample_rate_in_custom` (what else is in custom_parameters), `hangup_reason` and `close_code` (how a hang-up is told),
+    `ping_interval_s` (0: no pings), `stream_as_json` (the `Stream` parameters as one JSON text), `passthru_other_is_a` (an answer neither
+    200 nor 302 takes branch A), `events_in_flow_mode` (StatusCallbackEvents count when a flow was asked for), `flow_to_is_null` (`To` in
+    the answer of such a call), `callback_retries`, `bare_connect_is_json`, `accept_json_body`, `frame_ms` (20 | 100), `jitter_ms` and
+    `burst_frames` (how unevenly the caller's audio arrives).
     """
 
     api_key: str = "sim-key"
@@ -107,8 +110,18 @@ class ExotelSettings:
     camel_case: bool = False
     send_method: Literal["GET", "POST"] = "GET"
     custom_field_in_start: bool = False
+    sample_rate_in_custom: bool = False
+    hangup_reason: str = "callended"
+    close_code: int = 1_000
+    ping_interval_s: float = 0.0
     stream_as_json: bool = False
     passthru_other_is_a: bool = False
+    events_in_flow_mode: bool = True
+    flow_to_is_null: bool = False
+    callback_retries: int = 0
+    callback_retry_s: float = 300.0
+    bare_connect_is_json: bool = False
+    accept_json_body: bool = False
 
     @property
     def rate(self) -> Decimal:
@@ -143,9 +156,7 @@ _RULES = {
     "unknown_people": _Rule(OUTCOMES),
     "burst_frames": _Rule(least=1),
     "jitter_ms": _Rule(least=0),
-    "handshake_retries": _Rule(least=0),
-    "max_streams": _Rule(least=0),
-    "connects_per_minute": _Rule(least=0),
+    "close_code": _Rule((1_000, 1_001, 1_005, 1_006)),
 }
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from simulator.exotel.address import Unreachable, resolve
 from simulator.exotel.calls import StreamOutcome, now_utc
-from simulator.exotel.media import Stream, open_socket
+from simulator.exotel.handshake import open_socket
+from simulator.exotel.media import Stream
 from simulator.exotel.numbers import new_sid
 from simulator.exotel.params import applet_params
 from simulator.exotel.recording import Recording
