@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.utils import accept_key
 
 from engine.audio import AudioChunk
 from engine.errors import ErrorCategory, ProviderError
@@ -182,6 +183,39 @@ async def test_a_peer_that_stops_reading_is_a_time_out_and_leaving_does_not_hang
         error = await failure(flood)
         over.set()
     assert (error.category, error.retryable) == (ErrorCategory.TIMEOUT, True)
+
+
+async def test_cancelling_during_the_farewell_cuts_the_connection_at_once() -> None:
+    gone = asyncio.Event()
+
+    async def never_say_goodbye(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        key = next(line.split(b": ")[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
+        accept = accept_key(key.decode())
+        writer.write(f"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        with suppress(ConnectionError):
+            while await reader.read(65_536):
+                pass
+        gone.set()
+        writer.close()
+
+    leaving = asyncio.Event()
+    server = await asyncio.start_server(never_say_goodbye, "127.0.0.1", 0)
+    config = DeepgramConfig(KEY, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+    async def listen() -> None:
+        async with DeepgramSpeechToText(config, OPTIONS, replace(PATIENT, close_ms=60_000)).stream(8_000):
+            leaving.set()
+
+    task = asyncio.create_task(listen())
+    await leaving.wait()
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(5):
+        await gone.wait()
+    server.close()
 
 
 async def test_a_server_that_leaves_before_we_are_done_is_an_error_not_an_end() -> None:

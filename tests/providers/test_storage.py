@@ -99,7 +99,9 @@ def test_nothing_there_is_none_and_deleting_it_is_no_error(store: ObjectStore) -
     store.delete(KEY)
 
 
-def test_a_bucket_is_made_once(store: ObjectStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("region", ["us-east-1", "ap-south-1"])
+def test_a_bucket_is_made_once_in_any_region(vendors: Served, tmp_path: Path, region: str) -> None:
+    store = ObjectStore(config(vendors, region=region))
     store.ensure_bucket()
     store.ensure_bucket()
     path, digest = file_of(tmp_path, 10)
