@@ -101,7 +101,19 @@ class RecordingSerializer(serializers.ModelSerializer[Recording]):
 
     class Meta:
         model = Recording
-        fields = ("state", "url", "content_type", "size_bytes", "sha256", "duration_ms", "channels", "transcript", "transcript_text")
+        fields = (
+            "state",
+            "url",
+            "bucket",
+            "key",
+            "content_type",
+            "size_bytes",
+            "sha256",
+            "duration_ms",
+            "channels",
+            "transcript",
+            "transcript_text",
+        )
         read_only_fields = fields
 
     @extend_schema_field(serializers.URLField(allow_null=True))

@@ -320,6 +320,7 @@ def test_a_stored_recording_comes_with_a_link_that_is_signed(api: APIClient, cal
     recording = api.get(f"{URL}{call.session_id}/").json()["recording"]
     assert recording["state"] == "stored"
     assert recording["transcript_text"] == "Namaste"
+    assert recording["key"] == f"recordings/{call.session_id}.mp3"
     assert "X-Amz-Signature=" in recording["url"]
     assert f"recordings/{call.session_id}.mp3" in recording["url"]
 
