@@ -109,7 +109,8 @@ class TurnTaking:
                 return self._close(EndReason.PROVIDER_FAILED, now_ms)
             case SessionOpened():
                 self._quiet_since_ms = now_ms
-                return self._say(Prepared.FIRST_MESSAGE) if self._rules.has_first_message else []
+                greets = self._rules.has_first_message and self.phase is Phase.LISTENING
+                return self._say(Prepared.FIRST_MESSAGE) if greets else []
 
     def deadline_ms(self) -> int | None:
         """When to feed `TimePassed` if nothing else happens before."""

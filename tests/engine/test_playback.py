@@ -1,0 +1,211 @@
+"""Pacing by itself, against a carrier's real queue."""
+
+import asyncio
+
+import pytest
+
+from engine.playback import Playback
+from engine.transcript import Piece
+from engine.tuning import Tuning
+from tests.engine.carrier import Line
+from tests.engine.virtual_loop import play
+
+
+class Stage:
+    """A playback with its line; `speak` queues a piece of so many ms at once."""
+
+    def __init__(self, line=None, **tuning):
+        self.line = line or Line([])
+        self.started = []
+        self.closed = []
+        self.playback = Playback(self.line, Tuning(**tuning), self.started.append, lambda: self.closed.append(True))
+
+    async def __aenter__(self):
+        self.now = asyncio.get_running_loop().time
+        self.zero_s = self.now()
+        self._tasks = [asyncio.create_task(self.playback.run()), asyncio.create_task(self._bring_marks())]
+        self.playback.begin()
+        return self
+
+    async def __aexit__(self, *_):
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        await self.line.close()
+
+    async def _bring_marks(self):
+        while (event := await self.line.inbox.get()) is not None:
+            self.playback.reach_mark(event.name)
+
+    async def speak(self, ms, text="words"):
+        piece = Piece(text)
+        self.playback.open(piece)
+        await self.playback.write(b"\x01\x10" * (ms * 8))
+        self.playback.close(piece)
+        return piece
+
+    @property
+    def now_ms(self):
+        return round((self.now() - self.zero_s) * 1000)
+
+
+def test_audio_goes_out_in_whole_chunks_never_far_ahead_and_without_drift():
+    async def scene():
+        async with Stage() as stage:
+            await stage.speak(59_990)
+            stage.playback.finish()
+            await stage.playback.heard_to_end(patient=True)
+            return stage.line.sent, stage.now_ms, len(stage.line.played)
+
+    sent, ended_ms, _ = play(scene())
+    assert {each.size for each in sent} == {3200}
+    assert len(sent) == 300
+    assert max(each.lead_ms for each in sent) <= 400.01
+    assert min(each.lead_ms for each in sent[2:]) >= 399.9
+    assert ended_ms == 60_030
+
+
+@pytest.mark.parametrize("max_lead_ms", [0, 200, 700])
+def test_how_far_ahead_is_a_setting_but_never_less_than_a_chunk(max_lead_ms):
+    async def scene():
+        async with Stage(max_lead_ms=max_lead_ms) as stage:
+            await stage.speak(5000)
+            stage.playback.finish()
+            await stage.playback.heard_to_end(patient=True)
+            return max(each.lead_ms for each in stage.line.sent)
+
+    assert play(scene()) == pytest.approx(max(200, max_lead_ms // 200 * 200 if max_lead_ms % 200 == 0 else 700), abs=0.1)
+
+
+def test_sentences_that_are_ready_in_time_are_joined_without_silence_between():
+    async def scene():
+        async with Stage() as stage:
+            await stage.speak(330)
+            await stage.speak(510)
+            stage.playback.finish()
+            await stage.playback.heard_to_end(patient=True)
+            await asyncio.sleep(1)
+            await stage.line.close()
+            return bytes(stage.line.played)
+
+    assert play(scene()) == b"\x01\x10" * (840 * 8) + bytes(160 * 16)
+
+
+def test_the_tail_of_a_sentence_does_not_wait_for_one_that_is_late():
+    async def scene():
+        async with Stage() as stage:
+            await stage.speak(330)
+            await asyncio.sleep(2)
+            early = len(stage.line.sent)
+            await stage.speak(100)
+            stage.playback.finish()
+            await stage.playback.heard_to_end(patient=True)
+            return early, [round((each.at_s - stage.zero_s) * 1000) for each in stage.line.sent]
+
+    early, sent_ms = play(scene())
+    assert early == 2
+    assert sent_ms == [0, 140, 2000]  # the tail: 60 ms before the line would fall silent
+
+
+def test_a_mark_stands_behind_every_sentence():
+    async def scene():
+        async with Stage() as stage:
+            for ms in (300, 450, 250):
+                await stage.speak(ms)
+            stage.playback.finish()
+            await stage.playback.heard_to_end(patient=True)
+            return stage.line.marks_sent, stage.playback._marks_seen
+
+    marks, seen = play(scene())
+    assert len(set(marks)) == 3
+    assert seen == 3
+
+
+def test_each_piece_is_reported_when_its_first_audio_goes_out():
+    async def scene():
+        async with Stage() as stage:
+            pieces = [await stage.speak(1000, text) for text in "ab"]
+            await asyncio.sleep(0.5)
+            first = list(stage.started)
+            await asyncio.sleep(0.5)
+            return pieces, first, stage.started
+
+    pieces, first, both = play(scene())
+    assert first == [pieces[0]]
+    assert both == pieces
+    assert [(piece.start_ms, piece.end_ms) for piece in pieces] == [(0, 1000), (1000, 2000)]
+
+
+@pytest.mark.parametrize("at_ms", [0, 70, 200, 350, 900, 1990])
+def test_an_interruption_counts_the_chunk_in_play_as_heard_and_no_more(at_ms):
+    async def scene():
+        async with Stage() as stage:
+            await stage.speak(5000)
+            await asyncio.sleep(at_ms / 1000)
+            heard_ms = await stage.playback.interrupt()
+            await asyncio.sleep(2)
+            await stage.line.close()
+            return heard_ms, len(stage.line.played) / 16, len(stage.line.sent)
+
+    heard_ms, really_played_ms, _ = play(scene())
+    assert heard_ms == pytest.approx(-(-at_ms // 200) * 200, abs=0.2)
+    assert heard_ms <= really_played_ms <= heard_ms + 200
+
+
+def test_after_an_interruption_a_new_turn_starts_at_once_and_from_zero():
+    async def scene():
+        async with Stage() as stage:
+            await stage.speak(5000)
+            await asyncio.sleep(1.1)
+            await stage.playback.interrupt()
+            stage.playback.begin()
+            sent_before = len(stage.line.sent)
+            piece = await stage.speak(600)
+            stage.playback.finish()
+            await stage.playback.heard_to_end(patient=True)
+            return piece.start_ms, stage.playback.heard_ms(), round((stage.line.sent[sent_before].at_s - stage.zero_s) * 1000)
+
+    assert play(scene()) == (0, 600, 1100)
+
+
+def test_a_line_without_marks_is_waited_for_once_and_then_known():
+    async def scene():
+        async with Stage(Line([], returns_marks=False)) as stage:
+            waits = []
+            for patient in (False, False, True):
+                stage.playback.begin()
+                start_ms = stage.now_ms
+                await stage.speak(1000)
+                stage.playback.finish()
+                await stage.playback.heard_to_end(patient=patient)
+                waits.append(stage.now_ms - start_ms)
+            return waits
+
+    assert play(scene()) == [2500, 1200, 2500]
+
+
+def test_a_closed_line_is_told_once_and_nobody_waits_for_it():
+    async def scene():
+        async with Stage(Line([], breaks_after_sends=2), max_queued_ms=1000) as stage:
+            await stage.speak(5000)
+            await stage.speak(5000)
+            await stage.playback.room()
+            stage.playback.finish()
+            await stage.playback.heard_to_end(patient=True)
+            return stage.closed
+
+    assert play(scene()) == [True]
+
+
+def test_whoever_writes_faster_than_it_plays_is_made_to_wait():
+    async def scene():
+        async with Stage(max_queued_ms=1000) as stage:
+            piece = Piece("words")
+            stage.playback.open(piece)
+            for _ in range(50):
+                await stage.playback.write(b"\x01\x10" * 800)
+            return stage.now_ms, len(stage.playback._buffer)
+
+    took_ms, queued = play(scene())
+    assert took_ms >= 3000
+    assert queued <= 16_000 + 1600
