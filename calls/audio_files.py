@@ -4,6 +4,7 @@ import struct
 from pathlib import Path
 
 _LOOK_BYTES = 256 * 1024
+_LAYER_III = 1
 EXTENSIONS = {
     "audio/mpeg": "mp3",
     "audio/mp3": "mp3",
@@ -48,7 +49,7 @@ def _mpeg_channels(start: bytes) -> int:
     while 0 <= at <= len(start) - 4:
         second, third, fourth = start[at + 1 : at + 4]
         synced, layer, bit_rate, rate = second & 0xE0 == 0xE0, second >> 1 & 3, third >> 4, third >> 2 & 3
-        if synced and layer and bit_rate not in (0, 15) and rate != 3 and second >> 3 & 3 != 1:
+        if synced and layer == _LAYER_III and bit_rate not in (0, 15) and rate != 3 and second >> 3 & 3 != 1:
             return 1 if fourth >> 6 == 3 else 2
         at = start.find(b"\xff", at + 1)
     return 1

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from agents import assembly
 from calls import broadcast, commands, conductor
@@ -14,7 +14,7 @@ from calls.models import CallEvent, Session, Turn, UsageLine
 from tests.calls import made_calls as made
 from tests.calls.scripted import Scene
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_connection_left")]
 
 
 @pytest.fixture
@@ -32,12 +32,6 @@ def backend() -> int:
 @pytest.fixture
 def backend_of_the_fixtures(session) -> int:
     return backend()
-
-
-@pytest.fixture(autouse=True)
-async def _no_connection_left():
-    yield
-    await sync_to_async(connections.close_all)()
 
 
 @pytest.fixture
@@ -170,7 +164,7 @@ async def test_a_database_that_stands_still_delays_rows_and_never_the_voice(sess
     await asyncio.sleep(1)
     play.ears.hear("Second question")
 
-    async def said_goodbye() -> bool:
+    async def said_goodbye():
         return play.line.is_closed
 
     await eventually(said_goodbye, "the talk went on to its end without the database")
@@ -201,10 +195,10 @@ async def test_lost_database_connections_lose_no_row(session, scene, backend_of_
 
     for question in ("First question", "Second question"):
         play.ears.hear(question)
-        for _ in range(10):
+        for _ in range(3):
             await sync_to_async(cut_everybody_else, thread_sensitive=False)()
             await asyncio.sleep(0.05)
-    await asyncio.wait_for(talk, 40)
+    await asyncio.wait_for(talk, 80)
     assert [text for _, _, text in await rows(session)] == ["Hello.", "First question", "One.", "Second question", "Two."]
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -144,7 +145,7 @@ def finished_call(outside: str) -> str:
     assert placed.status_code == 200, placed.text
     sid = placed.json()["Call"]["Sid"]
 
-    def details() -> dict:
+    def details():
         return httpx.get(f"{calls}/{sid}.json", auth=credentials, timeout=30).json()["Call"]
 
     eventually(lambda: details()["Status"] == "completed" and details()["RecordingUrl"] and details()["Price"], "the call is over")
@@ -183,6 +184,9 @@ def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twi
     def taken(target: str) -> int:
         return sum(n for name, n in httpx.get(f"{outside}/control/state").json()["faults_taken"].items() if name.startswith(target))
 
+    def hangs(kind: str, target: str) -> bool:
+        return is_running(session, kind) and taken(target) > 0
+
     steps = [
         ("telephony.fetch_recording", "exotel.recording"),
         ("calls.upload_recording", "s3.put"),
@@ -192,7 +196,7 @@ def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twi
         httpx.post(f"{outside}/control/faults", json={"target": target, "fault": "hang"}).raise_for_status()
         with workers.next() as worker:
             eventually(
-                lambda kind=kind, target=target: is_running(session, kind) and taken(target),
+                partial(hangs, kind, target),
                 f"{kind} hangs at {target}",
                 between=workers.tick,
                 log=workers.log,

@@ -43,7 +43,7 @@ def addresses(outside: Served, settings) -> None:
 
 
 @pytest.fixture(scope="module")
-def stereo(tmp_path_factory) -> Path:
+def stereo(tmp_path_factory):
     """Both sides of a talk, the caller left, the agent right, in words that a recogniser can hear."""
     speech = load("tones")
     left, right = (np.frombuffer(asyncio.run(speech.synthesise(text, RATE_HZ)), dtype="<i2") for text in (CALLER_SAID, AGENT_SAID))
@@ -72,7 +72,7 @@ def session() -> Session:
 
 
 @pytest.fixture
-def spool(session, stereo, tmp_path) -> Path:
+def spool(session, stereo, tmp_path):
     """The recording as the fetching step leaves it."""
     path = tmp_path / f"{session.session_id}.audio"
     path.write_bytes(stereo.read_bytes())
@@ -107,14 +107,14 @@ def test_a_recording_goes_to_storage_to_its_transcript_and_to_the_bill(session, 
     with django_capture_on_commit_callbacks(execute=True):
         assert run(transcribe_recording, session).state == Job.State.DONE
     recording.refresh_from_db()
-    assert [(said["channel"], said["text"].lower().strip(".")) for said in recording.transcript] == [
+    assert [(said["channel"], said["text"].lower().strip(".")) for said in recording.transcript or ()] == [
         (0, CALLER_SAID.lower()),
         (1, AGENT_SAID.lower()),
     ]
     assert recording.channels == 2
     assert not spool.exists()
     heard = UsageLine.objects.get(session=session, kind="transcription")
-    assert heard.quantity == 2 * recording.duration_ms
+    assert heard.quantity == 2 * (recording.duration_ms or 0)
     assert heard.evidence == recording.transcript_request_id
     assert list(Attempt.objects.filter(job__session=session).values_list("number", "outcome")) == [(1, "ok")]
 

@@ -1,0 +1,78 @@
+"""Telling whoever watches: over the real Valkey, to the right groups, and harmless when nobody can be told."""
+
+import time
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+
+from calls import broadcast, commands
+from tests.calls import made_calls as made
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_connection_left")]
+
+
+@pytest.fixture
+def session():
+    return made.ringing_call(made.agent_of(made.operator()), user_phone="+919876543212")
+
+
+async def listening(*groups: str):
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    for group in groups:
+        await layer.group_add(group, channel)
+    return layer, channel
+
+
+@pytest.mark.parametrize("of", ["call", "owner", "everything"])
+async def test_an_update_reaches_the_call_its_owner_and_superusers(session, of):
+    groups = {
+        "call": broadcast.call_group(session.session_id),
+        "owner": broadcast.owner_group(session.owner_id),
+        "everything": broadcast.EVERYTHING,
+    }
+    layer, channel = await listening(groups[of])
+    await broadcast.live_update_async(session, "turn.updated", {"speaker": "caller", "text": "नमस्ते", "interim": True})
+    assert await layer.receive(channel) == {
+        "type": "live.update",
+        "kind": "turn.updated",
+        "session_id": session.session_id,
+        "payload": {"speaker": "caller", "text": "नमस्ते", "interim": True},
+    }
+
+
+async def test_commands_tell_what_they_changed_with_the_number_hidden(session):
+    layer, channel = await listening(broadcast.call_group(session.session_id))
+    report = commands.CarrierReport(status="ringing")
+    await sync_to_async(commands.apply_carrier_report)(session=session, report=report, source="carrier", key="k")
+    message = await layer.receive(channel)
+    assert (message["kind"], message["payload"]["status"]) == ("call.updated", "ringing")
+    assert message["payload"]["user_phone"].endswith("12")
+    assert "98765" not in str(message)
+
+
+async def test_a_command_that_is_rolled_back_tells_nothing(session):
+    from django.db import transaction
+
+    layer, channel = await listening(broadcast.call_group(session.session_id))
+
+    def change_and_fail() -> None:
+        with transaction.atomic():
+            commands.apply_carrier_report(session=session, report=commands.CarrierReport(status="ringing"), source="carrier", key="k")
+            transaction.set_rollback(True)
+
+    await sync_to_async(change_and_fail)()
+    await broadcast.live_update_async(session, "marker", {})
+    assert (await layer.receive(channel))["kind"] == "marker"
+
+
+@pytest.mark.parametrize("host", ["redis://127.0.0.1:1/0", "redis://10.255.255.1:6379/0"])
+def test_a_broker_that_is_away_costs_about_a_second_and_raises_nothing(session, settings, host):
+    settings.CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [{"address": host}]}}
+    }
+    began = time.monotonic()
+    broadcast.live_update(session, "call.updated", {})
+    assert time.monotonic() - began < 20, "it gave up"
+    assert commands.apply_carrier_report(session=session, report=commands.CarrierReport(status="ringing"), source="carrier", key="k") == ""
