@@ -13,7 +13,7 @@ from simulator import scenario as scenarios
 from simulator.report import lines
 from simulator.scenario import ScenarioRefused
 
-NO_EVENT_FOR_S = 120.0
+NO_EVENT_FOR_S = 600.0
 _SENTENCES = {
     "call_placed": "{caller} calls {called} ({scenario})",
     "answered": "answered",

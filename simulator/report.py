@@ -61,6 +61,7 @@ class Report:
     gaps: int = 0
     all_audio_played: bool = True
     breaches: list[dict[str, Any]] = field(default_factory=list)
+    breach_counts: dict[str, int] = field(default_factory=dict)
     heard: str = ""
     problems: list[str] = field(default_factory=list)
 

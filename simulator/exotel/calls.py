@@ -112,13 +112,14 @@ class Call:
         entry = {"event": event, "at_ms": round(self.elapsed_ms() if at_ms is None else at_ms), "call_sid": self.sid, **facts}
         self._journal.append(entry)
         for watcher in self._watchers:
-            if not watcher.full():
-                watcher.put_nowait(entry)
+            if watcher.full():
+                watcher.get_nowait()  # who does not look loses the oldest, never the report
+            watcher.put_nowait(entry)
 
     async def watch(self) -> AsyncIterator[dict[str, Any]]:
         """The journal from its beginning, ending with the event `report`."""
         watcher: asyncio.Queue[dict[str, Any]] = asyncio.Queue(WATCHER_EVENTS)
-        for entry in self._journal:
+        for entry in self._journal[-WATCHER_EVENTS:]:
             watcher.put_nowait(entry)
         self._watchers.append(watcher)
         try:

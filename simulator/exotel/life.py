@@ -26,6 +26,7 @@ class CallLife:
         self.scenario = scenario
         self.settings = exchange.settings
         self.is_human_there = False
+        self.failure = ""
         self.stream: Stream | None = None
         self.dialled: list[Leg] = []
         self._replies = parse(scenario.replies)
@@ -53,6 +54,9 @@ class CallLife:
         replies.push(self._replies)
         try:
             status = await course
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
+            raise
         finally:
             replies.remove(self._replies)
             await outcome.end(self, status)

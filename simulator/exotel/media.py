@@ -6,6 +6,7 @@ counts frames, so a late tick delays what is sent and never changes what was sai
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from simulator.exotel.settings import ExotelSettings
 from simulator.faults import Fault
 
 SEND_TIMEOUT_S = 10.0
+TOLD_BREACHES = 20
 IGNORED_EVENTS = frozenset({"stop", "connected", "start", "dtmf"})
 
 
@@ -49,6 +51,7 @@ class Stream:
     clears: int = 0
     gaps: int = 0
     breaches: list[Breach] = field(default_factory=list)
+    breach_counts: Counter[str] = field(default_factory=Counter)
     arrivals_ms: list[float] = field(default_factory=list)
     first_audio_ms: int | None = None
     started_ms: int = 0
@@ -226,10 +229,10 @@ class Stream:
     def _take_media(self, body: dict[str, Any]) -> None:
         at_ms = self.call.elapsed_ms()
         media = body.get("media")
-        before = len(self.playback.breaches)
         self.playback.media(media.get("payload") if isinstance(media, dict) else None, at_ms, caller_speaking=self.caller.is_speaking)
-        for breach in self.playback.breaches[before:]:
+        for breach in self.playback.breaches:
             self._breach(breach.rule, breach.detail)
+        self.playback.breaches.clear()
         if at_ms - self._last_arrival > 250:
             self.arrivals_ms.append(at_ms)
         self._last_arrival = at_ms
@@ -251,6 +254,10 @@ class Stream:
         self.call.tell("clear", dropped_ms=self.playback.clear(self.call.elapsed_ms()))
 
     def _breach(self, rule: str, detail: str) -> None:
+        """Each is counted; of one rule only the first `TOLD_BREACHES` are kept and told, so that an endless offender fills no memory."""
+        self.breach_counts[rule] += 1
+        if self.breach_counts[rule] > TOLD_BREACHES:
+            return
         breach = Breach(rule, self.call.elapsed_ms(), detail)
         self.breaches.append(breach)
         self.call.tell("breach", breach.at_ms, rule=rule, detail=detail)

@@ -32,6 +32,8 @@ async def end(life: "CallLife", status: str) -> None:
         report.problems.append(f"no stream: {call.stream.error or call.stream.detailed_status}")
     elif call.answered_at is not None and call.mode != "two-numbers":
         report.problems.append("nobody answered the call: there is no Voicebot in its flow")
+    if life.failure:
+        report.problems.insert(0, f"the simulator itself failed: {life.failure}")
     call.report = report
     await _keep_recording(life)
     call.tell("report", report=report.as_json())
@@ -53,6 +55,7 @@ async def _measure(life: "CallLife", stream: Stream, report: Report) -> None:
     report.unplayed_ms = round(playback.queued_ms)
     report.all_audio_played = stream.closed_by != "bot" or playback.queued_ms == 0
     report.breaches = [{"rule": breach.rule, "at_ms": breach.at_ms, "detail": breach.detail} for breach in stream.breaches]
+    report.breach_counts = dict(stream.breach_counts)
     report.agent = [await _spoken(life, stream, stretch) for stretch in caller.ear.stretches]
     report.heard = " ".join(spoken.heard for spoken in report.agent if spoken.heard)
     report.problems = problems(report, life.scenario.expect, caller.failure, caller.utterances, stream.breaches)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -53,7 +54,7 @@ class Hook:
     path: str
     query: list[tuple[str, str]]
     form: list[tuple[str, str]]
-    json: object
+    json: Any
     headers: dict[str, str]
 
     @property
@@ -96,7 +97,7 @@ class Bot:
     async def read(self) -> dict:
         raw = await self.socket.recv()
         assert isinstance(raw, str), "Exotel sends text frames only"
-        message = json.loads(raw)
+        message: dict = json.loads(raw)
         self.messages.append(message)
         self.arrivals.append(asyncio.get_running_loop().time())
         return message
@@ -189,7 +190,8 @@ class Rig:
             call = (await self.http.get(f"/control/calls/{sid}")).json()
             if call["report"] is not None:
                 await exchange(self.state).deliveries.settle()
-                return (await self.http.get(f"/control/calls/{sid}")).json()
+                settled: dict = (await self.http.get(f"/control/calls/{sid}")).json()
+                return settled
             await asyncio.sleep(0.02)
 
     async def settle(self) -> None:

@@ -1,7 +1,11 @@
 """What happens on calls: ringing and its outcomes, the three modes, the flow's applets, and what StatusCallbacks tell."""
 
+import base64
+import json
+
 import pytest
 
+from simulator.speech.tones import read
 from tests.simulator.exotel_rig import ACCOUNT, AUTH, CALLER, EXOPHONE, FLOW_URL, Bot, Rig, rig, speech
 
 OTHER = "+919811122233"
@@ -26,7 +30,7 @@ async def run(line: Rig, **form) -> tuple[str, list[dict]]:
 
 
 async def status_of(line: Rig, sid: str) -> dict:
-    return (await line.http.get(f"{ACCOUNT}/Calls/{sid}.json?details=true", auth=AUTH)).json()["Call"]
+    return dict((await line.http.get(f"{ACCOUNT}/Calls/{sid}.json?details=true", auth=AUTH)).json()["Call"])
 
 
 @pytest.mark.parametrize("outcome", ["busy", "no-answer", "failed"])
@@ -62,8 +66,6 @@ async def test_the_person_called_plays_the_scenario_that_the_settings_give_them(
         part = {"step": [{"say": "Who is there"}, {"pause_ms": 100}, {"hangup": True}]}
         await line.settings(people=[{"number": CALLER, "scenario": part}])
         await run(line, Url=FLOW_URL, CustomField="order-17")
-    from simulator.speech.tones import read
-
     assert read(line.bots[0].caller_pcm(), 8_000).text == "Who is there"
 
 
@@ -183,6 +185,16 @@ async def test_a_passthru_chooses_the_branch_by_its_status_alone(tmp_path, answe
     assert {"CallSid", "Created", "StartTime", "CurrentTime", "flow_id", "tenant_id", "ProcessStatus"} <= set(decide.fields)
 
 
+async def test_credentials_in_a_webhook_url_become_basic(tmp_path):
+    async with rig(tmp_path, closes) as line:
+        secret = line.hooks_url.replace("http://", "http://exotel:s3cret@")
+        await line.flow(passthru_url=f"{secret}/decide", after_stream_url=f"{secret}/after")
+        await line.call({"wait_for_close": True})
+        await run(line, Url=FLOW_URL, StatusCallback=f"{secret}/status")
+    given = {hook.path: hook.headers.get("authorization") for hook in line.hooks.got}
+    assert given == dict.fromkeys(["/decide", "/after", "/status"], "Basic " + base64.b64encode(b"exotel:s3cret").decode())
+
+
 async def test_what_is_answered_besides_200_and_302_is_a_switch(tmp_path):
     async with rig(tmp_path, closes) as line:
         line.hooks.answers["/decide"] = (404, "", "text/plain")
@@ -193,8 +205,6 @@ async def test_what_is_answered_besides_200_and_302_is_a_switch(tmp_path):
 
 
 async def test_stream_parameters_may_come_as_one_json_text(tmp_path):
-    import json
-
     async with rig(tmp_path, closes) as line:
         await line.settings(stream_as_json=True)
         await line.flow(after_stream_url=f"{line.hooks_url}/after")

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from simulator.exotel.exchange import exchange
@@ -171,8 +172,6 @@ async def test_serve_reads_its_settings_and_says_where_it_listens(tmp_path):
     try:
         first = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
         url = first.split()[1]
-        import httpx
-
         async with httpx.AsyncClient(base_url=url, timeout=30) as http:
             state = (await http.get("/control/state")).json()
             parties = [

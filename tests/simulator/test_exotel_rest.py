@@ -21,7 +21,7 @@ async def closes(bot: Bot) -> None:
 
 
 def message(response: httpx.Response) -> str:
-    return response.json()["RestException"]["Message"]
+    return str(response.json()["RestException"]["Message"])
 
 
 @pytest.mark.parametrize("auth", [None, ("sim-key", "wrong"), ("wrong", "sim-token")])
@@ -222,7 +222,7 @@ async def test_the_bulk_list_filters_sorts_and_pages(tmp_path):
         async def listed(**query) -> dict:
             response = await line.http.get(f"{ACCOUNT}/Calls.json", params=query, auth=AUTH)
             response.raise_for_status()
-            return response.json()
+            return dict(response.json())
 
         assert [call["Sid"] for call in (await listed())["Calls"]] == sids[::-1]
         assert [call["Sid"] for call in (await listed(From="09811122233"))["Calls"]] == sids[3:]

@@ -122,6 +122,18 @@ async def test_a_bot_that_keeps_the_rules_breaks_none(tmp_path):
     assert report["gaps"] == 0
 
 
+async def test_an_endless_offender_is_counted_and_told_only_at_first(tmp_path):
+    async def floods(bot: Bot) -> None:
+        await bot.until("start")
+        for _ in range(100):
+            await bot.send({"event": "nonsense"})
+
+    async with rig(tmp_path, floods) as line:
+        events, report = await line.call({"wait_for_close": True})
+    assert report["breach_counts"] == {"unknown_event": 100}
+    assert len([event for event in events if event["event"] == "breach"]) == len(report["breaches"]) == 20
+
+
 async def test_hollows_between_two_messages_are_counted(tmp_path):
     async def stutters(bot: Bot) -> None:
         await bot.until("start")

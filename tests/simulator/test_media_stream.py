@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
+import io
+import wave
 
+import numpy as np
 import pytest
 
 from simulator.speech.tones import read
@@ -401,11 +404,6 @@ async def test_the_recording_holds_the_caller_left_and_the_agent_right_as_played
         url = f"/exotel/exotelrecordings/simulated1/{report['call_sid']}.wav"
         got = await line.http.get(url, auth=("sim-key", "sim-token"))
         assert (await line.http.get(url)).status_code == 401
-    import io
-    import wave
-
-    import numpy as np
-
     with wave.open(io.BytesIO(got.content)) as file:
         assert (file.getnchannels(), file.getframerate()) == (2, 8_000)
         both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
