@@ -5,7 +5,6 @@ import hashlib
 import wave
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from calls import commands, dispatch, queries
-from calls.models import Attempt, Charge, Job, Recording, Session, UsageLine
+from calls.models import Attempt, CallLog, Charge, Job, Recording, Session, UsageLine
 from calls.tasks import account, transcribe_recording, upload_recording
 from simulator import deepgram, storage
 from simulator.speech import load
@@ -119,8 +118,7 @@ def test_a_recording_goes_to_storage_to_its_transcript_and_to_the_bill(session, 
     assert list(Attempt.objects.filter(job__session=session).values_list("number", "outcome")) == [(1, "ok")]
 
     assert run(account, session).state == Job.State.DONE
-    session.call_log.refresh_from_db()
-    assert session.call_log.settled_at is not None
+    assert CallLog.objects.get(session=session).settled_at is not None
     summary = queries.charges_summary(session)
     assert len(summary.lines) == 7
     assert summary.totals["INR"] == Decimal("1.20")
@@ -214,16 +212,14 @@ def test_a_recogniser_without_a_key_is_a_persons_work_and_the_known_costs_are_ac
     assert job.state == Job.State.PARKED
     assert "DEEPGRAM_API_KEY" in job.last_error
     assert run(account, session).state == Job.State.DONE
-    session.call_log.refresh_from_db()
-    assert session.call_log.settled_at is None
+    assert CallLog.objects.get(session=session).settled_at is None
     assert queries.charges_summary(session).totals["INR"] == Decimal("1.20")
 
     settings.DEEPGRAM_API_KEY = "sim-deepgram"
     commands.retry_job(job)
     assert run(transcribe_recording, session).state == Job.State.DONE
     assert run(account, session).state == Job.State.DONE
-    session.call_log.refresh_from_db()
-    assert session.call_log.settled_at is not None
+    assert CallLog.objects.get(session=session).settled_at is not None
     assert UsageLine.objects.filter(session=session, kind="transcription", charge__amount__isnull=False).count() == 1
 
 
