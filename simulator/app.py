@@ -19,10 +19,11 @@ MOUNTED: dict[str, Callable[[SimulatorState], list[BaseRoute]]] = {"/exotel": re
 
 
 def build_app(state: SimulatorState) -> Starlette:
-    """The whole simulator as one ASGI application. When it shuts down, every live call is hung up."""
+    """The whole simulator as one ASGI application. It answers once it can speak and hear; when it shuts down, every live call is hung up."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await state.speech.warm()  # the first call must not wait for a network to load
         try:
             yield
         finally:

@@ -9,13 +9,13 @@ from typing import Any
 import structlog
 
 # Nine or more digits in a row, however separated: a phone number until proven otherwise.
-_NUMBER = re.compile(r"(?<![\w.-])\+?\d(?:[ -]?\d){8,14}(?![\w.-])")
+_NUMBER = re.compile(r"(?:(?<![\w.-])|(?<=%2[Bb]))\+?\d(?:[ -]?\d){8,14}(?![\w.-])")
 _SECRET_NAMES = re.compile(r"(?i)(authorization|api[_-]?key|token|secret|password|passwd|cookie)")
 _URL_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 _QUERY_KEY = re.compile(r"(?i)((?:[?&]|\b)(?:key|token|secret|signature|x-amz-[a-z-]+)=)[^&\s\"']+")
 _MEDIA_TOKEN = re.compile(r"(/api/v1/media/exotel/)[^\s?\"']+")
 _PERSONAL_FIELDS = {"text", "transcript", "prompt", "digit", "digits", "arguments", "body", "params", "heard", "generated", "message_text"}
-_NEVER_MASKED = {"event", "level", "timestamp", "logger", "session_id", "duration_ms", "quantity", "size_bytes"}
+_NEVER_MASKED = {"level", "timestamp", "logger", "session_id", "duration_ms", "quantity", "size_bytes"}
 
 
 def mask(text: str) -> str:
@@ -31,8 +31,12 @@ def mask_fields(_logger: Any, _method: str, facts: MutableMapping[str, Any]) -> 
     for name, value in list(facts.items()):
         if name in _PERSONAL_FIELDS or _SECRET_NAMES.search(name):
             facts[name] = "***"
-        elif isinstance(value, str) and (name not in _NEVER_MASKED or name == "event"):
-            facts[name] = mask(value)
+        elif value is None or isinstance(value, bool | int | float) or name in _NEVER_MASKED:
+            continue
+        elif isinstance(value, list | tuple):
+            facts[name] = [mask(str(item)) for item in value]
+        else:
+            facts[name] = mask(str(value))  # objects too: what their text holds is not ours to know
     return facts
 
 
@@ -58,7 +62,7 @@ def configure(*, level: str, as_json: bool) -> None:
             "formatters": {
                 "facts": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *shared],
+                    "foreign_pre_chain": [structlog.stdlib.ExtraAdder(allow={"status_code"}), *shared],
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         structlog.processors.StackInfoRenderer(),

@@ -107,11 +107,9 @@ def _listen(caller: subprocess.Popen[str], api: Api, before: set[str]) -> tuple[
 def _turn(turn: dict[str, Any]) -> str:
     head = f"{turn['started_ms'] / 1000:6.1f} s  {turn['speaker']:<6}  {turn['text']}"
     notes = []
-    if turn["latency_ms"] is not None:
-        parts = ", ".join(
-            f"{name} {turn[key]}" for name, key in (("endpointing", "endpointing_ms"), ("model", "llm_ms"), ("voice", "tts_ms"))
-        )
-        notes.append(f"answered in {turn['latency_ms']} ms ({parts})")
+    if latency := turn["latency"]:
+        parts = f"endpointing {latency['endpointing_ms']}, model {latency['llm_ms']}, voice {latency['tts_ms']}"
+        notes.append(f"answered in {latency['total_ms']} ms ({parts})")
     if turn["interrupted"]:
         rest = turn["generated_text"][len(turn["text"]) :].strip()
         notes.append(f"INTERRUPTED by the caller, audio cleared {turn['silence_after_ms']} ms later; never heard: {rest!r}")
@@ -143,7 +141,8 @@ def _print_settled(call: dict[str, Any]) -> None:
     recording = call["recording"] or {}
     print(f"\n  status      {call['status']}, ended: {call['end_reason']}")
     print(f"  duration    {call['duration_s']} s by the carrier")
-    print(f"  recording   {recording.get('key')} ({recording.get('size_bytes')} bytes, sha256 {str(recording.get('sha256'))[:16]}…)")
+    print(f"  recording   {recording.get('bucket')}/{recording.get('key')}, {recording.get('size_bytes')} bytes")
+    print(f"              sha256 {recording.get('sha256')}")
     print(f"  transcript  {recording.get('transcript_text') or '-'}")
     print("  costs")
     for line in call["charges"]["lines"]:

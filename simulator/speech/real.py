@@ -67,7 +67,8 @@ class RealSpeech:
         """Loads all three networks and runs each once."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._hearing, session)
-        pcm = await self.synthesise("One, two, three.", 8_000)
+        # Past the store of what was spoken before: a sentence from there would leave the voice unloaded.
+        pcm = await loop.run_in_executor(self._speaking, lambda: b"".join(self._speak("One, two, three.", 8_000, "", 1.0)))
         await self.recognise(pcm, 8_000)
 
     async def synthesise(self, text: str, sample_rate_hz: int, *, voice: str = "", speed: float = 1.0) -> bytes:

@@ -35,3 +35,28 @@ def test_fields_that_hold_what_was_said_or_pressed_are_dropped():
 
 def test_call_sids_and_times_survive():
     assert mask("call 0f3c9a1e7b2d4c5f8a6b0d1e2f3a198c at 2026-11-22") == "call 0f3c9a1e7b2d4c5f8a6b0d1e2f3a198c at 2026-11-22"
+
+
+class _Request:
+    def __str__(self):
+        return "<GET '/api/v1/calls/?number=%2B919876543210&key=s3cret'>"
+
+
+def test_objects_are_masked_by_their_text_and_lists_item_by_item():
+    kept = mask_fields(None, "info", {"event": "x", "asked": _Request(), "numbers": ["+919876543210", 5]})
+    assert "9876543" not in str(kept) and "s3cret" not in str(kept)
+
+
+def test_what_a_library_attaches_to_a_line_does_not_reach_the_log(caplog, client):
+    import io
+    import logging
+
+    handler = next(handler for handler in logging.getLogger().handlers if isinstance(handler, logging.StreamHandler) and handler.formatter)
+    written, stream = io.StringIO(), handler.stream
+    handler.setStream(written)
+    try:
+        client.get("/nowhere/?number=%2B919876543210&key=s3cret-word")
+    finally:
+        handler.setStream(stream)
+    assert "nowhere" in written.getvalue()
+    assert "9876543" not in written.getvalue() and "s3cret-word" not in written.getvalue()
