@@ -8,8 +8,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, ClassVar, Generic, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
 from engine.errors import ErrorCategory, ProviderError
 
@@ -169,8 +169,12 @@ def nonsense(provider: str) -> ProviderError:
 class LoopClients(Generic[T]):
     """One client for each running event loop and key, so that connections are reused and none is used on a foreign loop."""
 
-    def __init__(self) -> None:
+    _everywhere: "ClassVar[WeakSet[LoopClients[Any]]]" = WeakSet()
+
+    def __init__(self, close: Callable[[T], Awaitable[Any]]) -> None:
+        self._close = close
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, T]] = WeakKeyDictionary()
+        self._everywhere.add(self)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         mine = self._clients.setdefault(asyncio.get_running_loop(), {})
@@ -178,7 +182,13 @@ class LoopClients(Generic[T]):
             mine[key] = make()
         return mine[key]
 
-    async def close(self, close: Callable[[T], Awaitable[Any]]) -> None:
+    async def close(self) -> None:
         """Closes the clients of the running loop; the next `get` makes new ones."""
         for client in self._clients.pop(asyncio.get_running_loop(), {}).values():
-            await close(client)
+            await self._close(client)
+
+    @classmethod
+    async def close_everywhere(cls) -> None:
+        """Closes every provider's connections of the running loop, for a process that shuts down."""
+        for clients in list(cls._everywhere):
+            await clients.close()

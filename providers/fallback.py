@@ -4,12 +4,13 @@ In time means before the first useful byte: once the caller has heard half a sen
 that failed is left alone for a while, so that only one turn pays for finding out.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from engine.audio import AudioChunk
 from engine.errors import ProviderError
@@ -40,6 +41,11 @@ class Health:
         return sorted(range(len(keys)), key=lambda place: self._resting_until.get(keys[place], 0.0) > now)
 
 
+@runtime_checkable
+class _Warmable(Protocol):
+    async def warm(self) -> None: ...
+
+
 class _Chain(Generic[P]):
     """`provider` and `model` name the port that is meant to work; usage records name the one that did."""
 
@@ -50,6 +56,13 @@ class _Chain(Generic[P]):
         self._keys = [(port.provider, port.model) for port in ports]
         self._health = health or Health()
         self.provider, self.model = self._keys[0]
+
+    async def warm(self) -> None:
+        """Warms every port that can be warmed, the stand-ins too; raises the first failure after all had their chance."""
+        warmings = [port.warm() for port in self._ports if isinstance(port, _Warmable)]
+        for outcome in await asyncio.gather(*warmings, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def _first(self, stack: AsyncExitStack, begin: Callable[[P], AbstractAsyncContextManager[T]]) -> tuple[P, T]:
         """The first port that begins, entered on `stack`, and what it gave. Raises the last failure if none does."""

@@ -11,7 +11,7 @@ PROVIDER = "elevenlabs"
 
 _LIMITS = httpx.Limits(max_connections=500, max_keepalive_connections=100, keepalive_expiry=60)
 _ERROR_BODY_BYTES = 8_192
-_clients: LoopClients[httpx.AsyncClient] = LoopClients()
+_clients: LoopClients[httpx.AsyncClient] = LoopClients(httpx.AsyncClient.aclose)
 
 
 def shared_client(config: ElevenLabsConfig, deadlines: Deadlines) -> httpx.AsyncClient:
@@ -39,11 +39,6 @@ async def warm(config: ElevenLabsConfig, deadlines: Deadlines) -> None:
         raise as_provider_error(error) from error
     if not response.is_success:
         raise status_error(PROVIDER, response.status_code, code=error_code(response.content))
-
-
-async def close_clients() -> None:
-    """Closes the connections of the running loop."""
-    await _clients.close(httpx.AsyncClient.aclose)
 
 
 def as_provider_error(error: httpx.HTTPError) -> ProviderError:

@@ -12,7 +12,7 @@ PROVIDER = "openai"
 LANGUAGE_MODEL_DEADLINES = Deadlines(first_ms=4_000)
 
 _LIMITS = httpx2.Limits(max_connections=500, max_keepalive_connections=100, keepalive_expiry=60)
-_clients: LoopClients[AsyncOpenAI] = LoopClients()
+_clients: LoopClients[AsyncOpenAI] = LoopClients(AsyncOpenAI.close)
 
 
 def shared_client(config: OpenAIConfig, deadlines: Deadlines) -> AsyncOpenAI:
@@ -40,11 +40,6 @@ async def warm(config: OpenAIConfig, deadlines: Deadlines) -> None:
         await patience.wait(client.models.list())
     except openai.APIError as error:
         raise as_provider_error(error, started=False) from None
-
-
-async def close_clients() -> None:
-    """Closes the connections of the running loop."""
-    await _clients.close(AsyncOpenAI.close)
 
 
 def as_provider_error(error: Exception, *, started: bool) -> ProviderError:

@@ -89,8 +89,12 @@ async def test_a_bounded_wait_names_what_was_not_done() -> None:
         await within(10, "somebody", "did not answer", asyncio.sleep(60))
 
 
+async def drop(_client: object) -> None:
+    pass
+
+
 def test_a_client_is_shared_within_a_loop_and_never_across() -> None:
-    clients: LoopClients[object] = LoopClients()
+    clients: LoopClients[object] = LoopClients(drop)
 
     async def two() -> tuple[object, object]:
         return clients.get("key", object), clients.get("key", object)
@@ -106,7 +110,7 @@ def test_a_client_is_shared_within_a_loop_and_never_across() -> None:
 
 
 def test_the_clients_of_a_dead_loop_are_forgotten() -> None:
-    clients: LoopClients[object] = LoopClients()
+    clients: LoopClients[object] = LoopClients(drop)
 
     async def use() -> None:
         clients.get("key", object)
@@ -118,12 +122,11 @@ def test_the_clients_of_a_dead_loop_are_forgotten() -> None:
 
 
 async def test_closing_makes_room_for_new_clients() -> None:
-    clients: LoopClients[list[str]] = LoopClients()
-    first = clients.get("key", list)
-
     async def close(client: list[str]) -> None:
         client.append("closed")
 
-    await clients.close(close)
+    clients: LoopClients[list[str]] = LoopClients(close)
+    first = clients.get("key", list)
+    await LoopClients.close_everywhere()
     assert first == ["closed"]
     assert clients.get("key", list) == []

@@ -20,6 +20,7 @@ from tests.providers.vendors import (
     PATIENT,
     deepgram_config,
     elevenlabs_config,
+    expect_key,
     failure,
     no_task_left,
     openai_config,
@@ -145,3 +146,11 @@ async def test_a_recogniser_that_is_lost_is_not_the_first_choice_of_the_next_str
     async with chain.stream(8_000):
         pass
     assert [dict(request.facts["query"])["model"] for request in vendors.state.seen] == ["nova-3", "nova-2"]
+
+
+async def test_warming_a_chain_warms_everyone_and_tells_of_a_failure(vendors: Served) -> None:
+    expect_key(vendors)
+    await FallbackTextToSpeech(voices(vendors)).warm()
+    wrong = OpenAITextToSpeech(openai_config(vendors, "wrong"), Voice("openai", "marin", "tts-1"), PATIENT)
+    error = await failure(FallbackTextToSpeech([voices(vendors)[0], wrong]).warm)
+    assert (error.provider, error.category) == ("openai", ErrorCategory.AUTHENTICATION)
