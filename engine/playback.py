@@ -21,6 +21,7 @@ _JOIN_LEAD_S = 0.06  # a sentence's last part of a chunk waits this close to sil
 _DUE_S = 1e-6  # timers are no finer: a chunk this close is due
 _MOST_LAG_S = 1.0
 _GRACE_WITHOUT_MARKS_S = 0.2
+_LINK_LAST_WORD_S = 0.5  # a link that refuses audio is about to say why it ended: its own word goes first
 
 
 @dataclass(slots=True)
@@ -35,7 +36,8 @@ class _Mark:
 class Playback:
     """One link's audio. `begin` a turn, `open` and `close` its pieces, `write` between them, then `finish`; or `interrupt` it.
 
-    `on_started(piece)` is called when a piece's first audio has gone out; `on_link_closed()` when the link refuses audio.
+    `on_started(piece)` is called when a piece's first audio has gone out; `on_link_closed()` half a second after the link
+    began to refuse audio.
     """
 
     def __init__(self, link: AudioLink, tuning: Tuning, on_started: Callable[[Piece], None], on_link_closed: Callable[[], None]) -> None:
@@ -155,6 +157,7 @@ class Playback:
             self._is_closed = True
             self._drained.set()
             self._marks_back.set()
+            await asyncio.sleep(_LINK_LAST_WORD_S)
             self._on_link_closed()
 
     def reach_mark(self, name: str) -> None:

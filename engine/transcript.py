@@ -39,8 +39,8 @@ def cut_at_word(text: str, fraction: float) -> str:
     if fraction >= 1:
         return text
     end = int(len(text) * max(0.0, fraction))
-    if end and not text[end].isspace():
-        end = max(text.rfind(" ", 0, end), text.rfind("\n", 0, end), 0)
+    while end and not text[end].isspace():
+        end -= 1
     return text[:end].rstrip()
 
 

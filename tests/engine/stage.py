@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.events import AgentTurnEnded, ProviderFailed, SessionEnded, UserTurnEnded
 from engine.session import ConversationSession, SessionParts, SessionPlan
@@ -17,7 +18,7 @@ STILL_THERE = "Are you still there?"
 
 
 def plan(**changes):
-    given = {
+    given: dict[str, Any] = {
         "instructions": "You are Asha.",
         "first_message": GREETING,
         "max_duration_ms": 120_000,
@@ -36,10 +37,10 @@ class Scene:
     """What became of a conversation. Every event with its own `at_ms` where it has one."""
 
     events: list = field(default_factory=list)
-    line: Line | None = None
-    ears: Ears | None = None
-    mind: Mind | None = None
-    voice: Voice | None = None
+    line: Any = None  # a Line, Ears, Mind and Voice once it is played
+    ears: Any = None
+    mind: Any = None
+    voice: Any = None
 
     def of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]

@@ -118,6 +118,14 @@ def test_a_line_that_refuses_audio_is_lost():
     assert scene.ended_ms < 3000
 
 
+def test_why_the_caller_left_is_believed_though_the_line_refused_audio_first():
+    """The link knows of the hang-up before its last word is read behind the audio that waits."""
+    line = Line([HangsUp(1300)], breaks_after_sends=5)
+    scene = perform(line=line)
+    assert len(line.sent) == 5  # the sixth, refused, was due at 1170
+    assert scene.reason is EndReason.CALLER_HANGUP
+
+
 @pytest.mark.parametrize("reason", [EndReason.OPERATOR_HANGUP, EndReason.SHUTDOWN])
 def test_our_own_wish_to_end_is_carried_out_with_a_goodbye(reason):
     scene = Scene()

@@ -215,7 +215,8 @@ FACTS = st.one_of(
 def test_whatever_happens_it_ends_once_and_in_time(mode, patient, story):
     """No order of facts makes it raise, hang past its limit, end twice, or have two replies in work."""
     turns = machine(mode, tuning=Tuning(interrupt_on_speech=not patient), max_duration_ms=60_000)
-    now_ms, in_work, ends = 0, False, []
+    now_ms, in_work = 0, False
+    ends: list[End] = []
 
     def feed(fact):
         nonlocal in_work

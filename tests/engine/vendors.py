@@ -65,7 +65,7 @@ class _EarStream:
     def __init__(self, ears, fault):
         self.ears = ears
         self.fault = fault
-        self.events = asyncio.Queue()
+        self.events: asyncio.Queue = asyncio.Queue()
         self.heard_ms = 0.0
         self.is_closed = False
         self._line = 0
