@@ -15,7 +15,7 @@ def charge_for(line: UsageLine, log: CallLog) -> Charge:
     if line.kind == UsageKind.TELEPHONY:
         return _carrier_charge(line, log)
     record = UsageRecord(UsageKind(line.kind), line.provider, line.model, Unit(line.unit), line.quantity, line.evidence)
-    found = cost(record)
+    found = cost(record, language=log.session.agent_version.spec.get("language", ""))
     if not isinstance(found, Priced):
         return Charge(session_id=line.session_id, usage_line=line, price_source=found.reason[:300])
     return Charge(

@@ -13,6 +13,7 @@ import msgspec
 from engine.usage import Unit, UsageKind, UsageRecord
 from pricing.money import Money
 
+Key = tuple[UsageKind, str, str, Unit, str]
 PRICES_FILE = Path(__file__).with_name("prices.toml")
 ANY_MODEL = "*"
 
@@ -25,7 +26,8 @@ class BadPriceList(ValueError):
 class Price:
     """`price` buys `per` units of `unit` (60000 audio_ms is a minute). `model` is exact, or `*` for every model of the provider.
 
-    `source` and `read_on` say where and when somebody read it.
+    `language` is empty unless this price counts for one language only (as in "multi": several at once costs more). `source` and
+    `read_on` say where and when somebody read it.
     """
 
     kind: UsageKind
@@ -37,6 +39,7 @@ class Price:
     currency: str
     source: str
     read_on: date
+    language: str = ""
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -49,15 +52,15 @@ class Price:
         Money(self.price, self.currency)
 
     @property
-    def key(self) -> tuple[UsageKind, str, str, Unit]:
-        return self.kind, self.provider, self.model, self.unit
+    def key(self) -> Key:
+        return self.kind, self.provider, self.model, self.unit, self.language
 
 
 class PriceList:
     """Prices by what they are for."""
 
     def __init__(self, prices: list[Price]) -> None:
-        self._prices: dict[tuple[UsageKind, str, str, Unit], Price] = {}
+        self._prices: dict[Key, Price] = {}
         for price in prices:
             if price.key in self._prices:
                 raise BadPriceList(f"{_name(price.key)} is priced twice. Remove one of the two entries.")
@@ -69,10 +72,16 @@ class PriceList:
     def __iter__(self) -> Any:
         return iter(self._prices.values())
 
-    def find(self, record: UsageRecord) -> Price | None:
-        """The model's own price, else the provider's price for every model, else None. Never a price of another model."""
-        own = self._prices.get((record.kind, record.provider, record.model, record.unit))
-        return own or self._prices.get((record.kind, record.provider, ANY_MODEL, record.unit))
+    def find(self, record: UsageRecord, language: str = "") -> Price | None:
+        """The model's own price (for the language, else for any), else the provider's for every model, else None.
+
+        Never a price of another model.
+        """
+        for model in (record.model, ANY_MODEL):
+            for tongue in dict.fromkeys((language, "")):
+                if found := self._prices.get((record.kind, record.provider, model, record.unit, tongue)):
+                    return found
+        return None
 
 
 def parse(text: str) -> PriceList:
@@ -108,6 +117,6 @@ def price_list() -> PriceList:
     return parse(PRICES_FILE.read_text(encoding="utf-8"))
 
 
-def _name(key: tuple[UsageKind, str, str, Unit]) -> str:
-    kind, provider, model, unit = key
-    return f"{provider} {model} ({kind}, {unit})"
+def _name(key: Key) -> str:
+    kind, provider, model, unit, language = key
+    return f"{provider} {model} ({', '.join(filter(None, (kind, unit, language)))})"

@@ -19,7 +19,7 @@ def account(session: Session) -> int:
     The call counts as settled once no other job of it is open; a parked step leaves it unsettled although its costs are there.
     """
     with transaction.atomic():
-        log = CallLog.objects.select_for_update(no_key=True).get(session=session)
+        log = CallLog.objects.select_for_update(no_key=True, of=("self",)).select_related("session__agent_version").get(session=session)
         telephony = charges.telephony_usage(log)
         if telephony is not None:
             write_usage(session, [telephony])

@@ -84,6 +84,16 @@ def test_what_has_no_price_is_unpriced_and_never_takes_another_models_price(kind
     assert "prices.toml" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "language", "amount"),
+    [(STT, "multi", "0.0058"), (FILE, "multi", "0.0052"), (STT, "hi", "0.0048"), (STT, "en-IN", "0.0048")],
+)
+def test_several_languages_at_once_cost_more_where_the_provider_says_so(kind, language, amount):
+    found = cost(used(kind, "deepgram", "nova-3", AUDIO, 60_000), language=language)
+    assert isinstance(found, Priced)
+    assert found.money.amount == Decimal(amount)
+
+
 def test_nothing_used_of_something_priced_costs_nothing():
     found = cost(used(TTS, "elevenlabs", "eleven_flash_v2_5", CHARACTERS, 0))
     assert isinstance(found, Priced)

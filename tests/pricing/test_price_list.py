@@ -76,6 +76,11 @@ def test_the_models_own_price_beats_the_price_for_every_model():
     assert other.price == 1
 
 
+def test_a_language_with_a_price_of_its_own_costs_that_and_every_other_the_common_one():
+    prices = parse(entry(price="1") + "\n" + entry(price="2", language='"multi"'))
+    assert [price and price.price for price in (prices.find(record("voice-1"), tongue) for tongue in ("", "hi", "multi"))] == [1, 1, 2]
+
+
 def test_a_price_for_every_model_does_not_leave_its_provider():
     prices = parse(entry(model='"*"'))
     assert prices.find(UsageRecord(UsageKind.TTS, "another", "voice-1", Unit.CHARACTERS, 1, "r")) is None
