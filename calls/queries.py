@@ -15,7 +15,6 @@ from django.db.models import Prefetch, Q, QuerySet
 from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, Turn, UsageLine
 from calls.status import TERMINAL
 from engine.errors import ProviderError
-from providers.config import StorageConfig
 from providers.storage.objects import ObjectStore
 
 logger = structlog.get_logger()
@@ -158,15 +157,7 @@ def charges_summary(session: Session) -> ChargesSummary:
 
 def storage() -> ObjectStore:
     """The bucket of the recordings, as settings name it."""
-    return ObjectStore(
-        StorageConfig(
-            bucket=settings.AWS_S3_BUCKET,
-            access_key_id=settings.AWS_ACCESS_KEY_ID,
-            secret_access_key=settings.AWS_SECRET_ACCESS_KEY,
-            region=settings.AWS_REGION,
-            endpoint_url=settings.AWS_S3_ENDPOINT_URL,
-        )
-    )
+    return ObjectStore(settings.RECORDING_STORE)
 
 
 def recording_link(session: Session) -> str | None:

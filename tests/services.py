@@ -46,6 +46,7 @@ def _start() -> None:
         valkey.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
+    (directory / "static").mkdir()
     atexit.register(stop)
     postgres.start()
     valkey.start()

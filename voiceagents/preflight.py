@@ -27,6 +27,7 @@ _URLS = {
     "DEEPGRAM_BASE_URL": ("https", "http"),
     "ELEVENLABS_BASE_URL": ("https", "http"),
     "AWS_S3_ENDPOINT_URL": ("https", "http"),
+    "AWS_S3_PUBLIC_URL": ("https", "http"),
     "DATABASE_URL": ("postgresql", "postgres"),
     "REDIS_URL": ("redis", "rediss"),
 }

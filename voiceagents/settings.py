@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from providers.config import StorageConfig
+from providers.storage.options import storage_options
 from voiceagents import env as environment
 from voiceagents import logs
 
@@ -206,22 +208,19 @@ AWS_S3_ENDPOINT_URL = env.url("AWS_S3_ENDPOINT_URL", "", schemes=("https", "http
 RECORDING_SPOOL_DIR = Path(env.text("RECORDING_SPOOL_DIR", str(LOCAL_DIR / "recordings")))
 RECORDING_MAX_BYTES = env.integer("RECORDING_MAX_BYTES", 200 * 1024 * 1024, low=1024, high=2**31)
 RECORDING_LINK_TTL_S = env.integer("RECORDING_LINK_TTL_S", 3600, low=60, high=604_800)
+AWS_S3_PUBLIC_URL = env.url("AWS_S3_PUBLIC_URL", "", schemes=("https", "http"))  # where browsers reach the store, if elsewhere
+RECORDING_STORE = StorageConfig(
+    bucket=AWS_S3_BUCKET,
+    access_key_id=AWS_ACCESS_KEY_ID,
+    secret_access_key=AWS_SECRET_ACCESS_KEY,
+    region=AWS_REGION,
+    endpoint_url=AWS_S3_ENDPOINT_URL,
+    public_endpoint_url=AWS_S3_PUBLIC_URL,
+)
 STORAGES = {
     "default": {
         "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "access_key": AWS_ACCESS_KEY_ID,
-            "secret_key": AWS_SECRET_ACCESS_KEY,
-            "bucket_name": AWS_S3_BUCKET,
-            "region_name": AWS_REGION,
-            "endpoint_url": AWS_S3_ENDPOINT_URL or None,
-            "signature_version": "s3v4",
-            "addressing_style": "path" if AWS_S3_ENDPOINT_URL else "auto",
-            "default_acl": None,
-            "file_overwrite": True,
-            "querystring_auth": True,
-            "querystring_expire": RECORDING_LINK_TTL_S,
-        },
+        "OPTIONS": {**storage_options(RECORDING_STORE), "querystring_expire": RECORDING_LINK_TTL_S},
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
@@ -231,7 +230,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
 
 # --- what a browser may load ------------------------------------------------------------------------------------------------
-_s3_origin = (
+_s3_url = AWS_S3_PUBLIC_URL or AWS_S3_ENDPOINT_URL
+_s3_origin = "{0.scheme}://{0.netloc}".format(urlsplit(_s3_url)) if _s3_url else f"https://*.s3.{AWS_REGION}.amazonaws.com"
     "{0.scheme}://{0.netloc}".format(urlsplit(AWS_S3_ENDPOINT_URL)) if AWS_S3_ENDPOINT_URL else f"https://*.s3.{AWS_REGION}.amazonaws.com"
 )
 CONTENT_SECURITY_POLICY = {

@@ -1,0 +1,156 @@
+"""`make run` as ops live with it: one line for what is wrong, four processes with their ids, calls that survive a killed one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from base64 import b64encode
+
+import pytest
+
+from deploy.local import demo
+from deploy.local.ports import free_port
+from tests.house.source import ROOT
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+PASSWORD = "a-password-for-this-test"
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """The project as a second checkout, so that a developer's own demo and its `.local` are left alone."""
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name in names:
+        if name.split("/")[0] not in {"tests", "docs", ".ci", "bench"} and (ROOT / name).exists():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((ROOT / name).read_bytes())
+    return copy
+
+
+def _complete(**changes):
+    """A complete environment; nothing of this machine's own beyond what a process needs."""
+    ports = free_port(), free_port(), free_port()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    fakes = {name: value for name, value in demo.simulated(*ports).items() if value}
+    return ports, {**kept, **fakes, "EXOTEL_WEBHOOK_SECRETS": "a-secret-for-this-test", **changes}
+
+
+def _start(checkout, environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.local.run"],
+        cwd=checkout, env={**environment, "PYTHONPATH": str(checkout)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"EXOTEL_API_TOKEN": ""}, "EXOTEL_API_TOKEN is not set"),
+        ({"DEEPGRAM_API_KEY": "", "OPENAI_API_KEY": ""}, "OPENAI_API_KEY is not set"),
+        (
+            {"MEDIA_BASE_URL": "https://voice.example.com"},
+            "MEDIA_BASE_URL=https://voice.example.com is not usable: it must start with wss://",
+        ),
+        ({"WEB_PORT": "eighty"}, "WEB_PORT='eighty' is not a whole number"),
+        ({"DATABASE_URL": "mysql://u:hunter2@h/d"}, "DATABASE_URL=mysql://u:***@h/d is not usable"),
+    ],
+)
+def test_a_value_that_is_missing_or_makes_no_sense_stops_the_start_with_one_line(checkout, changes, says):
+    _, environment = _complete(**changes)
+    process = _start(checkout, environment)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert says in output and len(output.strip().splitlines()) == 1
+
+
+def test_a_taken_port_is_named_with_what_to_do(checkout):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        _, environment = _complete(MEDIA_PORT=str(port))
+        process = _start(checkout, environment)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert f"Port {port} is taken" in output and "MEDIA_PORT=" in output and len(output.strip().splitlines()) == 1
+
+
+def test_the_product_runs_against_any_provider_and_survives_a_killed_worker(checkout):
+    ports, environment = _complete()
+    web, _, simulator = ports
+    settings = checkout / "simulator.toml"
+    door, key = f"http://127.0.0.1:{web}/api/v1/webhooks/exotel", "?key=a-secret-for-this-test"
+    settings.write_text(
+        f'speech = "tones"\n[exotel]\ndetails_delay_s = 1.0\nrecording_delay_s = 1.0\n[[exotel.exophones]]\nnumber = "{demo.EXOPHONE}"\n'
+        f'voicebot_url = "{door}/voicebot{key}"\npassthru_url = "{door}/passthru{key}"\nafter_stream_url = "{door}/after-stream{key}"\n'
+    )
+    simulated = {**environment, "PYTHONPATH": str(ROOT)}
+    data = str(checkout / "fake")
+    fake = subprocess.Popen(
+        [sys.executable, "-m", "simulator", "serve", "--port", str(simulator), "--settings", str(settings), "--data", data],
+        cwd=ROOT, env=simulated, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    product = _start(checkout, environment)
+    try:
+        _until(lambda: _status(f"http://127.0.0.1:{web}/readyz") == 200, 90, "web")
+        _until(lambda: _status(f"http://127.0.0.1:{ports[1]}/healthz") == 200, 60, "media")
+        pids = {role: int((checkout / ".local" / "run" / f"{role}.pid").read_text()) for role in ("web", "media", "worker", "beat")}
+        assert all(os.path.exists(f"/proc/{pid}") for pid in pids.values())
+        seeded = {**environment, "PYTHONPATH": str(checkout)}
+        subprocess.run(
+            [sys.executable, "manage.py", "seed_demo", "--password", PASSWORD, "--number", demo.EXOPHONE],
+            cwd=checkout,
+            env=seeded,
+            check=True,
+        )
+        call = subprocess.run(
+            [sys.executable, "-m", "simulator", "call", "--port", str(simulator), "--to", demo.EXOPHONE, "--scenario", "demo"],
+            cwd=ROOT, env=simulated, capture_output=True, text=True, timeout=180,
+        )  # fmt: skip
+        assert call.returncode == 0, call.stdout[-3000:] + call.stderr[-500:]
+        os.kill(pids["worker"], signal.SIGKILL)  # what it was doing after the call is lost with it, and must not be missed
+        (session_id,) = [found["session_id"] for found in _api(web, "/api/v1/calls/")["results"]]
+        _until(lambda: _api(web, f"/api/v1/calls/{session_id}/")["settled_at"], 120, "the settled call")
+        settled = _api(web, f"/api/v1/calls/{session_id}/")
+        assert settled["status"] == "completed" and settled["recording"]["state"] == "stored"
+        assert settled["recording"]["transcript_text"] and settled["charges"]["lines"] and settled["charges"]["unpriced"] == 0
+        assert int((checkout / ".local" / "run" / "worker.pid").read_text()) != pids["worker"]
+        product.send_signal(signal.SIGTERM)
+        assert product.wait(90) == 0
+        assert not [pid for pid in pids.values() if os.path.exists(f"/proc/{pid}")]
+        assert not list((checkout / ".local" / "run").glob("*.pid"))
+    finally:
+        for process in (product, fake):
+            process.kill()
+            process.wait()
+
+
+def _status(url):
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return response.status
+    except OSError:
+        return 0
+
+
+def _api(port, path):
+    credentials = b64encode(f"demo:{PASSWORD}".encode()).decode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Basic {credentials}"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
+
+
+def _until(condition, deadline_s, what):
+    deadline = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come within {deadline_s} s"
+        time.sleep(0.25)
