@@ -232,8 +232,6 @@ WHITENOISE_USE_FINDERS = DEBUG
 # --- what a browser may load ------------------------------------------------------------------------------------------------
 _s3_url = AWS_S3_PUBLIC_URL or AWS_S3_ENDPOINT_URL
 _s3_origin = "{0.scheme}://{0.netloc}".format(urlsplit(_s3_url)) if _s3_url else f"https://*.s3.{AWS_REGION}.amazonaws.com"
-    "{0.scheme}://{0.netloc}".format(urlsplit(AWS_S3_ENDPOINT_URL)) if AWS_S3_ENDPOINT_URL else f"https://*.s3.{AWS_REGION}.amazonaws.com"
-)
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/admin/"],  # the admin theme evaluates Alpine expressions; its own policy is in voiceagents.urls
     "DIRECTIVES": {
