@@ -19,7 +19,9 @@ SYMBOL_MS = 40
 _EDGE_MS = 2
 _PIECE_MS = 200
 _LOW_HZ = 400 + 75 * np.arange(16)
-_HIGH_HZ = 1_700 + 85 * np.arange(16)
+_HIGH_HZ = 1_700 + 75 * np.arange(16)
+_BIN_HZ = 1_000 // SYMBOL_MS  # every tone is a whole number of these, so a symbol's spectrum has it in one bin
+_BLOCK = 4_096
 _CHIRP_HZ = (400, 3_000)
 _AMPLITUDE = 6_000
 _SYNC_LEAST = 0.5  # of a perfect match; data symbols reach 0.2, noise 0.3
@@ -71,17 +73,24 @@ def read(pcm: bytes, sample_rate_hz: int) -> Recognition:
     sound = np.zeros(len(pcm) // 2 + spare, np.float32)
     sound[: len(pcm) // 2] = np.frombuffer(pcm, "<i2", len(pcm) // 2)
     syncs = _find_syncs(sound, sample_rate_hz)
+    if not syncs:
+        return Recognition("", ())
+    ends = [*syncs[1:], len(sound)]
+    counts = [max(0, (end - sync + spare) // size - 1) for sync, end in zip(syncs, ends, strict=True)]
+    counts = [min(count, (len(sound) - sync) // size - 1) for sync, count in zip(syncs, counts, strict=True)]
+    begins = np.array([sync + size * place for sync, count in zip(syncs, counts, strict=True) for place in range(1, count + 1)], np.intp)
+    values, purities = _read_symbols(sound[begins[:, None] + np.arange(size)]) if len(begins) else ([], [])
     words: list[Word] = []
-    for place, sync in enumerate(syncs):
-        end = int(syncs[place + 1]) if place + 1 < len(syncs) else len(sound)
-        first = int(sync) + size
-        whole = sound[first : first + max(0, (end - first + spare) // size) * size]
-        whole = whole[: len(whole) // size * size]
-        values, confidence = _read_symbols(whole.reshape(-1, size), sample_rate_hz)
-        text = codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(values))
+    first = 0
+    for sync, count in zip(syncs, counts, strict=True):
+        pure = purities[first : first + count]
+        length = next((place for place, purity in enumerate(pure) if not purity), count)
+        text = codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(values[first : first + length]))
         if text:
-            start_ms = round(int(sync) * 1000 / sample_rate_hz)
-            words.append(Word(text, start_ms, start_ms + SYMBOL_MS * (1 + len(values)), confidence))
+            start_ms = round(sync * 1000 / sample_rate_hz)
+            confidence = round(min(1.0, sum(pure[:length]) / length), 3)
+            words.append(Word(text, start_ms, start_ms + SYMBOL_MS * (1 + length), confidence))
+        first += count
     return Recognition(" ".join(word.text for word in words), tuple(words))
 
 
@@ -161,23 +170,17 @@ def _alphabet(sample_rate_hz: int) -> NDArray[np.int16]:
     return table
 
 
-@lru_cache(maxsize=16)
-def _analysis(sample_rate_hz: int) -> NDArray[np.complex64]:
-    """Columns that measure each of the 32 tones in one symbol."""
-    size = sample_rate_hz * SYMBOL_MS // 1000
-    t = np.arange(size) / sample_rate_hz
-    table: NDArray[np.complex64] = np.exp(-2j * np.pi * t[:, None] * np.concatenate([_LOW_HZ, _HIGH_HZ])).astype(np.complex64)
-    return table / np.float32(np.sqrt(size / 2))
-
-
-def _find_syncs(sound: Floats, sample_rate_hz: int) -> NDArray[np.intp]:
+def _find_syncs(sound: Floats, sample_rate_hz: int) -> list[int]:
     """Where the chirps begin: local maxima of the normalised correlation with the chirp."""
     template = _alphabet(sample_rate_hz)[256].astype(np.float32)
     size = len(template)
     if len(sound) < size:
-        return np.empty(0, np.intp)
-    span = 1 << int(np.ceil(np.log2(len(sound) + size)))
-    matched = np.fft.irfft(np.fft.rfft(sound, span) * _template_spectrum(sample_rate_hz, span), span)[: len(sound) - size + 1]
+        return []
+    step = _BLOCK - size + 1
+    padded = np.zeros(-(-len(sound) // step) * step + size - 1, np.float32)
+    padded[: len(sound)] = sound
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, _BLOCK)[::step]
+    matched = np.fft.irfft(np.fft.rfft(blocks) * _template_spectrum(sample_rate_hz), _BLOCK)[:, :step].ravel()[: len(sound) - size + 1]
     power = np.concatenate([[0.0], np.cumsum(sound * sound, dtype=np.float64)])
     energy = power[size:] - power[:-size]
     scale = np.sqrt(np.maximum(energy, size * 100.0 * 100.0) * float(np.dot(template, template)))
@@ -190,24 +193,23 @@ def _find_syncs(sound: Floats, sample_rate_hz: int) -> NDArray[np.intp]:
                 syncs[-1] = int(candidate)
         else:
             syncs.append(int(candidate))
-    return np.asarray(syncs, np.intp)
+    return syncs
 
 
-@lru_cache(maxsize=64)
-def _template_spectrum(sample_rate_hz: int, span: int) -> NDArray[np.complex128]:
-    return np.conj(np.fft.rfft(_alphabet(sample_rate_hz)[256].astype(np.float32), span))
+@lru_cache(maxsize=16)
+def _template_spectrum(sample_rate_hz: int) -> NDArray[np.complex64]:
+    spectrum: NDArray[np.complex64] = np.conj(np.fft.rfft(_alphabet(sample_rate_hz)[256].astype(np.float32), _BLOCK))
+    return spectrum
 
 
-def _read_symbols(frames: Floats, sample_rate_hz: int) -> tuple[list[int], float]:
-    """The bytes until the first frame that is no symbol, and how pure they were on average (0 to 1)."""
-    if not len(frames):
-        return [], 0.0
-    energy = np.abs(frames @ _analysis(sample_rate_hz)) ** 2
+def _read_symbols(frames: Floats) -> tuple[list[int], list[float]]:
+    """The byte of each frame, and how pure it is (0 to 1); 0 for what is no symbol."""
+    spectrum = np.abs(np.fft.rfft(frames)) ** 2 / (frames.shape[1] / 2)
+    energy = spectrum[:, np.concatenate([_LOW_HZ, _HIGH_HZ]) // _BIN_HZ]
     total = np.maximum(np.einsum("ij,ij->i", frames, frames), frames.shape[1] * 100.0 * 100.0)
     low, high = energy[:, :16], energy[:, 16:]
     share_low, share_high = low.max(axis=1) / total, high.max(axis=1) / total
-    purity = share_low + share_high
-    good = (purity > _PURITY_LEAST) & (share_low > 0.08) & (share_high > 0.08)
-    count = len(good) if good.all() else int(np.argmin(good))
-    values = low.argmax(axis=1)[:count] * 16 + high.argmax(axis=1)[:count]
-    return [int(value) for value in values], round(min(1.0, float(purity[:count].mean())), 3) if count else 0.0
+    good = (share_low + share_high > _PURITY_LEAST) & (share_low > 0.08) & (share_high > 0.08)
+    values = low.argmax(axis=1) * 16 + high.argmax(axis=1)
+    purities = np.where(good, share_low + share_high, 0.0)
+    return [int(value) for value in values], [float(purity) for purity in purities]
