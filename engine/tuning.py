@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 _ACKNOWLEDGEMENTS = (
-    "ok okay yeah yep yes hmm hm mm mhm mmhmm uh huh uhhuh right sure haan han ha haanji ji achha acha accha theek thik hai hmmm"
-    " हाँ हां जी अच्छा ठीक है हम्म"
+    "ok okay yeah hmm hm mm mhm mmhmm uh huh uhhuh haan han ha haanji ji achha acha accha theek thik hai hmmm हाँ हां जी अच्छा ठीक है हम्म"
 )
 BACKCHANNELS = frozenset(_ACKNOWLEDGEMENTS.split())
 
