@@ -32,11 +32,12 @@ class Applied:
     ignored: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Unanswered(Exception):
     """Nobody of ours answers this number. `message` says why, for operators."""
 
-    message: str
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 def apply(delivery: WebhookDelivery) -> Applied:

@@ -10,8 +10,6 @@ import hmac
 from collections.abc import Iterable
 from urllib.parse import parse_qs
 
-MIN_SECRET = 8
-
 
 def is_authorised(*, secrets: Iterable[str], authorization: str, query_string: str) -> bool:
     """Whether the request carries one of `secrets`: as the password of Basic credentials (any user name), or as the parameter `key`."""

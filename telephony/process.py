@@ -3,6 +3,9 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.db import connections
+
 from agents import assembly
 from calls import conductor
 from telephony import admission
@@ -15,6 +18,7 @@ async def lifespan(receive: Callable[[], Awaitable[Message]], send: Callable[[Me
     """Starts ready to speak: connections to the providers in use are open before the first call."""
     await receive()  # lifespan.startup
     await assembly.warm()
+    await sync_to_async(connections.close_all)()  # warming up read rows; no request's end gives that connection back
     drain = Drain()
     drain.install()
     await send({"type": "lifespan.startup.complete"})

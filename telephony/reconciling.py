@@ -4,6 +4,7 @@ Never dials, and never guesses: what Exotel does not say stays unknown. Numbers,
 webhooks, because those are not signed.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -21,20 +22,21 @@ from telephony.polling import FAILED_LOOK, LONGEST_CALL, RECORDING_COMES_WITHIN,
 
 logger = structlog.get_logger()
 
-_BATCH = 20
+# Few at a time and not for long: a claim is a lease, and an Exotel that answers slowly must not outlast it.
+_BATCH = 4
+_WORK_FOR_S = 60.0
 _AROUND_DIAL = timedelta(minutes=3)
 
 
 def reconcile() -> int:
     """Asks about every call that is due; returns how many of them the carrier could tell about."""
     told = 0
-    sessions = claim_polls(_BATCH)
-    if not sessions:
-        return 0
+    stop_at = time.monotonic() + _WORK_FOR_S
     with ExotelClient(addresses.exotel()) as exotel:
-        for session in sessions:
-            with structlog.contextvars.bound_contextvars(session_id=session.session_id):
-                told += look(session, exotel)
+        while time.monotonic() < stop_at and (sessions := claim_polls(_BATCH)):
+            for session in sessions:
+                with structlog.contextvars.bound_contextvars(session_id=session.session_id):
+                    told += look(session, exotel)
     return told
 
 

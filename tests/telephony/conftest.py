@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 
 from agents.models import Agent
@@ -18,6 +17,7 @@ from simulator.exotel.exchange import exchange
 from simulator.state import SimulatorState
 from telephony.models import Phone
 from tests.providers.exotel import payloads
+from tests.providers.exotel.conftest import peer as peer
 from tests.telephony.servers import serving
 
 FIRST, SECOND = "first-secret-0123456789", "second-secret-0123456789"
@@ -33,27 +33,27 @@ def answering(db: None) -> Agent:
     return agent
 
 
-def as_query(client: Client, path: str, params: dict[str, Any], method: str = "get") -> HttpResponse:
+def as_query(client: Client, path: str, params: dict[str, Any], method: str = "get") -> Any:
     return getattr(client, method)(f"{path}&{urlencode(params)}" if "?" in path else f"{path}?{urlencode(params)}")
 
 
-def as_form(client: Client, path: str, params: dict[str, Any]) -> HttpResponse:
+def as_form(client: Client, path: str, params: dict[str, Any]) -> Any:
     return client.post(path, urlencode(params), content_type="application/x-www-form-urlencoded")
 
 
-def as_multipart(client: Client, path: str, params: dict[str, Any]) -> HttpResponse:
+def as_multipart(client: Client, path: str, params: dict[str, Any]) -> Any:
     return client.post(path, params)
 
 
-def as_json(client: Client, path: str, params: dict[str, Any]) -> HttpResponse:
+def as_json(client: Client, path: str, params: dict[str, Any]) -> Any:
     return client.post(path, json.dumps(params), content_type="application/json")
 
 
-def as_post_query(client: Client, path: str, params: dict[str, Any]) -> HttpResponse:
+def as_post_query(client: Client, path: str, params: dict[str, Any]) -> Any:
     return as_query(client, path, params, "post")
 
 
-SHAPES: dict[str, Callable[[Client, str, dict[str, Any]], HttpResponse]] = {
+SHAPES: dict[str, Callable[[Client, str, dict[str, Any]], Any]] = {
     "query": as_query,
     "post-query": as_post_query,
     "form": as_form,
@@ -67,7 +67,7 @@ def door(name: str, secret: str = FIRST) -> str:
 
 
 @pytest.fixture(params=SHAPES)
-def shape(request: pytest.FixtureRequest) -> Callable[[Client, str, dict[str, Any]], HttpResponse]:
+def shape(request: pytest.FixtureRequest) -> Callable[[Client, str, dict[str, Any]], Any]:
     """Every way in which Exotel may write one delivery."""
     return SHAPES[request.param]
 
@@ -91,7 +91,7 @@ class Exotel:
     def calls(self) -> list[Any]:
         return list(exchange(self.state).calls.values())
 
-    def watch(self, scenario: dict[str, Any], caller: str = payloads.HUMAN) -> dict[str, Any]:
+    def watch(self, scenario: dict[str, Any], caller: str = payloads.HUMAN) -> Any:
         """Places a call to our exophone and stays on it to its report."""
         order = {"to": payloads.EXOPHONE, "from": caller, "scenario": scenario}
         with httpx.stream("POST", f"{self.root}/control/calls", json=order, timeout=60) as events:

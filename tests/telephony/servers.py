@@ -4,12 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import uvicorn
 
 
 @contextmanager
-def serving(app, *, lifespan: str = "off", host: str = "127.0.0.1") -> Iterator[int]:
+def serving(app, *, lifespan: Literal["on", "off"] = "off", host: str = "127.0.0.1") -> Iterator[int]:
     """Runs an ASGI application as `voiceagents.serve` does; yields its port."""
     server = uvicorn.Server(
         uvicorn.Config(

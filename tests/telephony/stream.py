@@ -40,14 +40,14 @@ class Stream:
         for _ in range(frames):
             self.send(event="media", media={"chunk": "1", "timestamp": "20", "payload": SILENCE})
 
-    def receive(self, timeout_s: float = 10.0) -> dict:
+    def receive(self, timeout_s: float = 10.0):
         raw = self.socket.recv(timeout=timeout_s)
         assert isinstance(raw, str)
         return json.loads(raw)
 
     def until(self, event: str) -> tuple[list[dict], dict]:
         """Everything up to the first `event`, and that one."""
-        before = []
+        before: list[dict] = []
         while True:
             message = self.receive()
             if message["event"] == event:

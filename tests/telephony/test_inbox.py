@@ -16,7 +16,7 @@ COPIES = 100
 
 
 def in_parallel(send) -> list[int]:
-    def one(_: int) -> int:
+    def one(_: int):
         try:
             return send(Client()).status_code
         finally:

@@ -1,5 +1,6 @@
 """Whole calls over the real wire: a simulated Exotel, our web process's doors and our media socket, each on a port of its own."""
 
+import httpx
 import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.db import connections
@@ -46,7 +47,7 @@ TALK = {
 HANGS_UP = {"step": [{"wait_for_agent": {"quiet_ms": 400, "deadline_s": 15}}, {"hangup": True}]}
 
 
-def ended() -> Session:
+def ended():
     return eventually(lambda: Session.objects.select_related("call_log").filter(state="ended").first(), 20)
 
 
@@ -127,3 +128,15 @@ def test_a_statically_configured_applet_works_with_basic_credentials(line, setti
     line.settings(exophones=[{**line.phone, "voicebot_url": f"{root}/api/v1/media/exotel"}])
     assert line.watch(TALK)["breaches"] == []
     assert ended().end_reason == "agent-goodbye"
+
+
+def test_a_body_that_comes_without_its_length_is_measured_as_it_comes(line, settings):
+    def pieces(count: int):
+        yield b"CallSid=unknown&x="
+        yield from (b"y" * 1024 for _ in range(count))
+
+    door = f"{settings.WEBHOOK_BASE_URL}{DOORS}status?key={FIRST}"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert httpx.post(door, content=pieces(10), headers=form).status_code == 200
+    assert httpx.post(door, content=pieces(1100), headers=form).status_code == 413
+    assert WebhookDelivery.objects.count() == 1

@@ -138,7 +138,7 @@ def test_a_bad_order_is_refused_before_it_is_sent(peer, client):
 
 
 def test_details_bring_figures_with_their_types(peer, client):
-    ended = {
+    ended: dict[str, object] = {
         **CALL,
         "Status": "completed",
         "EndTime": "2025-08-12 10:50:01",
