@@ -86,6 +86,11 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
             self.closed = True
             await super().close(code, reason)
 
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **how: Any) -> None:
+        """Frames without text are nobody's protocol here."""
+        if text_data:
+            await super().receive(text_data=text_data, **how)
+
     @classmethod
     async def decode_json(cls, text_data: str) -> Any:
         try:

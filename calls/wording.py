@@ -41,6 +41,7 @@ USAGE: dict[str, str] = {
     "stt": "Speech to text",
     "llm": "Language model",
     "tts": "Text to speech",
+    "transcription": "Transcription of the recording",
     "telephony": "Telephony",
     "storage": "Storage",
 }

@@ -107,11 +107,11 @@ async def open_page(browser: Browser, web: str) -> AsyncIterator[Callable[..., A
     complaints: list[str] = []
     contexts: list[BrowserContext] = []
 
-    async def open_(path: str, user=None, *, size: tuple[int, int] = WIDE, dark: bool = False, allowed: tuple[str, ...] = ()) -> Page:
+    async def open_(path: str, user=None, *, size: tuple[int, int] = WIDE, allowed: tuple[str, ...] = ()) -> Page:
         context = await browser.new_context(
             base_url=web,
             viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if dark else "light",
+            color_scheme="light",
             reduced_motion="reduce",
             timezone_id="Asia/Kolkata",
         )

@@ -1,0 +1,207 @@
+"""The dashboard's sockets over the real channel layer: who is let in, what is forwarded, and what a snapshot repairs."""
+
+import asyncio
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from channels.db import database_sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.contrib.sessions.models import Session as LogIn
+from django.test import Client
+
+from calls import broadcast, commands
+from calls.models import Session, Turn
+from tests.calls import made_calls as made
+from voiceagents.routing import websocket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ANSWER_S = 10
+
+
+class Socket(WebsocketCommunicator):
+    """Channels' communicator switches the closing of database connections off, which empties the pool; asgiref's own does not."""
+
+    send_input = ApplicationCommunicator.send_input
+    receive_output = ApplicationCommunicator.receive_output
+
+
+async def do(what, *args, **how):
+    return await database_sync_to_async(what)(*args, **how)
+
+
+def _cookie(user) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
+
+
+@pytest.fixture
+async def watch():
+    """Opens a socket as a user (or nobody) and closes it after the test."""
+    opened: list[Socket] = []
+
+    async def open_(path: str, user=None, origin: str = "http://testserver") -> Socket:
+        headers = [(b"host", b"testserver"), (b"origin", origin.encode())]
+        if user is not None:
+            headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={await do(_cookie, user)}".encode()))
+        socket = Socket(websocket, path, headers=headers)
+        connected, _ = await socket.connect(timeout=ANSWER_S)
+        if connected:
+            opened.append(socket)
+        socket.connected = connected
+        return socket
+
+    yield open_
+    for socket in opened:
+        await socket.disconnect(timeout=ANSWER_S)
+
+
+async def heard(socket, kind: str) -> dict:
+    """The next message of this kind; others may come before it."""
+    async with asyncio.timeout(ANSWER_S):
+        while True:
+            message = await socket.receive_json_from(timeout=ANSWER_S)
+            if message["kind"] == kind:
+                return message
+
+
+async def closed_with(socket) -> int:
+    async with asyncio.timeout(ANSWER_S):
+        while True:
+            output = await socket.receive_output(timeout=ANSWER_S)
+            if output["type"] == "websocket.close":
+                return output["code"]
+
+
+def _tell(session: Session, number: int) -> None:
+    made.exchange(session, number, "Hello?", "Good morning.", generated="Good morning. How are you?")
+    for turn in Turn.objects.filter(session=session, number__in=(2 * number, 2 * number + 1)).order_by("number"):
+        broadcast.live_update(session, "turn.ended", broadcast.turn_facts(turn))
+
+
+async def test_a_page_hears_a_call_open_change_talk_and_end(watch):
+    owner = await do(made.operator)
+    agent = await do(made.agent_of, owner)
+    socket = await watch("/ws/live/", owner)
+    assert (await heard(socket, "snapshot"))["calls"] == []
+
+    session = await do(made.ringing_call, agent)
+    call = (await heard(socket, "call"))["call"]
+    assert (call["session_id"], call["number"], call["live"], call["status_words"]) == (
+        session.session_id,
+        "+91••••••••12",
+        True,
+        "Dialling",
+    )
+
+    token_id = await do(commands.issue_media_token, session)
+    await do(commands.claim_media, token_id=token_id, call_sid="", stream_sid="stream")
+    assert (await heard(socket, "call"))["call"]["status_words"] == "In progress"
+
+    await broadcast.live_update_async(session, "turn.updated", {"speaker": "caller", "text": "Hel", "interim": True, "number": 0})
+    assert await heard(socket, "interim") == {
+        "kind": "interim",
+        "session_id": session.session_id,
+        "speaker": "caller",
+        "text": "Hel",
+        "number": 0,
+    }
+    await do(_tell, session, 0)
+    assert (await heard(socket, "turn"))["turn"]["text"] == "Hello?"
+    turn = (await heard(socket, "turn"))["turn"]
+    assert (turn["unheard"], turn["interrupted"], turn["latency_ms"]) == ("How are you?", True, 790)
+
+    await do(made.end, session)
+    while (call := (await heard(socket, "call"))["call"])["status_words"] != "Completed":
+        pass
+    assert (call["live"], call["end_words"], call["duration_words"]) == (False, "The caller hung up", "1:24")
+
+
+async def test_a_reload_finds_everything_again(watch):
+    owner = await do(made.operator)
+    session = await do(made.talking_call, await do(made.agent_of, owner))
+    await do(_tell, session, 0)
+    socket = await watch("/ws/live/", owner)
+    (call,) = (await heard(socket, "snapshot"))["calls"]
+    assert call["last"] == {"speaker": "agent", "text": "Good morning."}
+    await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
+    assert [turn["text"] for turn in (await heard(socket, "turns"))["turns"]] == ["Hello?", "Good morning."]
+
+
+async def test_a_snapshot_repairs_what_the_layer_lost(watch):
+    owner = await do(made.operator)
+    session = await do(made.talking_call, await do(made.agent_of, owner))
+    socket = await watch("/ws/live/", owner)
+    await heard(socket, "snapshot")
+    await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
+    assert (await heard(socket, "turns"))["turns"] == []
+    await do(made.exchange, session, 0, "Hello?", "Good morning.")  # rows alone: nobody told
+    await socket.send_json_to({"kind": "sync"})
+    snapshot = await heard(socket, "snapshot")
+    assert [turn["text"] for turn in snapshot["watched"]["turns"]] == ["Hello?", "Good morning."]
+    assert snapshot["calls"][0]["last"]["text"] == "Good morning."
+
+
+async def test_operators_hear_their_own_calls_and_superusers_all(watch):
+    owner, other, superuser = await do(made.operator), await do(made.operator), await do(made.operator, superuser=True)
+    session = await do(made.talking_call, await do(made.agent_of, owner))
+    strangers, everything = await watch("/ws/live/", other), await watch("/ws/live/", superuser)
+    assert (await heard(strangers, "snapshot"))["calls"] == []
+    assert len((await heard(everything, "snapshot"))["calls"]) == 1
+    await do(_tell, session, 0)
+    assert (await heard(everything, "turn"))["session_id"] == session.session_id
+    await strangers.send_json_to({"kind": "watch", "session_id": session.session_id})
+    await strangers.send_json_to({"kind": "sync"})
+    # The stranger's next message is the answer to its own question: nothing about the call came in between.
+    answer = await strangers.receive_json_from(timeout=ANSWER_S)
+    assert (answer["kind"], answer["calls"], answer["watched"]) == ("snapshot", [], None)
+
+
+async def test_nobody_and_strangers_are_told_why_they_are_refused(watch):
+    owner, other = await do(made.operator), await do(made.operator)
+    session = await do(made.talking_call, await do(made.agent_of, owner))
+    assert await closed_with(await watch("/ws/live/")) == 4401
+    assert await closed_with(await watch(f"/ws/calls/{session.session_id}/", other)) == 4404
+    assert await closed_with(await watch("/ws/calls/sess_nowhere/", owner)) == 4404
+
+
+async def test_another_site_cannot_open_a_socket_with_somebodys_cookie(watch):
+    socket = await watch("/ws/live/", await do(made.operator), origin="https://elsewhere.example")
+    assert not socket.connected
+
+
+async def test_a_log_out_elsewhere_ends_the_watching(watch):
+    owner = await do(made.operator)
+    socket = await watch("/ws/live/", owner)
+    await heard(socket, "snapshot")
+    await do(LogIn.objects.all().delete)
+    await socket.send_json_to({"kind": "sync"})
+    assert await closed_with(socket) == 4401
+
+
+async def test_a_call_page_hears_its_own_call_only(watch):
+    owner = await do(made.operator)
+    agent = await do(made.agent_of, owner)
+    session, other = await do(made.talking_call, agent), await do(made.talking_call, agent)
+    socket = await watch(f"/ws/calls/{session.session_id}/", owner)
+    snapshot = await heard(socket, "snapshot")
+    assert (snapshot["call"]["session_id"], snapshot["watched"]["turns"]) == (session.session_id, [])
+    await do(_tell, other, 0)
+    await do(_tell, session, 0)
+    assert (await socket.receive_json_from(timeout=ANSWER_S))["session_id"] == session.session_id
+    version = snapshot["call"]["version"]
+    await do(commands.request_hangup, session, by="somebody")
+    call = (await heard(socket, "call"))["call"]
+    assert call["hangup_requested"] and call["version"] != version
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"binary", "not json", "[]", "null", '{"kind": 7}', '{"kind": "watch", "session_id": {"a": 1}}', '{"kind":"?"}']
+)
+async def test_nonsense_from_a_browser_is_ignored(watch, nonsense):
+    socket = await watch("/ws/live/", await do(made.operator))
+    await heard(socket, "snapshot")
+    await socket.send_to(**({"bytes_data": nonsense} if isinstance(nonsense, bytes) else {"text_data": nonsense}))
+    await socket.send_json_to({"kind": "sync"})
+    assert (await heard(socket, "snapshot"))["calls"] == []

@@ -1,0 +1,298 @@
+"""The pages through the front door: what they show, to whom, and what they cost the database."""
+
+import json
+import re
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+
+from calls import commands, presentation
+from calls.models import CallLog, Session
+from telephony.models import Phone
+from tests.calls import made_calls as made
+
+pytestmark = pytest.mark.django_db
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def owner():
+    return made.operator()
+
+
+@pytest.fixture
+def signed_in(owner):
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+def page(session: Session) -> str:
+    return reverse("call-page", args=[session.session_id])
+
+
+def first_snapshot(response) -> dict:
+    found = re.search(r'<script id="first-snapshot" type="application/json">(.*?)</script>', response.content.decode(), re.S)
+    assert found
+    return json.loads(found.group(1))
+
+
+# --- who may see what -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/calls/", "/calls/sess_x/"])
+def test_nobody_sees_a_page_without_a_log_in(client, path):
+    response = client.get(path)
+    assert response.status_code == 302
+    assert response["Location"] == f"/login/?next={path}"
+
+
+def test_operators_see_their_own_calls_and_superusers_all(signed_in, owner):
+    mine = made.talking_call(made.agent_of(owner, "Mine"))
+    other = made.talking_call(made.agent_of(made.operator(), "Theirs"))
+    assert [call["session_id"] for call in first_snapshot(signed_in.get("/"))["calls"]] == [mine.session_id]
+    assert b"Theirs" not in signed_in.get("/calls/").content
+    assert signed_in.get(page(mine)).status_code == 200
+    assert signed_in.get(page(other)).status_code == 404
+    assert signed_in.post(reverse("call-hangup", args=[other.session_id])).status_code == 404
+    assert Session.objects.get(pk=other.pk).hangup_requested_at is None
+
+    superuser = Client()
+    superuser.force_login(made.operator(superuser=True))
+    assert len(first_snapshot(superuser.get("/"))["calls"]) == 2
+    assert superuser.get(page(other)).status_code == 200
+
+
+def test_pages_are_never_kept_by_caches_and_run_no_inline_code(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    for path in ("/", "/calls/", page(session), "/nowhere/"):
+        response = signed_in.get(path)
+        html = response.content.decode()
+        policy = response["Content-Security-Policy"]
+        assert "script-src 'self'" in policy and "unsafe" not in policy
+        assert not re.search(r"\sstyle=|\son[a-z]+=|<style|javascript:", html)
+        assert all('src="' in tag or "application/json" in tag for tag in re.findall(r"<script[^>]*>", html))
+        if path != "/nowhere/":
+            assert "no-store" in response["Cache-Control"]
+
+
+# --- the live page ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_empty_live_page_says_what_to_do_next(signed_in, owner):
+    html = signed_in.get("/").content.decode()
+    assert "Ready for your first call" in html and html.count('class="done"') == 0
+    agent = made.agent_of(owner)
+    Phone.objects.create(number="+918047112233", agent=agent)
+    html = signed_in.get("/").content.decode()
+    assert html.count('class="done"') == 2
+    assert "/api/v1/webhooks/exotel/voicebot" in html
+    made.end(made.talking_call(agent))
+    assert "No call right now" in signed_in.get("/").content.decode()
+
+
+def test_the_live_page_counts_the_day(signed_in, owner):
+    agent = made.agent_of(owner)
+    session = made.talking_call(agent)
+    made.exchange(session, 0, "Hello?", "Hello.")
+    made.use(session)
+    made.end(session)
+    commands.account(session)
+    made.ringing_call(agent)
+    figures = first_snapshot(signed_in.get("/"))["figures"]
+    assert figures == {
+        "running": "1",
+        "calls": "2",
+        "answered": "1 answered",
+        "latency": "790 ms",
+        "cost": "₹1.20 + $0.04",
+        "unpriced": "and 1 unpriced",
+    }
+
+
+def test_a_snapshot_masks_numbers_and_shows_the_last_words(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    made.exchange(session, 0, "Hello?", "Good morning.")
+    made.exchange(session, 1, "Who is this?", "The clinic.")
+    response = signed_in.get("/")
+    (call,) = first_snapshot(response)["calls"]
+    assert call["number"] == "+91••••••••12"
+    assert call["last"] == {"speaker": "agent", "text": "The clinic."}
+    assert b"9876543" not in response.content
+
+
+# --- the list -------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_what_a_call_was_and_what_it_cost(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    made.exchange(session, 0, "Hello?", "Hello.")
+    made.use(session)
+    made.end(session, lasted_s=84)
+    commands.account(session)
+    html = signed_in.get("/calls/").content.decode()
+    for words in ("Clinic reception", "+91••••••••12", "Inbound", "Completed", "1:24", "790 ms", "₹1.20 + $0.039", "+ 1 unpriced"):
+        assert words in html, words
+    assert "9876543" not in html
+
+
+def test_the_list_is_narrowed_by_each_filter(signed_in, owner):
+    clinic, lab = made.agent_of(owner, "Clinic"), made.agent_of(owner, "Lab")
+    a = made.ringing_call(clinic, user_phone="+919876500001")
+    b = made.talking_call(lab, user_phone="+919876500002", direction="outbound")
+    Session.objects.filter(pk=a.pk).update(created_at="2026-03-01T19:00:00Z")  # 00:30 on 2 March in India
+
+    def shown(**wanted):
+        html = signed_in.get("/calls/", wanted).content.decode()
+        return {session.session_id for session in (a, b) if page(session) in html}
+
+    both = {a.session_id, b.session_id}
+    assert shown() == both
+    assert shown(status="in-progress") == {b.session_id}
+    assert shown(direction="inbound") == {a.session_id}
+    assert shown(agent=lab.pk) == {b.session_id}
+    assert shown(number="098765 00001") == {a.session_id}
+    assert shown(since="2026-03-02", until="2026-03-02") == {a.session_id}
+    assert shown(until="2026-03-01") == set()
+    assert shown(status="in-progress", direction="inbound") == set()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "problem"),
+    [
+        ({"since": "yesterday"}, "Write the first day as YYYY-MM-DD."),
+        ({"since": "2026-03-02", "until": "2026-03-01"}, "Swap the two dates."),
+        ({"agent": "999999"}, "Select a valid choice"),
+        ({"status": "melted"}, "Select a valid choice"),
+    ],
+)
+def test_a_senseless_filter_is_explained_and_never_an_error(signed_in, owner, wanted, problem):
+    made.ringing_call(made.agent_of(owner))
+    response = signed_in.get("/calls/", wanted)
+    assert response.status_code == 200
+    assert problem in response.content.decode()
+
+
+def test_an_agent_of_somebody_else_is_no_filter(signed_in, owner):
+    other = made.agent_of(made.operator(), "Secret agent")
+    html = signed_in.get("/calls/", {"agent": other.pk}).content.decode()
+    assert "Secret agent" not in html and "Select a valid choice" in html
+
+
+def test_older_calls_follow_by_key_while_new_ones_arrive(signed_in, owner):
+    agent = made.agent_of(owner)
+    sessions = [made.ringing_call(agent) for _ in range(45)]
+    first = signed_in.get("/calls/", {"direction": "inbound"}).content.decode()
+    older = re.search(r'hx-get="(\?[^"]*after=\d+)"', first)
+    assert older and "direction=inbound" in older.group(1)
+    made.ringing_call(agent)
+    rest = signed_in.get(
+        "/calls/" + older.group(1).replace("&amp;", "&"), headers={"HX-Request": "true", "HX-Target": "older"}
+    ).content.decode()
+    assert "<html" not in rest and rest.count('class="call"') == 5
+    assert page(sessions[0]) in rest and page(sessions[5]) not in rest
+
+
+def test_htmx_gets_the_results_alone(signed_in, owner):
+    made.ringing_call(made.agent_of(owner))
+    html = signed_in.get("/calls/", headers={"HX-Request": "true", "HX-Target": "results"}).content.decode()
+    assert "<html" not in html and "Clinic reception" in html
+
+
+# --- one call ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_call_page_tells_the_whole_call(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    made.exchange(session, 0, "Monday please", "Monday at ten", generated="Monday at ten, or at noon")
+    made.use(session)
+    made.end(session, reason="agent-goodbye")
+    commands.account(session)
+    html = signed_in.get(page(session)).content.decode()
+    for words in (
+        "The agent said goodbye and hung up",
+        "Monday please",
+        "<s>, or at noon</s>",
+        "790 ms",
+        'class="endpointing" x="0" y="0" width="310"',
+        "quiet after 130 ms",
+        "84.0 s of audio",
+        "$0.0048 / min",
+        "1 use without a known price is not in the total.",
+        "Stream started",
+        "Fetch the recording",
+    ):
+        assert words in html, words
+    assert "unpriced" in html and "Hang up" not in html
+
+
+def test_uses_at_the_same_price_are_one_line(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    for index in range(60):
+        made.use(session, key=str(index), unpriced=False)
+    made.end(session)
+    commands.account(session)
+    html = signed_in.get(page(session)).content.decode()
+    assert html.count("input tokens") == 1 and "72,240 input tokens" in html
+
+
+def test_what_people_said_is_text_on_every_page(signed_in, owner):
+    agent = made.agent_of(owner, f"Agent {HOSTILE}")
+    session = made.talking_call(agent, user_phone="")
+    made.exchange(session, 0, HOSTILE, HOSTILE, generated=HOSTILE * 2)
+    commands.record_event(session=session, key="odd", source="carrier", kind="odd", facts={"cause": HOSTILE})
+    CallLog.objects.filter(session=session).update(failure=HOSTILE)
+    for path in ("/", "/calls/", page(session)):
+        assert HOSTILE not in signed_in.get(path).content.decode(), path
+    assert first_snapshot(signed_in.get("/"))["calls"][0]["last"]["text"] == HOSTILE
+
+
+def test_a_live_call_is_hung_up_once(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    hangup = reverse("call-hangup", args=[session.session_id])
+    assert signed_in.get(hangup).status_code == 405
+    response = signed_in.post(hangup)
+    assert response["Location"] == page(session)
+    assert ["Hanging up" in str(message) for message in get_messages(response.wsgi_request)] == [True]
+    assert Session.objects.get(pk=session.pk).hangup_requested_at is not None
+    made.end(session)
+    response = signed_in.post(hangup, headers={"HX-Request": "true"})
+    assert response.status_code == 204
+    assert "already over" in response["HX-Trigger"]
+
+
+def test_a_hang_up_needs_the_token_of_our_own_form(owner):
+    session = made.talking_call(made.agent_of(owner))
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(owner)
+    assert strict.post(reverse("call-hangup", args=[session.session_id])).status_code == 403
+    assert Session.objects.get(pk=session.pk).hangup_requested_at is None
+
+
+# --- what a page costs -----------------------------------------------------------------------------------------------------------
+
+
+def test_queries_do_not_grow_with_the_calls(signed_in, owner, django_assert_max_num_queries):
+    agent = made.agent_of(owner)
+    for index in range(30):
+        session = made.talking_call(agent)
+        made.exchange(session, 0, "Hello?", "Hello.")
+        made.use(session, key=str(index))
+    for number in range(1, 31):
+        made.exchange(session, number, "Hello?", "Hello.")
+    with django_assert_max_num_queries(14):
+        signed_in.get("/")
+    with django_assert_max_num_queries(8):
+        signed_in.get("/calls/")
+    with django_assert_max_num_queries(10):
+        signed_in.get(page(session))
+
+
+def test_live_is_one_rule_for_the_list_and_for_one_call(owner):
+    agent = made.agent_of(owner)
+    running, over = made.talking_call(agent), made.talking_call(agent)
+    made.end(over)
+    over = Session.objects.select_related("call_log").get(pk=over.pk)
+    assert presentation.is_live(running) and not presentation.is_live(over)

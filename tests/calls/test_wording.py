@@ -1,0 +1,107 @@
+"""Words for operators: tables, and the arithmetic of strips, clocks and money."""
+
+from decimal import Decimal
+
+import pytest
+
+from calls import wording
+from calls.status import CallStatus
+from engine.events import EndReason
+from engine.usage import Unit, UsageKind
+
+
+def test_every_status_end_reason_and_kind_of_use_has_words():
+    assert set(wording.STATUS) == set(CallStatus)
+    assert set(wording.END_REASON) == set(EndReason)
+    assert set(wording.USAGE) == set(UsageKind)
+    assert wording.status_words("melted-down") == "Melted down"
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [
+        ("+919876543212", "+91••••••••12"),
+        ("+14155550123", "+1••••••••23"),
+        ("+918047112233", "+91••••••••33"),
+        ("", "Number withheld"),
+        ("1234", "••34"),
+        ("+000000000000", "••••••••••00"),
+    ],
+)
+def test_a_masked_number_keeps_its_country_and_two_digits(number, masked):
+    assert wording.mask_number(number) == masked
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(None, "–"), (0, "0:00"), (59.9, "0:59"), (84, "1:24"), (3600, "1:00:00"), (-3, "0:00")])
+def test_durations_read_like_a_clock(seconds, words):
+    assert wording.duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "words"),
+    [
+        (Decimal("1.2"), "INR", "₹1.20"),
+        (Decimal("0.000078"), "USD", "$0.000078"),
+        (Decimal("0.0000004"), "USD", "$0.00"),
+        (Decimal("12345.5"), "USD", "$12,345.50"),
+        (Decimal("-3"), "EUR", "−€3.00"),
+        (Decimal("7"), "CHF", "CHF 7.00"),
+        (Decimal(0), "INR", "₹0.00"),
+        (None, "", "unpriced"),
+    ],
+)
+def test_money_keeps_the_digits_that_matter_and_unknown_is_never_nothing(amount, currency, words):
+    assert wording.money_words(amount, currency) == words
+
+
+@pytest.mark.parametrize(
+    ("per", "unit", "words"),
+    [
+        (1_000_000, Unit.INPUT_TOKENS, "1M tokens"),
+        (1000, Unit.CHARACTERS, "1K characters"),
+        (1, Unit.CHARACTERS, "character"),
+        (60_000, Unit.AUDIO_MS, "min"),
+        (60, Unit.CALL_SECONDS, "min"),
+        (250, Unit.OUTPUT_TOKENS, "250 tokens"),
+        (None, Unit.AUDIO_MS, ""),
+    ],
+)
+def test_what_a_unit_price_buys(per, unit, words):
+    assert wording.per_words(per, unit) == words
+
+
+@pytest.mark.parametrize(
+    ("heard", "generated", "rest"),
+    [
+        ("Monday at ten", "Monday at ten, or noon", ", or noon"),
+        ("Monday at ten ", "Monday at ten", ""),
+        ("", "All of it", "All of it"),
+        ("Something else", "Quite different", "Quite different"),
+        ("Heard", "", ""),
+    ],
+)
+def test_what_the_caller_did_not_hear(heard, generated, rest):
+    assert wording.unheard(heard, generated) == rest
+
+
+@pytest.mark.parametrize(
+    ("times", "parts"),
+    [
+        ((1000, 300, 400, 200), [("endpointing", 0, 300), ("model", 300, 400), ("voice", 700, 200), ("other", 900, 100)]),
+        ((500, 300, 400, 200), [("endpointing", 0, 300), ("model", 300, 200)]),
+        ((500, None, None, None), [("other", 0, 500)]),
+        ((None, 300, 400, 200), []),
+        ((0, 300, 400, 200), []),
+    ],
+)
+def test_a_strip_is_as_long_as_the_measured_total(times, parts):
+    total, endpointing, llm, tts = times
+    found = wording.latency_parts(total_ms=total, endpointing_ms=endpointing, llm_ms=llm, tts_ms=tts)
+    assert [(part.name, part.start_ms, part.length_ms) for part in found] == parts
+
+
+@pytest.mark.parametrize(
+    ("ms", "words", "tone"), [(None, "–", "quiet"), (800, "800 ms", "good"), (999.6, "1.00 s", "warn"), (1501, "1.50 s", "bad")]
+)
+def test_latency_is_judged_as_callers_judge_it(ms, words, tone):
+    assert (wording.latency_words(ms), wording.latency_tone(ms)) == (words, tone)
