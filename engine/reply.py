@@ -197,8 +197,6 @@ class Reply:
         loop = asyncio.get_running_loop()
         if self._moments is not None and self._moments.sentence_ms is None:
             self._moments.sentence_ms = self._parts.now_ms()
-        for record in tts.usage(words):
-            self._parts.emit(UsageRecorded(record, self._parts.now_ms()))
         try:
             async with (
                 asyncio.timeout(tuning.tts_first_audio_ms / 1000) as deadline,
@@ -210,6 +208,8 @@ class Reply:
                     deadline.reschedule(None)
                     if piece.start_ms is None:
                         playback.open(piece)
+                        for record in tts.usage(words):  # a request that was refused is not paid; one that began to speak is
+                            self._parts.emit(UsageRecorded(record, self._parts.now_ms()))
                         if self._moments is not None and self._moments.tts_audio_ms is None:
                             self._moments.tts_audio_ms = self._parts.now_ms()
                     await playback.write(self._resampler.convert(chunk.pcm))

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "voiceagents.admin_policy.AdminPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -233,7 +234,7 @@ WHITENOISE_USE_FINDERS = DEBUG
 _s3_url = AWS_S3_PUBLIC_URL or AWS_S3_ENDPOINT_URL
 _s3_origin = "{0.scheme}://{0.netloc}".format(urlsplit(_s3_url)) if _s3_url else f"https://*.s3.{AWS_REGION}.amazonaws.com"
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ["/admin/"],  # the admin theme evaluates Alpine expressions; its own policy is in voiceagents.urls
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],  # the theme evaluates expressions: its policy is in admin_policy.py
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
