@@ -194,10 +194,12 @@ async def test_lost_database_connections_lose_no_row(session, scene, backend_of_
         connection.close()
 
     for question in ("First question", "Second question"):
+        before = play.line.sent_bytes
         play.ears.hear(question)
-        for _ in range(3):
+        while play.line.sent_bytes == before and not talk.done():
             await sync_to_async(cut_everybody_else, thread_sensitive=False)()
             await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
     await asyncio.wait_for(talk, 80)
     assert [text for _, _, text in await rows(session)] == ["Hello.", "First question", "One.", "Second question", "Two."]
 
@@ -252,7 +254,8 @@ async def test_a_cancelled_conversation_still_writes_everything_and_passes_the_c
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(asyncio.shield(talk), 40)
     assert await end_of(session) == ("ended", "shutdown")
-    assert ("stt", 5000) in await rows(session, UsageLine, "kind", "quantity") or len(await rows(session)) == 1
+    assert await rows(session) == [(1, "agent", "Hello.")]
+    assert ("tts", len("Hello.")) in await rows(session, UsageLine, "kind", "quantity")
 
 
 async def test_a_draining_process_takes_nobody_and_says_goodbye_to_who_is_left(session, scene, monkeypatch):
