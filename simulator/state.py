@@ -5,6 +5,7 @@ meet. A module that needs more keeps it in a `part`.
 """
 
 import tempfile
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -100,16 +101,21 @@ class Seen:
     facts: Mapping[str, Any]
 
 
+def _fresh_scratch() -> Path:
+    """A place of its own; whoever writes there first makes the folder."""
+    return Path(tempfile.gettempdir(), f"simulator-{uuid.uuid4().hex[:12]}")
+
+
 @dataclass
 class SimulatorState:
     """Shared by every module of one server. `scratch` is where files may be kept (objects, recordings, cached speech)."""
 
     settings: Settings = field(default_factory=Settings)
-    scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="simulator-")))
+    scratch: Path = field(default_factory=_fresh_scratch)
     faults: Faults = field(default_factory=Faults)
     replies: Replies = field(default_factory=Replies.standard)
     open_now: Counter[str] = field(default_factory=Counter)
-    seen: deque[Seen] = field(default_factory=lambda: deque(maxlen=1_000))
+    seen: deque[Seen] = field(default_factory=lambda: deque(maxlen=200))
     _speeches: dict[str, Speech] = field(default_factory=dict)
     _parts: dict[type, Any] = field(default_factory=dict)
 

@@ -1,6 +1,7 @@
 """Vendors of the simulator on a real port, one server for each test."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,8 @@ from tests.simulator.serving import Served, served
 
 
 @pytest.fixture
-def vendors() -> Iterator[Served]:
+def vendors(tmp_path: Path) -> Iterator[Served]:
     """All fake vendors with tones; change `vendors.state.settings` as needed."""
-    state = SimulatorState()
+    state = SimulatorState(scratch=tmp_path)
     with served(state, [*openai.routes(state), *deepgram.routes(state), *elevenlabs.routes(state)]) as server:
         yield server
