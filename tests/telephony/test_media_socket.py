@@ -2,10 +2,11 @@
 
 import base64
 import json
+import time
 from urllib.request import urlopen
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from websockets.exceptions import InvalidStatus
 
 from calls import conductor
@@ -13,8 +14,8 @@ from calls.commands import issue_media_token, open_call
 from calls.models import Session
 from simulator.app import build_app
 from simulator.state import SimulatorState
+from telephony import admission, tokens
 from telephony import media as module
-from telephony import tokens
 from tests.providers.exotel import payloads
 from tests.telephony.conftest import FIRST, SECOND
 from tests.telephony.servers import eventually, serving
@@ -259,3 +260,18 @@ def test_a_full_process_refuses_and_says_it_is_not_ready(url, settings):
 
 def test_the_id_of_a_waiting_token_is_worthless_without_our_signature(root, session):
     assert refused(f"{root}{PATH}/{issue_media_token(session)}") == 403
+
+
+@pytest.mark.parametrize("trouble", ["away", "slow"])
+def test_without_its_database_the_process_lets_nobody_in_and_says_it_is_not_ready(url, monkeypatch, trouble):
+    def broken(*_):
+        if trouble == "slow":
+            time.sleep(0.5)
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(admission, "_DATABASE_LIMIT_S", 0.2)
+    monkeypatch.setattr(admission, "_is_awaited", broken)
+    monkeypatch.setattr(admission, "_ask", broken)
+    assert refused(url) == 503
+    with pytest.raises(OSError, match="503"):
+        urlopen(f"{url.replace('ws://', 'http://').partition('/api')[0]}/readyz", timeout=10)
