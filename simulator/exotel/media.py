@@ -49,7 +49,6 @@ class Stream:
     marks_sent: list[str] = field(default_factory=list)
     marks_echoed: list[str] = field(default_factory=list)
     clears: int = 0
-    gaps: int = 0
     breaches: list[Breach] = field(default_factory=list)
     breach_counts: Counter[str] = field(default_factory=Counter)
     arrivals_ms: list[float] = field(default_factory=list)
@@ -66,7 +65,6 @@ class Stream:
         self._keys_sent = 0
         self._is_over = False
         self._awaits_audio = True
-        self._idle_ticks = 0
         self._last_arrival = float("-inf")
         answered = self.call.answered_at
         self._answered_before_ms = (now_utc() - answered).total_seconds() * 1_000 if answered else 0.0
@@ -113,7 +111,6 @@ class Stream:
     def _tick(self, stream_ms: int) -> None:
         due_marks = self.playback.take_due_marks()
         heard = self.playback.next_frame()
-        self._watch_gaps(heard)
         said = self.caller.tick(heard)
         self.recording.write(said, heard)
         self._check_limits(stream_ms)
@@ -147,15 +144,6 @@ class Stream:
         while self._keys_sent < len(self.caller.keys):
             self._outbox.append(self.frames.dtmf(self.caller.keys[self._keys_sent]))
             self._keys_sent += 1
-
-    def _watch_gaps(self, heard: bytes | None) -> None:
-        """Counts short hollows between two pieces of the bot's audio: the choppiness a caller would hear."""
-        if heard is None:
-            self._idle_ticks += 1
-            return
-        if 0 < self._idle_ticks <= 10 and self.playback.played_bytes > len(heard):
-            self.gaps += 1
-        self._idle_ticks = 0
 
     def _is_mute(self, fault: Fault, stream_ms: int) -> bool:
         """Plays the ordered fault; answers whether this tick sends nothing."""

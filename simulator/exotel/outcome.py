@@ -49,7 +49,7 @@ async def _measure(life: "CallLife", stream: Stream, report: Report) -> None:
     report.close_code = stream.close_code
     report.turns = turns(caller.utterances, caller.ear.stretches, stream.arrivals_ms)
     report.marks_sent, report.marks_echoed = stream.marks_sent, stream.marks_echoed
-    report.clears, report.gaps = stream.clears, stream.gaps
+    report.clears, report.gaps = stream.clears, playback.gaps
     report.agent_audio_ms = round(playback.received_bytes / per_ms)
     report.dropped_by_clear_ms = round(playback.dropped_bytes / per_ms)
     report.unplayed_ms = round(playback.queued_ms)

@@ -12,6 +12,8 @@ UNIT_BYTES = 320
 LEAST_BYTES = 3_200
 MOST_BYTES = 100_000
 STALE_WINDOW_MS = 500
+GAP_FRAMES = 10
+"""A hollow of up to 200 ms between two pieces of audio is choppiness; a longer one is a pause between utterances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Playback:
         self._queued_bytes = 0
         self._was_ahead = False
         self._cleared_at_ms: int | None = None
+        self._idle_frames = 0
+        self.gaps = 0
         self.breaches: list[Breach] = []
         self.due_marks: list[str] = []
         self.received_bytes = 0
@@ -121,19 +125,38 @@ class Playback:
         return int(dropped / self._bytes_per_ms)
 
     def next_frame(self) -> bytes | None:
-        """The 20 ms that begin to play now; None: nothing to play. A message's short tail is followed by silence to the frame's end."""
+        """The 20 ms that begin to play now; None: nothing to play.
+
+        A message of whole 320-byte units runs on into the next one; the short tail of any other is followed by silence to the frame's end.
+        """
         self._release_marks()
         message = self._playing or self._pick_up()
         if message is None:
+            self._idle_frames += 1
             return None
-        self._playing = message
-        frame = message.pcm[message.offset : message.offset + self.frame_bytes]
-        message.offset += self.frame_bytes
-        self._queued_bytes -= len(frame)
-        self.played_bytes += len(frame)
-        if message.offset >= len(message.pcm):
-            self._playing = None
-        return frame if len(frame) == self.frame_bytes else frame + bytes(self.frame_bytes - len(frame))
+        self._count_gap()
+        frame = self._take(message, self.frame_bytes)
+        while len(frame) < self.frame_bytes and len(message.pcm) % UNIT_BYTES == 0:
+            self._release_marks()
+            following = self._pick_up()
+            if following is None:
+                break
+            message = following
+            frame += self._take(message, self.frame_bytes - len(frame))
+        return frame + bytes(self.frame_bytes - len(frame))
+
+    def _take(self, message: _Message, size_bytes: int) -> bytes:
+        taken = message.pcm[message.offset : message.offset + size_bytes]
+        message.offset += size_bytes
+        self._queued_bytes -= len(taken)
+        self.played_bytes += len(taken)
+        self._playing = message if message.offset < len(message.pcm) else None
+        return taken
+
+    def _count_gap(self) -> None:
+        if self.played_bytes and 0 < self._idle_frames <= GAP_FRAMES:
+            self.gaps += 1
+        self._idle_frames = 0
 
     def _pick_up(self) -> _Message | None:
         head = self._waiting.popleft() if self._waiting else None

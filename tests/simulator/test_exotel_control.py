@@ -69,7 +69,7 @@ async def test_the_callers_rules_for_the_model_are_in_force_while_the_call_lives
     async with rig(tmp_path, listens) as line:
         before = len(line.state.replies.rules)
         rule = {"heard": "xyz", "say": "Only for this call"}
-        running = asyncio.create_task(line.call({"pause_ms": 600}, {"hangup": True}, reply=[rule]))
+        running = asyncio.create_task(line.call({"pause_ms": 1_500}, {"hangup": True}, reply=[rule]))
         while not line.bots:
             await asyncio.sleep(0.01)
         during = [found.say for found in line.state.replies.rules]

@@ -171,7 +171,7 @@ async def test_there_is_no_way_to_hang_up(tmp_path, method):
 
 async def test_details_fill_in_only_some_time_after_the_end(tmp_path):
     async with rig(tmp_path, closes) as line:
-        await line.settings(details_delay_s=0.6, price_per_minute="1.25")
+        await line.settings(details_delay_s=600, price_per_minute="1.25")
         sid = (await line.connect(Url=FLOW_URL, Record="true")).json()["Call"]["Sid"]
         await line.finished(sid)
         early = (await line.http.get(f"{ACCOUNT}/Calls/{sid}.json", auth=AUTH)).json()["Call"]

@@ -71,6 +71,15 @@ def test_a_short_tail_costs_a_gap_up_to_the_end_of_its_frame():
     assert played[11] == b"\2\0" * 160
 
 
+def test_whole_units_run_on_into_the_next_message_where_a_frame_is_longer_than_a_unit():
+    playback = Playback(24_000)
+    for value in (b"\1\0", b"\2\0", b"\3\0"):
+        playback.media(encoded(value * 1_600), 0)
+    played = b"".join(frames(playback))
+    assert played == b"\1\0" * 1_600 + b"\2\0" * 1_600 + b"\3\0" * 1_600
+    assert playback.breaches == []
+
+
 def test_being_too_far_ahead_is_one_breach_until_the_queue_was_short_again():
     playback = Playback(8_000, max_ahead_ms=400)
     for _ in range(4):
@@ -133,3 +142,15 @@ def test_audio_that_follows_a_clear_while_the_caller_speaks_is_the_old_utterance
     playback.clear(1_000)
     playback.media(encoded(bytes(3_200)), 1_000 + after_ms, caller_speaking=speaking)
     assert rules(playback) == broken
+
+
+@pytest.mark.parametrize(("idle_frames", "gaps"), [(0, 0), (1, 1), (10, 1), (11, 0)])
+def test_short_hollows_between_two_pieces_are_counted_and_pauses_are_not(idle_frames, gaps):
+    playback = Playback(8_000)
+    assert frames(playback) == []
+    playback.media(encoded(bytes(3_200)), 0)
+    for _ in range(10 + idle_frames):
+        playback.next_frame()
+    playback.media(encoded(bytes(3_200)), 0)
+    playback.next_frame()
+    assert playback.gaps == gaps
