@@ -25,6 +25,7 @@ logger = structlog.get_logger()
 LOGGED_OUT = 4401  # close codes that static/js/socket.js knows
 NOT_YOURS = 4404
 SEND_LIMIT_S = 5.0
+SUBSCRIBE_LIMIT_S = 5.0
 SYNC_EVERY_S = 0.5  # a page asks every 15 s; one that asks all the time gets no more than this
 CALL_KINDS = frozenset({"call.opened", "call.updated", "call.ended", "call.settled"})
 
@@ -55,9 +56,10 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
             await self.close(code=NOT_YOURS)
             return
         # First the subscription, then the snapshot: what happens in between is told twice, never lost.
-        for group in groups:
-            await self.channel_layer.group_add(group, self.channel_name)
-            self.groups.append(group)
+        async with asyncio.timeout(SUBSCRIBE_LIMIT_S):
+            for group in groups:
+                await self.channel_layer.group_add(group, self.channel_name)
+                self.groups.append(group)
         await self.send_snapshot()
 
     async def receive_json(self, content: Any, **_: Any) -> None:

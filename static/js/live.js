@@ -9,7 +9,6 @@ const ENDED_STAYS_MS = 12_000;
 
 const page = document.getElementById("live");
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
-const list = part("list");
 const watch = part("watch");
 const calls = new Map(); // session_id -> call, as the server last described it
 const rows = new Map(); // session_id -> the row's button
@@ -67,13 +66,17 @@ function showCall(call) {
   const row = rows.get(call.session_id) ?? newRow(call);
   const [agent, timer, number, status, words] = row.children;
   setText(agent, call.agent);
-  setText(number, `${call.direction === "inbound" ? "from" : "to"} ${call.number}`);
+  setText(number, callerText(call));
   status.replaceChildren(element("span", `pill ${call.tone}`, call.status_words));
   setTimer(timer, call.live ? call.since : "", call.duration_words);
   showWords(words, call.last);
   row.classList.toggle("over", !call.live);
   if (before?.live !== false && !call.live) setTimeout(() => forget(call.session_id), ENDED_STAYS_MS);
   if (call.session_id === watched) showWatched(call);
+}
+
+function callerText(call) {
+  return `${call.direction === "inbound" ? "Inbound" : "Outbound"} · ${call.number}`;
 }
 
 function showWords(node, last) {
@@ -121,7 +124,7 @@ function watchCall(id) {
 function showWatched(call) {
   for (const [key, row] of rows) row.setAttribute("aria-pressed", String(key === watched));
   setText(part("watch-agent"), call.agent);
-  setText(part("watch-number"), `${call.direction === "inbound" ? "Inbound from" : "Outbound to"} ${call.number}`);
+  setText(part("watch-number"), callerText(call));
   part("watch-status").replaceChildren(element("span", `pill ${call.tone}`, call.status_words));
   setTimer(part("watch-timer"), call.live ? call.since : "", call.duration_words);
   part("watch-open").href = call.url;

@@ -29,6 +29,12 @@ document.addEventListener("htmx:confirm", (event) => {
   dialog.showModal();
 });
 
+// Filters that are not set stay out of the address.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.verb !== "get") return;
+  for (const [name, value] of [...event.detail.formData]) if (value === "") event.detail.formData.delete(name);
+});
+
 // What a request could not do, said once and taken away again; a response may ask for it with HX-Trigger: {"notice": …}.
 document.addEventListener("notice", (event) => showFailure(event.detail.value));
 

@@ -22,6 +22,7 @@ ANSWER_S = 10
 class Socket(WebsocketCommunicator):
     """Channels' communicator switches the closing of database connections off, which empties the pool; asgiref's own does not."""
 
+    connected = False
     send_input = ApplicationCommunicator.send_input
     receive_output = ApplicationCommunicator.receive_output
 
@@ -57,7 +58,7 @@ async def watch():
         await socket.disconnect(timeout=ANSWER_S)
 
 
-async def heard(socket, kind: str) -> dict:
+async def heard(socket, kind: str):
     """The next message of this kind; others may come before it."""
     async with asyncio.timeout(ANSWER_S):
         while True:
@@ -66,7 +67,7 @@ async def heard(socket, kind: str) -> dict:
                 return message
 
 
-async def closed_with(socket) -> int:
+async def closed_with(socket):
     async with asyncio.timeout(ANSWER_S):
         while True:
             output = await socket.receive_output(timeout=ANSWER_S)

@@ -33,7 +33,7 @@ def page(session: Session) -> str:
     return reverse("call-page", args=[session.session_id])
 
 
-def first_snapshot(response) -> dict:
+def first_snapshot(response):
     found = re.search(r'<script id="first-snapshot" type="application/json">(.*?)</script>', response.content.decode(), re.S)
     assert found
     return json.loads(found.group(1))
