@@ -33,7 +33,7 @@ def upload_recording(session: Session, job: Job) -> Outcome | None:
     recording = Recording.objects.get(session=session)
     if recording.state == Recording.State.STORED:
         return None
-    if not settings.AWS_S3_BUCKET:
+    if not settings.RECORDING_STORE.bucket:
         raise Park("AWS_S3_BUCKET is not set, so recordings cannot be stored. Set it in .env, restart the worker, and run this job again.")
     path = _spooled(recording)
     if path is None:
@@ -43,7 +43,7 @@ def upload_recording(session: Session, job: Job) -> Outcome | None:
     return partial(
         commands.recording_stored,
         session,
-        bucket=settings.AWS_S3_BUCKET,
+        bucket=settings.RECORDING_STORE.bucket,
         key=stored.key,
         size_bytes=stored.size_bytes,
         sha256=stored.sha256,

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -167,7 +168,7 @@ def is_running(session: Session, kind: str) -> bool:
 
 
 def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twice(outside, tmp_path, settings):
-    settings.AWS_S3_ENDPOINT_URL = f"{outside}/s3"
+    settings.RECORDING_STORE = replace(settings.RECORDING_STORE, endpoint_url=f"{outside}/s3")
     queries.storage().ensure_bucket()
     agent = made.agent_of(made.operator(), language="en-US")
     session = commands.open_call(

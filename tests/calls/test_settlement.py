@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import wave
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -36,7 +37,7 @@ def outside(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def addresses(outside: Served, settings) -> None:
     outside.state.faults.clear()
-    settings.AWS_S3_ENDPOINT_URL = f"{outside.http}/s3"
+    settings.RECORDING_STORE = replace(settings.RECORDING_STORE, endpoint_url=f"{outside.http}/s3")
     settings.DEEPGRAM_BASE_URL = f"{outside.http}/deepgram"
     queries.storage().ensure_bucket()
 
@@ -151,7 +152,7 @@ def test_a_store_that_fails_is_asked_again_later(session, spool, outside, settin
 
 
 def test_a_missing_bucket_setting_is_a_persons_work(session, spool, settings):
-    settings.AWS_S3_BUCKET = ""
+    settings.RECORDING_STORE = replace(settings.RECORDING_STORE, bucket="")
     job = run(upload_recording, session)
     assert job.state == Job.State.PARKED
     assert "AWS_S3_BUCKET" in job.last_error
