@@ -45,12 +45,13 @@ page.addEventListener("click", (event) => {
 });
 
 // The number is masked until somebody asks: shoulders can be looked over.
-page.querySelector("[data-reveal]")?.addEventListener("click", (event) => {
-  const button = event.currentTarget;
+page.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-reveal]");
+  if (!button) return;
   const number = page.querySelector("[data-number]");
-  const masked = number.textContent;
-  number.textContent = number.dataset.number;
-  number.dataset.number = masked;
+  const hidden = number.dataset.number;
+  number.dataset.number = number.textContent;
+  number.textContent = hidden;
   const open = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", String(open));
   button.textContent = open ? "Hide" : "Show";

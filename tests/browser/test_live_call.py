@@ -106,6 +106,10 @@ async def test_a_call_page_follows_its_call(open_page, do, operator):
     await expect(page.locator('[data-part="status"]')).to_have_text("Completed")
     await expect(page.locator(".costs")).to_contain_text("₹1.20")
     await expect(page.get_by_role("button", name="Hang up")).to_have_count(0)
+    await page.get_by_role("button", name="Show").click()
+    await expect(page.locator("[data-number]")).to_have_text("+919876543212")
+    await page.get_by_role("button", name="Hide").click()
+    await expect(page.locator("[data-number]")).to_have_text("+91••••••••12")
 
 
 async def test_the_socket_says_that_it_reconnects_and_comes_back(open_page, do, operator):

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from calls import commands, presentation
-from calls.models import CallLog, Session
+from calls.models import CallLog, Recording, Session
 from telephony.models import Phone
 from tests.calls import made_calls as made
 
@@ -296,3 +296,19 @@ def test_live_is_one_rule_for_the_list_and_for_one_call(owner):
     made.end(over)
     over = Session.objects.select_related("call_log").get(pk=over.pk)
     assert presentation.is_live(running) and not presentation.is_live(over)
+
+
+def test_a_stored_recording_plays_by_a_presigned_link(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    made.end(session)
+    lines = [{"channel": 0, "start_ms": 61_000, "end_ms": 63_000, "text": HOSTILE, "confidence": 0.9}]
+    stored = {"state": "stored", "key": f"calls/{session.session_id}.mp3", "size_bytes": 3_840, "transcript": lines}
+    Recording.objects.update_or_create(session=session, defaults=stored)
+    response = signed_in.get(page(session))
+    html = response.content.decode()
+    link = re.search(r'<audio [^>]*src="([^"]+)"', html)
+    assert link and "X-Amz-Signature=" in link.group(1) and stored["key"] in link.group(1)
+    origin = "/".join(link.group(1).split("/")[:3])
+    assert f"media-src 'self' {origin}" in response["Content-Security-Policy"]
+    assert 'data-seek-ms="61000"' in html and "1:01" in html
+    assert HOSTILE not in html and "&lt;script&gt;" in html
