@@ -250,7 +250,7 @@ def wait_for_account(workers: Workers) -> None:
         with other.cursor() as cursor:
             cursor.execute(
                 "select count(*) from pg_stat_activity where datname = %s and wait_event_type = 'Lock' and query like %s",
-                [connection.settings_dict["NAME"], "%calls_calllog%FOR NO KEY UPDATE%"],
+                [connection.settings_dict["NAME"], "%calls_calllog%"],
             )
             is_waiting = bool(cursor.fetchone()[0])
             cursor.execute("select count(*) from calls_job where kind = 'calls.account' and state = 'running'")
