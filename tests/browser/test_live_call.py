@@ -6,19 +6,13 @@ import pytest
 from playwright.async_api import expect
 
 from calls import broadcast, commands
-from calls.models import Session, Turn
+from calls.models import Session
 from tests.calls import made_calls as made
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 # Starts a heartbeat now instead of within 15 s.
 COMES_BACK_INTO_VIEW = "() => document.dispatchEvent(new Event('visibilitychange'))"
-
-
-def tell_turn(session: Session, number: int, caller: str, agent: str, **how) -> None:
-    made.exchange(session, number, caller, agent, **how)
-    for turn in Turn.objects.filter(session=session, number__in=(2 * number, 2 * number + 1)):
-        broadcast.live_update(session, "turn.ended", broadcast.turn_facts(turn))
 
 
 def hangup_requested(session: Session) -> bool:
@@ -70,7 +64,7 @@ async def test_what_a_caller_says_never_becomes_markup(open_page, do, operator):
     session = await do(made.talking_call, agent)
     page = await open_page("/", operator)
     await expect(page.locator(".connection")).to_have_attribute("data-state", "live")
-    await do(tell_turn, session, 0, hostile, hostile, generated=hostile + hostile)
+    await do(made.exchange, session, 0, hostile, hostile, generated=hostile + hostile)
     await expect(page.locator(".turn.agent")).to_have_count(1)
     await broadcast.live_update_async(session, "turn.updated", {"speaker": "caller", "text": hostile})
     await expect(page.locator(".turn.caller .turn-text").first).to_have_text(hostile)
@@ -98,7 +92,7 @@ async def test_a_call_page_follows_its_call(open_page, do, operator):
     session = await do(made.talking_call, await do(made.agent_of, operator))
     page = await open_page(f"/calls/{session.session_id}/", operator)
     await expect(page.locator(".connection")).to_have_attribute("data-state", "live")
-    await do(tell_turn, session, 0, "Hello?", "Hello, this is the clinic.")
+    await do(made.exchange, session, 0, "Hello?", "Hello, this is the clinic.")
     await expect(page.locator(".turn")).to_have_count(2)
     await do(made.use, session)
     await do(made.end, session)
