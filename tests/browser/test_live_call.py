@@ -41,7 +41,12 @@ async def test_a_call_appears_its_transcript_grows_and_it_ends(open_page, do, op
     interim = page.locator(".turn.interim")
     await expect(interim).to_contain_text("I would like to")
     await do(
-        tell_turn, session, 0, "I would like to come on Monday", "Monday at ten is free", generated="Monday at ten is free and so is noon"
+        made.exchange,
+        session,
+        0,
+        "I would like to come on Monday",
+        "Monday at ten is free",
+        generated="Monday at ten is free and so is noon",
     )
     await expect(interim).to_have_count(0)
     await expect(page.locator(".turn.caller .turn-text")).to_have_text("I would like to come on Monday")
