@@ -7,7 +7,7 @@ and raises only `ProviderError` (providers) or `LinkClosed` (the link). `Cancell
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from engine.audio import AudioChunk
 from engine.usage import UsageRecord
@@ -48,7 +48,19 @@ class UtteranceEnded:
     last_word_end_ms: int
 
 
-TranscriptEvent = SpeechStarted | InterimTranscript | FinalTranscript | UtteranceEnded
+@dataclass(frozen=True, slots=True)
+class EagerEndOfTurn:
+    """The provider thinks that the speaker has probably finished: `text` is the whole turn. A final or `TurnResumed` follows."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResumed:
+    """The eager guess was wrong: the speaker goes on with the same turn."""
+
+
+TranscriptEvent = SpeechStarted | InterimTranscript | FinalTranscript | UtteranceEnded | EagerEndOfTurn | TurnResumed
 
 
 class TranscriptStream(Protocol):
@@ -133,6 +145,17 @@ class LanguageModel(Protocol):
 # --- text to speech ---------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenAudio(AudioChunk):
+    """Audio whose words are known: a provider that aligns yields these instead of plain chunks.
+
+    `characters` are pairs of a piece of the text, in its order and without gaps, and where its sound ends, in ms from the first audio of
+    this `speak`. They may run ahead of `pcm`, never behind it.
+    """
+
+    characters: tuple[tuple[str, int], ...] = ()
+
+
 class TextToSpeech(Protocol):
     provider: str
     model: str
@@ -143,6 +166,21 @@ class TextToSpeech(Protocol):
 
     def usage(self, text: str) -> Sequence[UsageRecord]:
         """What speaking `text` once costs in units; `evidence` is unique for each call of this method."""
+
+
+class PreparedAudio(Protocol):
+    """Audio of sentences that are known beforehand. In memory: asking never waits."""
+
+    def get(self, text: str) -> bytes | None:
+        """PCM of `text` (as it stands in the plan) in this agent's voice at the line's rate, or None if it has to be spoken anew."""
+
+
+@runtime_checkable
+class Switching(Protocol):
+    """A port made of several, for one session. `switches` counts how often it had to turn to another provider."""
+
+    @property
+    def switches(self) -> int: ...
 
 
 # --- the caller's line ------------------------------------------------------------------------------------------------
