@@ -31,6 +31,8 @@ END_REASON: dict[str, str] = {
     "silence": "The agent hung up: the caller stayed silent",
     "max-duration": "The agent hung up: the longest allowed duration was reached",
     "voicemail-done": "The agent left its message and hung up",
+    "voicemail-detected": "The agent hung up: a machine had answered",
+    "transferred": "The agent handed the caller over",
     "provider-failed": "The agent hung up: a provider failed and nothing could replace it",
     "link-lost": "The line was lost without a hang-up",
     "shutdown": "Ended by us: the service was shutting down",

@@ -1,16 +1,10 @@
 """Does this sound from the caller stop the agent? Decisions only; whoever carries them out has the clock and the line."""
 
-import re
-
 from engine.ports import FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent
 from engine.tuning import Tuning
+from engine.words import words_of
 
-_WORD = re.compile(r"[^\W_]+(?:['’\u0900-\u097f]+[^\W_]*)*")
-
-
-def words_of(text: str) -> list[str]:
-    """The words in `text`, lower-cased, without punctuation; Devanagari vowel signs stay with their letters."""
-    return [word.casefold() for word in _WORD.findall(text)]
+__all__ = ["interrupts", "is_backchannel", "words_of"]
 
 
 def is_backchannel(text: str, tuning: Tuning) -> bool:

@@ -18,6 +18,8 @@ class EndReason(StrEnum):
     SILENCE = "silence"
     MAX_DURATION = "max-duration"
     VOICEMAIL_DONE = "voicemail-done"
+    VOICEMAIL_DETECTED = "voicemail-detected"
+    TRANSFERRED = "transferred"
     PROVIDER_FAILED = "provider-failed"
     LINK_LOST = "link-lost"
     SHUTDOWN = "shutdown"

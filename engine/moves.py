@@ -12,6 +12,8 @@ class Prepared(Enum):
 
     FIRST_MESSAGE = "first-message"
     STILL_THERE = "still-there"
+    TIME_WARNING = "time-warning"
+    VOICEMAIL_MESSAGE = "voicemail-message"
     APOLOGY = "apology"
     GOODBYE = "goodbye"
 
@@ -32,10 +34,19 @@ class AgentAudioStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class GoodbyeDecided:
-    """The model ends the call in this reply: what it still says is the goodbye."""
+class SentenceStarted:
+    """The first audio of a sentence of a reply went out: `text` is what the agent is saying from now on."""
 
     reply_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoodbyeDecided:
+    """The call ends with this reply: what it still says is the last that the caller hears. `reason`: a goodbye, or a transfer."""
+
+    reply_id: int
+    reason: EndReason = EndReason.AGENT_GOODBYE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,11 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ToneHeard:
+    """A long, steady tone came from the far side: a machine that is ready to record."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """The moment of `TurnTaking.deadline_ms` has come."""
 
@@ -76,11 +92,13 @@ Heard = (
     | TranscriptEvent
     | DtmfPressed
     | AgentAudioStarted
+    | SentenceStarted
     | GoodbyeDecided
     | ReplyEnded
     | HearingLost
     | CallerLeft
     | EndRequested
+    | ToneHeard
     | TimePassed
 )
 
@@ -104,8 +122,28 @@ class CommitUserTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareAnswer:
+    """Begin to answer `text` unheard: the caller has probably finished. `AnswerUser` with the same id lets it be heard, or
+    `DropAnswer` throws it away; until then none of its audio may go out and no fact about it may be told.
+    """
+
+    reply_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropAnswer:
+    """The prepared answer is not wanted: nobody heard it, nobody will, and it leaves no trace but what it cost."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerUser:
-    """Let the model answer. `text` is the caller's whole turn; it may still go on, and is then asked again, longer."""
+    """Let the model answer. `text` is the caller's whole turn; it may still go on, and is then asked again, longer.
+
+    With the id of a `PrepareAnswer` that was not dropped, that answer is the one: it says the same as `text` does now.
+    """
 
     reply_id: int
     text: str
@@ -116,6 +154,19 @@ class AnswerUser:
 class SayPrepared:
     reply_id: int
     sentence: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class PauseReply:
+    """Silence the line at once, but keep what was not heard yet: the sound may turn out to be no interruption.
+
+    Followed by `ResumeReply`, or by `StopReply`, which then counts as known from this moment on.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeReply:
+    """It was no interruption: go on with the audio exactly where it was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +183,4 @@ class End:
     reason: EndReason
 
 
-Action = ShowUserWords | CommitUserTurn | AnswerUser | SayPrepared | StopReply | End
+Action = ShowUserWords | CommitUserTurn | PrepareAnswer | DropAnswer | AnswerUser | SayPrepared | PauseReply | ResumeReply | StopReply | End

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.ports import LanguageModel, Message, SpeechToText, TextToSpeech
+from engine.keypad import Keypad
+from engine.ports import LanguageModel, Message, PreparedAudio, SpeechToText, TextToSpeech
 from engine.tools import Tool
 from engine.tuning import Tuning
 
@@ -13,7 +14,10 @@ class SessionPlan:
     """What is to be talked about and how.
 
     `mode` "voicemail" says `first_message`, then listens without a word until the caller falls silent. A `first_message` of "" waits for
-    the caller to speak first. `apology`, `goodbye` and `still_there` need no model; "" leaves one out.
+    the caller to speak first. `apology`, `goodbye`, `still_there` and `time_warning` need no model; "" leaves one out.
+    `time_warning` is said `Tuning.warning_ms` before `max_duration_ms` comes. `outbound`: we placed the call, so a machine may answer;
+    `voicemail_message` is what it is told where `Tuning.voicemail` says so ("": it is hung up on).
+    `filler` is said while the caller waits for a tool or a slow provider. `pronunciations` are pairs (written, spoken), whole words only.
     """
 
     instructions: str
@@ -27,6 +31,11 @@ class SessionPlan:
     tools: tuple[Tool, ...] = ()
     history: tuple[Message, ...] = ()
     tuning: Tuning = field(default_factory=Tuning)
+    time_warning: str = ""
+    outbound: bool = False
+    voicemail_message: str = ""
+    filler: str = ""
+    pronunciations: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +43,5 @@ class SessionParts:
     stt: SpeechToText
     llm: LanguageModel
     tts: TextToSpeech
+    prepared: PreparedAudio | None = None  # sentences whose audio is in memory already
+    keypad: Keypad | None = None  # shared with the tools that collect digits

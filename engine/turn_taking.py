@@ -23,12 +23,23 @@ from engine.moves import (
     Prepared,
     ReplyEnded,
     SayPrepared,
+    SentenceStarted,
     SessionOpened,
     ShowUserWords,
     StopReply,
     TimePassed,
+    ToneHeard,
 )
-from engine.ports import DtmfPressed, FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, UtteranceEnded
+from engine.ports import (
+    DtmfPressed,
+    EagerEndOfTurn,
+    FinalTranscript,
+    InterimTranscript,
+    SpeechStarted,
+    TranscriptEvent,
+    TurnResumed,
+    UtteranceEnded,
+)
 from engine.tuning import Tuning
 from engine.user_turn import UserTurn
 
@@ -86,7 +97,7 @@ class TurnTaking:
                 self._user.hear(event, now_ms)
             return []
         match event:
-            case SpeechStarted() | InterimTranscript() | FinalTranscript() | UtteranceEnded():
+            case SpeechStarted() | InterimTranscript() | FinalTranscript() | UtteranceEnded() | EagerEndOfTurn() | TurnResumed():
                 return self._hear(event, now_ms)
             case TimePassed():
                 return self._time_passed(now_ms)
@@ -97,6 +108,8 @@ class TurnTaking:
             case GoodbyeDecided(reply_id=reply_id):
                 if reply_id == self._reply_id and self.phase in (Phase.THINKING, Phase.SPEAKING):
                     self._begin_closing(EndReason.AGENT_GOODBYE, now_ms)
+                return []
+            case SentenceStarted() | ToneHeard():
                 return []
             case DtmfPressed():
                 self._caller_was_active(now_ms)

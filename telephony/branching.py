@@ -17,6 +17,8 @@ BRANCHES: Final[dict[str, int]] = {
     "silence": HANG_UP,
     "max-duration": HANG_UP,
     "voicemail-done": HANG_UP,
+    "voicemail-detected": HANG_UP,
+    "transferred": GO_ON,
     "provider-failed": GO_ON,
     "link-lost": GO_ON,
     "shutdown": GO_ON,

@@ -1,0 +1,30 @@
+"""Words that carry a meaning of their own in a telephone talk, in English, Hindi and the mix of both, in either script. Lists only.
+
+They are defaults: an operator may replace each list for an agent.
+"""
+
+import re
+
+_WORD = re.compile(r"[^\W_]+(?:['’\u0900-\u097f]+[^\W_]*)*")
+
+
+def words_of(text: str) -> list[str]:
+    """The words in `text`, lower-cased, without punctuation; Devanagari vowel signs stay with their letters."""
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+# "I am listening": said while the other one speaks, and no wish to speak.
+_LISTENING = (
+    "ok okay okey yeah yep hmm hm hmmm mm mmm mhm mmhmm uh huh uhhuh right sure fine alright"
+    " haan han ha haa haanji ji jee achha acha accha achcha theek thik teek hai sahi bilkul samajh gaya gayi"
+    " हाँ हां हा जी हाँजी अच्छा ठीक है हम्म हूँ सही बिल्कुल बिलकुल समझ गया गई ओके"
+)
+ACKNOWLEDGEMENTS = frozenset(_LISTENING.split())
+
+# "Let me speak": one of these is enough, however many words are asked for.
+_OBJECTING = (
+    "stop wait hold listen pause excuse sorry hello no"
+    " ruko rukiye rukie ruk roko thahro thehro suno suniye sunie bas nahi nahin"
+    " रुको रुकिए रुकिये रुक रोको ठहरो सुनो सुनिए सुनिये बस नहीं नही हैलो हेलो"
+)
+INTERRUPTING = frozenset(_OBJECTING.split())
