@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
 from calls import commands
-from calls.models import Attempt, CallEvent, CallLog, Charge, Job, Recording, Session, Turn, UsageLine
+from calls.models import Attempt, CallEvent, CallLog, Charge, Job, Recording, Session, ToolRun, Transfer, Turn, UsageLine
 
 
 class OwnOnly(ReadOnlyAdmin):
@@ -44,6 +44,19 @@ class TurnInline(ReadOnlyInline):
     ordering = ("started_ms", "number")
 
 
+class ToolRunInline(ReadOnlyInline):
+    model = ToolRun
+    fields = ("started_at", "tool", "arguments", "state", "tries", "result", "ended_at")
+    readonly_fields = fields
+    per_page = 50  # type: ignore[assignment]  # as above
+
+
+class TransferInline(ReadOnlyInline):
+    model = Transfer
+    fields = ("name", "numbers", "decided_at", "asked_at", "outcome", "outcome_at")
+    readonly_fields = fields
+
+
 class EventInline(ReadOnlyInline):
     model = CallEvent
     fields = ("created_at", "source", "kind", "facts", "carrier_time")
@@ -66,11 +79,11 @@ class SessionAdmin(OwnOnly):
     list_filter = ("state", "end_reason", "created_at")
     list_select_related = ("agent",)
     search_fields = ("session_id", "user_phone", "agent_phone")
-    inlines = (CallLogInline, TurnInline, EventInline, JobInline)
+    inlines = (CallLogInline, TurnInline, ToolRunInline, TransferInline, EventInline, JobInline)
     # The token that opens the media socket is nobody's to read.
     fields = (
-        "session_id", "owner", "agent", "agent_version", "user_phone", "agent_phone", "state", "started_at", "ended_at", "end_reason",
-        "hangup_requested_at", "stream_sid", "seen_at", "created_at", "page",
+        "session_id", "owner", "agent", "agent_version", "user_phone", "agent_phone", "customer", "state", "started_at", "ended_at",
+        "end_reason", "hangup_requested_at", "stream_sid", "seen_at", "created_at", "page",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -103,8 +116,8 @@ class RecordingAdmin(OwnOnly):
 
 @admin.register(UsageLine)
 class UsageLineAdmin(OwnOnly):
-    list_display = ("session", "kind", "provider", "model", "quantity", "unit", "created_at")
-    list_filter = ("kind", "provider")
+    list_display = ("session", "kind", "provider", "model", "quantity", "unit", "purpose", "created_at")
+    list_filter = ("kind", "provider", "purpose")
     search_fields = ("session__session_id", "evidence")
 
 

@@ -75,14 +75,20 @@ class CallViewSet(viewsets.GenericViewSet[Session]):
     def create(self, request: Request) -> Response:
         order = PlaceCallSerializer(data=request.data, context=self.get_serializer_context())
         order.is_valid(raise_exception=True)
+        customer = order.validated_data.get("customer", {})
         wanted = f"{order.validated_data['agent'].pk} {order.validated_data['to']} {order.initial_data.get('from', '')}"
+        wanted += f" {sorted(customer.items())}" if customer else ""
         memory = Memory(request, wanted)
         if known := memory.recall():
             return self._placed(known, status.HTTP_200_OK)
         agent = order.validated_data["agent"]
         try:
             session = commands.queue_outbound_call(
-                owner=agent.owner, agent=agent, to_phone=order.validated_data["to"], from_phone=order.validated_data["from_phone"]
+                owner=agent.owner,
+                agent=agent,
+                to_phone=order.validated_data["to"],
+                from_phone=order.validated_data["from_phone"],
+                customer=customer,
             )
         except commands.CallRefused as error:
             memory.forget()

@@ -37,6 +37,7 @@ class Session(models.Model):
     seen_at = models.DateTimeField(null=True, blank=True, help_text="The last sign of life of the media process.")
     end_reason = models.CharField(max_length=32, blank=True)
     hangup_requested_at = models.DateTimeField(null=True, blank=True)
+    customer = models.JSONField(default=dict, blank=True, help_text="What is known about the human, for {{customer.…}} in prompts.")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
@@ -53,7 +54,9 @@ class CallLog(models.Model):
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="call_log")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="call_logs")
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="call_logs")
-    call_sid = models.CharField(max_length=64, unique=True, null=True, blank=True, help_text="The carrier's id; unknown until it answers a dial.")
+    call_sid = models.CharField(
+        max_length=64, unique=True, null=True, blank=True, help_text="The carrier's id; unknown until it answers a dial."
+    )
     direction = models.CharField(max_length=16, choices=[(d.value, d.value) for d in Direction])
     from_phone = models.CharField(max_length=20, blank=True)
     to_phone = models.CharField(max_length=20, blank=True)
@@ -173,6 +176,9 @@ class UsageLine(models.Model):
     unit = models.CharField(max_length=32)
     quantity = models.PositiveBigIntegerField()
     evidence = models.CharField(max_length=120)
+    purpose = models.CharField(
+        max_length=24, blank=True, help_text="Empty: for what the caller heard. Else why it was used, as speculative."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -210,6 +216,51 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}" if self.amount is not None else "unpriced"
+
+
+class ToolRun(models.Model):
+    """One wish of the model and what came of it. A tool that acts on the world runs once for the same arguments in one call."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed: it did not happen"
+        UNKNOWN = "unknown", "Nobody knows whether it happened"
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tool_runs")
+    tool = models.CharField(max_length=64)
+    arguments_sha256 = models.CharField(max_length=64, help_text="Of the canonical arguments.")
+    number = models.PositiveIntegerField(default=1, help_text="Counts repeats of a tool that only reads; always 1 for one that acts.")
+    arguments = models.JSONField(default=dict, help_text="As the model wrote them. Secret digits are names here, never digits.")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    tries = models.PositiveSmallIntegerField(default=1)
+    result = models.TextField(blank=True, help_text="What the model was told.")
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["session", "tool", "arguments_sha256", "number"], name="tool_run_once")]
+
+    def __str__(self) -> str:
+        return f"{self.tool}: {self.state}"
+
+
+class Transfer(models.Model):
+    """The decision to hand a caller over to a person, and what became of it. The numbers are the operator's, never the model's."""
+
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="transfer")
+    destination_id = models.PositiveBigIntegerField(help_text="The agent's destination; it may have been changed or deleted since.")
+    name = models.CharField(max_length=80)
+    numbers = models.JSONField(help_text="E.164, rung in this order.")
+    ring_s = models.PositiveSmallIntegerField(default=30)
+    decided_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="When the carrier asked for the numbers.")
+    outcome = models.CharField(max_length=24, blank=True, help_text="The carrier's word, as answered or no-answer; empty: not known.")
+    outcome_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"transfer of {self.session_id} to {self.name}"
 
 
 class Job(models.Model):

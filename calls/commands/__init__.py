@@ -29,8 +29,11 @@ from calls.commands.settlement import (
     retry_job,
 )
 from calls.commands.timeline import record_event
+from calls.commands.tools import Begun, begin_tool_run, end_tool_run
+from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
 
 __all__ = [
+    "Begun",
     "CallRefused",
     "CarrierReport",
     "account",
@@ -38,12 +41,15 @@ __all__ = [
     "add_usage",
     "apply_carrier_report",
     "begin_settlement",
+    "begin_tool_run",
     "claim_dial",
     "claim_media",
+    "decide_transfer",
     "dial_accepted",
     "dial_refused",
     "dial_unknown",
     "end_session",
+    "end_tool_run",
     "give_up_unknown_dials",
     "interruption_measured",
     "issue_media_token",
@@ -60,4 +66,6 @@ __all__ = [
     "retry_job",
     "sessions_alive",
     "sweep_silent_sessions",
+    "transfer_asked",
+    "transfer_ended",
 ]

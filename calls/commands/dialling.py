@@ -1,5 +1,7 @@
 """Outbound calls up to the carrier's answer. A number is dialled at most once: an unknown outcome is never tried again."""
 
+from collections.abc import Mapping
+
 import structlog
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -23,9 +25,12 @@ class CallRefused(Exception):
         self.message = message
 
 
-def queue_outbound_call(*, owner: AbstractBaseUser, agent: Agent, to_phone: str, from_phone: str = "") -> Session:
+def queue_outbound_call(
+    *, owner: AbstractBaseUser, agent: Agent, to_phone: str, from_phone: str = "", customer: Mapping[str, str] | None = None
+) -> Session:
     """Opens an outbound call and queues its dial. Numbers are E.164; an empty `from_phone` is chosen when dialling.
 
+    `customer` is what the agent's {{customer.…}} say.
     Raises `CallRefused`.
     """
     if not agent.active:
@@ -36,7 +41,12 @@ def queue_outbound_call(*, owner: AbstractBaseUser, agent: Agent, to_phone: str,
         raise CallRefused("The number to call and the number to call from are the same. Change one of them.")
     with transaction.atomic():
         session = Session.objects.create(
-            owner_id=owner.pk, agent=agent, agent_version=agent.current_version, user_phone=to_phone, agent_phone=from_phone
+            owner_id=owner.pk,
+            agent=agent,
+            agent_version=agent.current_version,
+            user_phone=to_phone,
+            agent_phone=from_phone,
+            customer=dict(customer or {}),
         )
         CallLog.objects.create(
             session=session,

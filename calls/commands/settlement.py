@@ -136,6 +136,7 @@ def write_usage(session: Session, records: Sequence[UsageRecord]) -> None:
                 unit=record.unit,
                 quantity=record.quantity,
                 evidence=record.evidence[:120],
+                purpose=record.purpose[:24],
             )
             for record in records
         ],

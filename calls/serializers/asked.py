@@ -41,11 +41,29 @@ class DialledNumber(serializers.CharField):
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+class CustomerField(serializers.DictField):
+    """What is known about the human: short texts by name, for the agent's {{customer.…}}."""
+
+    MOST = 50
+    child = serializers.CharField(max_length=500, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[Any, Any]:
+        known = super().to_internal_value(data)
+        if len(known) > self.MOST:
+            raise serializers.ValidationError(_("Give at most %(most)d facts about a customer.") % {"most": self.MOST})
+        for name in known:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)):
+                message = _("“%(name)s” cannot be a name. Use small letters, digits and _, for example order_number.")
+                raise serializers.ValidationError(message % {"name": str(name)[:60]})
+        return known
+
+
 class PlaceCallSerializer(StrictMixin, serializers.Serializer[Any]):
     """Whom to call, as which agent, from which of the owner's active numbers (the agent's own if left out)."""
 
     agent = OwnAgentField(queryset=Agent.objects.none())
     to = DialledNumber(max_length=40, help_text=f"The number to call, for example {EXAMPLE}.")
+    customer = CustomerField(required=False, help_text='What the agent\'s {{customer.…}} say, for example {"name": "Asha"}.')
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of Python's own.

@@ -31,7 +31,7 @@ def test_every_door_is_described(schema: dict[str, Any]) -> None:
 
 def test_what_a_client_sends_is_described(schema: dict[str, Any]) -> None:
     parts = schema["components"]["schemas"]
-    assert set(parts["PlaceCall"]["properties"]) == {"agent", "to", "from"}
+    assert set(parts["PlaceCall"]["properties"]) == {"agent", "to", "from", "customer"}
     assert parts["PlaceCall"]["required"] == ["agent", "to"]
     assert set(parts["Agent"]["properties"]) >= {"voice", "llm", "stt", "version", "warnings"}
     assert set(parts["LanguageModel"]["properties"]) == {"provider", "model", "temperature", "max_tokens"}

@@ -88,8 +88,9 @@ def test_a_call_may_be_placed_from_another_of_the_owners_numbers(api: APIClient,
         ({"to": HUMAN, "from": "+918047119999"}, "from", "is not one of your active numbers"),
         ({"to": HUMAN, "agent": 999_999}, "agent", "There is no agent 999999"),
         ({"to": HUMAN, "agent": None}, "agent", "null"),
-        ({"to": HUMAN, "form": EXOPHONE}, "form", "The fields are: agent, to, from"),
+        ({"to": HUMAN, "form": EXOPHONE}, "form", "The fields are: agent, to, customer, from"),
         ({"to": EXOPHONE}, "non_field_errors", "are the same"),
+        ({"to": HUMAN, "customer": {"Full Name": "Asha"}}, "customer", "small letters, digits and _"),
     ],
 )
 def test_a_bad_order_is_refused_with_what_to_do(api: APIClient, agent: Agent, body: dict[str, Any], field: str, words: str) -> None:
