@@ -2,10 +2,12 @@
 
 The carrier takes whole chunks only, and what lies in its buffer can hardly be taken back: so chunks are never sent more than
 `max_lead_ms` ahead, on a schedule that counts audio and not sleeps, so that it cannot drift. What was heard is judged by that schedule,
-corrected by the marks that come back; a carrier that never returns a mark is judged by the schedule alone.
+corrected by the marks that come back; a carrier that never returns a mark is judged by the schedule alone. What was sent but not heard is
+kept until it was, so that a pause loses nothing and repeats nothing.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +38,7 @@ class _Mark:
 class Playback:
     """One link's audio. `begin` a turn, `open` and `close` its pieces, `write` between them, then `finish`; or `interrupt` it.
 
+    A turn begun `held` is inaudible until `release`; a `pause` ends with `resume` or `interrupt`.
     `on_started(piece)` is called when a piece's first audio has gone out; `on_link_closed()` half a second after the link
     began to refuse audio.
     """
@@ -58,7 +61,8 @@ class Playback:
         self._marks_seen = 0
         self._marks_missed = 0
         self._turn = 0
-        self._epoch = 0  # counts resets: tells a chunk on its way out that its turn is gone
+        self._epoch = 0  # counts resets and pauses: tells who waited that things have changed
+        self._kept_chunks = 1 + math.ceil((self._limit_s + _MOST_LAG_S) / self._chunk_s)
         self._is_closed = False
         self._reset()
 
@@ -71,16 +75,25 @@ class Playback:
         self._marked_bytes = 0  # where the last mark stands: the turn's audio without padding
         self._is_open = False
         self._is_finished = False
+        self._is_held = False
+        self._is_paused = False
+        self._sent: deque[bytes] = deque(maxlen=self._kept_chunks)  # the last chunks: not all of them were heard yet
         self._unstarted: deque[tuple[int, Piece]] = deque()
         self._unsent_marks: deque[_Mark] = deque()
         self._awaited_marks: deque[_Mark] = deque()
 
     # --- what a reply does --------------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def begin(self, *, held: bool = False) -> None:
         """A new turn starts at position 0. What was left of the last one is forgotten."""
         self._turn += 1
         self._reset()
+        self._is_held = held
+
+    def release(self) -> None:
+        """What was written so far may be heard from now on."""
+        self._is_held = False
+        self._changed.set()
 
     def open(self, piece: Piece) -> None:
         piece.start_ms = self._ms(self._written_bytes)
@@ -122,21 +135,29 @@ class Playback:
 
         `patient` waits the full `mark_grace_ms` for the mark even if this link has never returned one: right for a goodbye.
         """
-        while (self._buffer or self._unsent_marks) and not self._is_closed:
-            await self._wait_for_room()
-        if self._is_closed or not self._awaited_marks:
-            return
+        while True:
+            while (self._buffer or self._unsent_marks) and not self._is_closed:
+                await self._wait_for_room()
+            if self._is_closed or not self._awaited_marks:
+                return
+            if await self._marks_are_back(patient) and not self._buffer and not self._unsent_marks:
+                self._reached_bytes = self._sent_bytes
+                return
+
+    async def _marks_are_back(self, patient: bool) -> bool:
+        """Waits for the last mark, or until its time is up. False if a pause took audio back meanwhile."""
         has_marks = self._marks_seen > 0 or self._marks_missed == 0
         grace_s = self._tuning.mark_grace_ms / 1000 if patient or has_marks else _GRACE_WITHOUT_MARKS_S
         loop = asyncio.get_running_loop()
+        epoch = self._epoch
         try:
             async with asyncio.timeout_at(max(self._play_end_s, loop.time()) + grace_s):
-                while self._awaited_marks and not self._is_closed:
+                while self._awaited_marks and epoch == self._epoch and not self._is_closed:
                     self._marks_back.clear()
                     await self._marks_back.wait()
         except TimeoutError:
             self._marks_missed += 1
-        self._reached_bytes = self._sent_bytes
+        return epoch == self._epoch
 
     # --- what the session does ----------------------------------------------------------------------------------------
 
@@ -180,6 +201,11 @@ class Playback:
         played_bytes = self._sent_bytes - self._bytes(ahead_s * 1000)
         return self._ms(min(self._sent_bytes, max(self._reached_bytes, played_bytes)))
 
+    def quiet_ms(self) -> float:
+        """How long nothing has been audible; negative while audio is queued or playing: then for how long still."""
+        ends_s = max(self._play_end_s, asyncio.get_running_loop().time()) if self._buffer else self._play_end_s
+        return (asyncio.get_running_loop().time() - ends_s) * 1000 - self._ms(len(self._buffer))
+
     @property
     def is_heard_whole(self) -> bool:
         """Whether the turn is finished and nothing of it is still to be heard."""
@@ -190,25 +216,62 @@ class Playback:
 
         The chunk that the carrier is playing cannot be stopped; it counts as heard.
         """
-        now_s = asyncio.get_running_loop().time()
-        heard_bytes = self._bytes(self.heard_ms())
-        in_play_bytes = -heard_bytes % self._chunk_bytes if heard_bytes else 0
-        heard_bytes = min(self._sent_bytes, heard_bytes + in_play_bytes)
-        has_sent = self._sent_bytes > 0 or self._sending.locked()
+        heard_bytes, in_play_bytes = self._heard_bytes()
+        must_clear = not self._is_paused and (self._sent_bytes > 0 or self._sending.locked())
         self._reset()
-        if has_sent:
+        if must_clear:
             async with self._sending:  # a chunk on its way out must not follow the clear
                 with suppress(LinkClosed):
                     await self._link.clear()
+        self._silenced(in_play_bytes)
+        return self._ms(heard_bytes)
+
+    async def pause(self) -> None:
+        """Silences the line, but keeps what the caller has not heard, from the chunk after the one in play on."""
+        if self._is_paused or self.is_heard_whole:
+            return
+        self._is_paused = True
+        async with self._sending:  # a chunk on its way out is sent, and then taken back
+            heard_bytes, in_play_bytes = self._heard_bytes()
+            self._epoch += 1
+            if self._sent_bytes:
+                self._take_back(heard_bytes)
+                with suppress(LinkClosed):
+                    await self._link.clear()
+            self._silenced(in_play_bytes)
+
+    def resume(self) -> None:
+        self._is_paused = False
+        self._changed.set()
+
+    def _heard_bytes(self) -> tuple[int, int]:
+        """What the caller will have heard if the line is silenced now, and how much of that is still in play: a chunk plays to its end."""
+        heard_bytes = self._bytes(self.heard_ms())
+        in_play_bytes = -heard_bytes % self._chunk_bytes if heard_bytes else 0
+        return min(self._sent_bytes, heard_bytes + in_play_bytes), in_play_bytes
+
+    def _take_back(self, heard_bytes: int) -> None:
+        """Queues again what was sent beyond `heard_bytes`, and the marks behind it under new names: the old ones may yet come back."""
+        count = min(len(self._sent), (self._sent_bytes - heard_bytes) // self._chunk_bytes)
+        unheard = [self._sent.pop() for _ in range(count)]
+        self._buffer[:0] = b"".join(reversed(unheard))
+        self._sent_bytes -= count * self._chunk_bytes
+        while self._awaited_marks and self._awaited_marks[-1].end_bytes > self._sent_bytes:
+            mark = self._awaited_marks.pop()
+            self._unsent_marks.appendleft(_Mark(f"{mark.name}-{self._epoch}", mark.end_bytes))
+
+    def _silenced(self, in_play_bytes: int) -> None:
+        now_s = asyncio.get_running_loop().time()
         self._play_end_s = min(self._play_end_s, now_s + self._ms(in_play_bytes) / 1000)
         self._drained.set()
         self._marks_back.set()
-        return self._ms(heard_bytes)
 
     # --- pacing -------------------------------------------------------------------------------------------------------
 
     def _delay_s(self, now_s: float) -> float | None:
         """How long until the next chunk is due; None while there is none to send."""
+        if self._is_held or self._is_paused:
+            return None
         if not self._buffer:
             return 0.0 if self._unsent_marks else None
         lead_s = self._play_end_s - now_s
@@ -233,6 +296,7 @@ class Playback:
                 self._play_end_s = max(self._play_end_s, loop.time()) + self._chunk_s
                 if epoch == self._epoch:
                     self._sent_bytes += self._chunk_bytes
+                    self._sent.append(chunk)
                     self._report_started()
             while self._unsent_marks and self._unsent_marks[0].end_bytes <= self._sent_bytes:
                 mark = self._unsent_marks.popleft()

@@ -211,3 +211,98 @@ def test_whoever_writes_faster_than_it_plays_is_made_to_wait():
     took_ms, queued = play(scene())
     assert took_ms >= 3000
     assert queued <= 16_000 + 1600
+
+
+PATTERN = b"".join((1000 + number).to_bytes(2, "little") for number in range(8 * 3000))  # 3 s, no sample like its neighbours
+
+
+async def paused(stage, at_ms, for_ms, pcm=PATTERN):
+    piece = Piece("words")
+    stage.playback.open(piece)
+    await stage.playback.write(pcm)
+    stage.playback.close(piece)
+    stage.playback.finish()
+    end = asyncio.create_task(stage.playback.heard_to_end(patient=True))
+    await asyncio.sleep(at_ms / 1000)
+    await stage.playback.pause()
+    paused_at_s = stage.now()
+    await asyncio.sleep(for_ms / 1000)
+    sent_while_paused = sum(each.at_s > paused_at_s for each in stage.line.sent)
+    heard_ms = stage.playback.heard_ms()
+    stage.playback.resume()
+    await end
+    await asyncio.sleep(1)
+    return sent_while_paused, heard_ms
+
+
+@pytest.mark.parametrize("at_ms", [10, 190, 210, 999, 1400, 2550, 2790, 2990])
+@pytest.mark.parametrize("for_ms", [1, 150, 900])
+@pytest.mark.parametrize("marks", [{}, {"returns_marks": False}, {"mark_delay_ms": 700}])
+def test_a_pause_loses_no_audio_and_repeats_none(at_ms, for_ms, marks):
+    async def scene():
+        async with Stage(Line([], **marks)) as stage:
+            sent_while_paused, heard_ms = await paused(stage, at_ms, for_ms)
+            await stage.line.close()
+            return sent_while_paused, heard_ms, bytes(stage.line.played), stage.playback.heard_ms()
+
+    sent_while_paused, heard_ms, played, heard_in_the_end_ms = play(scene())
+    assert sent_while_paused == 0
+    assert played == PATTERN
+    assert heard_ms <= -(-(at_ms + for_ms) // 200) * 200 + 0.2
+    assert heard_in_the_end_ms == 3000
+
+
+def test_a_paused_turn_is_not_over_until_its_last_audio_was_heard():
+    """The pause comes when all is sent and only the mark is awaited: far longer than the mark's patience."""
+
+    async def scene():
+        async with Stage() as stage:
+            await paused(stage, 2700, 10_000)
+            return round((stage.line.sent[-1].at_s - stage.zero_s) * 1000), stage.line.marks_sent
+
+    last_sent_ms, marks = play(scene())
+    assert last_sent_ms == 12_700
+    assert len(marks) == 2
+    assert len(set(marks)) == 2  # the mark of before the pause means nothing any more
+
+
+def test_an_interruption_in_a_pause_counts_what_was_heard_before_it_and_clears_once():
+    async def scene():
+        async with Stage() as stage:
+            await stage.speak(5000)
+            await asyncio.sleep(0.95)
+            await stage.playback.pause()
+            await asyncio.sleep(0.5)
+            heard_ms = await stage.playback.interrupt()
+            await asyncio.sleep(2)
+            await stage.line.close()
+            return heard_ms, len(stage.line.played) / 16, len(stage.line.cleared_at_s)
+
+    assert play(scene()) == (1000, 1000, 1)
+
+
+def test_a_held_turn_is_inaudible_until_it_is_released():
+    async def scene():
+        async with Stage() as stage:
+            stage.playback.begin(held=True)
+            await stage.speak(1000)
+            await asyncio.sleep(3)
+            before = len(stage.line.sent)
+            stage.playback.release()
+            stage.playback.finish()
+            await stage.playback.heard_to_end(patient=True)
+            return before, round((stage.line.sent[0].at_s - stage.zero_s) * 1000), stage.playback.heard_ms()
+
+    assert play(scene()) == (0, 3000, 1000)
+
+
+def test_how_long_the_line_has_been_quiet_is_known():
+    async def scene():
+        async with Stage() as stage:
+            await stage.speak(1000)
+            await asyncio.sleep(0.3)
+            playing_ms = stage.playback.quiet_ms()
+            await asyncio.sleep(2.7)
+            return playing_ms, stage.playback.quiet_ms()
+
+    assert play(scene()) == (pytest.approx(-700), pytest.approx(2000))
