@@ -91,6 +91,9 @@ class LanguageModelOptions:
 class SpeechToTextOptions:
     """Which model listens. `endpointing_ms`: the pause after which it calls a turn finished. `utterance_end_ms`: the gap
     between words after which it says so even in noise; at least 1000. `keyterms`: names it should expect to hear.
+
+    The last three are for models that hear turns themselves (and ignore the two pauses): how sure they must be that a turn is over, or
+    probably over (0: never say so), and the silence after which it is over whatever they think.
     """
 
     provider: str
@@ -99,6 +102,9 @@ class SpeechToTextOptions:
     endpointing_ms: int = 300
     utterance_end_ms: int = 1000
     keyterms: tuple[str, ...] = ()
+    end_of_turn_confidence: float = 0.7
+    eager_confidence: float = 0.4
+    end_of_turn_timeout_ms: int = 3_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Deepgram's doors: `/deepgram/v1/listen`, as a WebSocket (live) and as a POST (recordings)."""
+"""Deepgram's doors: `/deepgram/v1/listen`, as a WebSocket (live) and as a POST (recordings), and `/deepgram/v2/listen` (Flux, live)."""
 
 import asyncio
 import json
@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from simulator.answers import BodyTooLarge, StreamedAnswer, bearer, endured, read_body
+from simulator.deepgram_flux import FluxOptions, listen_for_turns
 from simulator.deepgram_live import listen
 from simulator.deepgram_messages import ListenOptions, Refused, batch_answer
 from simulator.faults import Fault
@@ -33,21 +34,28 @@ _STATUS_ERRORS = {
 
 def routes(state: SimulatorState) -> list[BaseRoute]:
     async def live(websocket: WebSocket) -> None:
-        await _live(state, websocket)
+        await _live(state, websocket, turns=False)
+
+    async def flux(websocket: WebSocket) -> None:
+        await _live(state, websocket, turns=True)
 
     async def batch(request: Request) -> Response:
         return await _batch(state, request)
 
-    return [WebSocketRoute("/deepgram/v1/listen", live), Route("/deepgram/v1/listen", batch, methods=["POST"])]
+    return [
+        WebSocketRoute("/deepgram/v1/listen", live),
+        WebSocketRoute("/deepgram/v2/listen", flux),
+        Route("/deepgram/v1/listen", batch, methods=["POST"]),
+    ]
 
 
-async def _live(state: SimulatorState, websocket: WebSocket) -> None:
+async def _live(state: SimulatorState, websocket: WebSocket, *, turns: bool) -> None:
     request_id = str(uuid.uuid4())
     fault = state.faults.take("deepgram.live")
     try:
         _authenticate(state, websocket)
         _ordered(fault)
-        options = ListenOptions.parsed(websocket.query_params, state.settings.deepgram_models, live=True)
+        options = _options(state, websocket, turns=turns)
     except Refused as refusal:
         await websocket.send_denial_response(_refusal(refusal, request_id))
         return
@@ -57,7 +65,16 @@ async def _live(state: SimulatorState, websocket: WebSocket) -> None:
     offered = websocket.headers.get("sec-websocket-protocol", "").split(",")[0].strip()
     with state.opened("deepgram.live"):
         await websocket.accept(subprotocol=offered or None, headers=[(b"dg-request-id", request_id.encode())])
-        await listen(state, websocket, options, request_id, fault)
+        if isinstance(options, FluxOptions):
+            await listen_for_turns(state, websocket, options, request_id, fault)
+        else:
+            await listen(state, websocket, options, request_id, fault)
+
+
+def _options(state: SimulatorState, websocket: WebSocket, *, turns: bool) -> ListenOptions | FluxOptions:
+    if turns:
+        return FluxOptions.parsed(websocket.query_params, state.settings.flux_models)
+    return ListenOptions.parsed(websocket.query_params, state.settings.deepgram_models, live=True)
 
 
 async def _batch(state: SimulatorState, request: Request) -> Response:

@@ -20,13 +20,13 @@ from simulator.sound import mixed, raw_sound
 from simulator.speech import Recognition, Word
 from simulator.state import SimulatorState
 
-_SILENT_S = 10
+SILENT_S = 10
 _BEFORE_ONSET_MS = 200
 _UNSETTLED_MS = 700  # words this near to a cut may still change
 _TAIL_MS = 150  # a guess that heard so much after the last sound is as good as the final
 _KEPT_MS = 2_000
 _MOST_STEPS = 64
-_TIMED_OUT = "Deepgram did not receive audio data or a text message within the timeout window. (NET-0001)"
+TIMED_OUT = "Deepgram did not receive audio data or a text message within the timeout window. (NET-0001)"
 _BROKEN = "Deepgram could not go on with this stream. (NET-0000)"
 
 
@@ -38,11 +38,11 @@ class Flush:
     asked: bool
 
 
-class _Cut(Exception):
+class ConnectionCut(Exception):
     """The `drop` fault: the connection ends here, without a closing handshake."""
 
 
-class _Sender:
+class Sender:
     """Sends messages, and plays the faults that hit single messages."""
 
     def __init__(self, websocket: WebSocket, fault: Fault | None) -> None:
@@ -57,7 +57,7 @@ class _Sender:
         if fault is not None and fault.fault in ("drop", "error") and self._sent >= fault.after:
             if fault.fault == "error":
                 await self._websocket.close(1011, fault.code or _BROKEN)
-            raise _Cut
+            raise ConnectionCut
         if fault is not None and fault.fault == "drip":
             await asyncio.sleep(fault.every_ms / 1000)
         self._sent += 1
@@ -67,7 +67,7 @@ class _Sender:
 class _Channel:
     """One channel of one stream: hears, queues what is to be recognised, and says what was understood."""
 
-    def __init__(self, state: SimulatorState, options: ListenOptions, sender: _Sender, request_id: str, index: int) -> None:
+    def __init__(self, state: SimulatorState, options: ListenOptions, sender: Sender, request_id: str, index: int) -> None:
         self._speech = state.speech
         self._delay_s = state.settings.stt_delay_ms / 1000
         self._options = options
@@ -190,7 +190,7 @@ class _Channel:
 
 async def listen(state: SimulatorState, websocket: WebSocket, options: ListenOptions, request_id: str, fault: Fault | None) -> None:
     """Serves an accepted stream until one side ends it."""
-    sender = _Sender(websocket, fault)
+    sender = Sender(websocket, fault)
     count = options.channels if options.multichannel else 1
     channels = [_Channel(state, options, sender, request_id, index) for index in range(count)]
     audio_hash = hashlib.sha256(usedforsecurity=False)
@@ -202,13 +202,13 @@ async def listen(state: SimulatorState, websocket: WebSocket, options: ListenOpt
             if task.done():
                 task.result()
         if fault is not None and fault.fault == "hang":
-            await _until_client_leaves(websocket)
+            await until_client_leaves(websocket)
         closing = metadata(options, request_id, audio_hash.hexdigest(), channels[0].heard_ms, count)
         await sender.send({"type": "Metadata", **closing})
         await websocket.close(1000)
     except TimeoutError:
-        await websocket.close(1011, _TIMED_OUT)
-    except (WebSocketDisconnect, _Cut):
+        await websocket.close(1011, TIMED_OUT)
+    except (WebSocketDisconnect, ConnectionCut):
         return
     finally:
         for task in (reader, *workers):
@@ -216,7 +216,7 @@ async def listen(state: SimulatorState, websocket: WebSocket, options: ListenOpt
         await asyncio.gather(reader, *workers, return_exceptions=True)
 
 
-async def _until_client_leaves(websocket: WebSocket) -> None:
+async def until_client_leaves(websocket: WebSocket) -> None:
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass
     raise WebSocketDisconnect(1006)
@@ -227,10 +227,10 @@ async def _read(websocket: WebSocket, options: ListenOptions, channels: list[_Ch
     rest = b""
     frame_bytes = (2 if options.encoding == "linear16" else 1) * options.channels
     clock = asyncio.get_running_loop().time
-    async with asyncio.timeout(_SILENT_S) as deadline:
+    async with asyncio.timeout(SILENT_S) as deadline:
         while True:
             message = await websocket.receive()
-            deadline.reschedule(clock() + _SILENT_S)
+            deadline.reschedule(clock() + SILENT_S)
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message.get("code") or 1005)
             audio = message.get("bytes")

@@ -25,6 +25,8 @@ OPENAI_MODELS = (
     *("gpt-4o-mini-tts", "tts-1", "tts-1-hd"),
 )
 DEEPGRAM_MODELS = ("nova-3", "nova-3-general", "nova-3-medical", "nova-2", "nova-2-general", "nova-2-phonecall", "enhanced", "base")
+FLUX_MODELS = ("flux-general-en", "flux-general-multi")
+DEEPGRAM_VOICES = ("aura-2-thalia-en", "aura-2-andromeda-en", "aura-2-apollo-en", "aura-2-helena-en", "aura-asteria-en")
 ELEVENLABS_MODELS = ("eleven_flash_v2_5", "eleven_flash_v2", "eleven_turbo_v2_5", "eleven_turbo_v2", "eleven_multilingual_v2", "eleven_v3")
 
 
@@ -63,6 +65,8 @@ class Settings:
     elevenlabs_key: str = ""
     openai_models: tuple[str, ...] = OPENAI_MODELS
     deepgram_models: tuple[str, ...] = DEEPGRAM_MODELS
+    flux_models: tuple[str, ...] = FLUX_MODELS
+    deepgram_voices: tuple[str, ...] = DEEPGRAM_VOICES
     elevenlabs_models: tuple[str, ...] = ELEVENLABS_MODELS
     elevenlabs_voices: tuple[str, ...] = ()
     elevenlabs_concurrency: int = 0

@@ -5,6 +5,7 @@ comes; nothing is queued here.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urlencode
@@ -19,8 +20,8 @@ from engine.ports import TranscriptEvent
 from engine.usage import Unit, UsageKind, UsageRecord
 from providers.config import DeepgramConfig, SpeechToTextOptions
 from providers.connection import DEFAULT_DEADLINES, Deadlines, nonsense, status_error, timed_out, unreachable, within
-from providers.deepgram import messages
-from providers.deepgram.messages import PROVIDER
+from providers.deepgram import flux, messages
+from providers.deepgram.messages import PROVIDER, Wire
 
 _KEEP_ALIVE_S = 4.0  # Deepgram closes after 10 s without audio or this
 _KEEP_ALIVE = '{"type":"KeepAlive"}'
@@ -44,24 +45,28 @@ class DeepgramSpeechToText:
 
     @asynccontextmanager
     async def _stream(self, sample_rate_hz: int) -> AsyncIterator["DeepgramStream"]:
-        socket = await self._connect(sample_rate_hz)
-        stream = DeepgramStream(socket, self.model, self._deadlines)
-        keeping_alive = asyncio.create_task(stream.keep_alive(), name="deepgram-keep-alive")
+        is_flux = flux.speaks(self.model)
+        path = flux.path(self._options, sample_rate_hz) if is_flux else f"/v1/listen?{urlencode(query(self._options, sample_rate_hz))}"
+        wire: Wire = flux.FluxWire() if is_flux else messages.ListenWire()
+        socket = await self._connect(path)
+        stream = DeepgramStream(socket, wire, self.model, self._deadlines)
+        keeping_alive = asyncio.create_task(stream.keep_alive(), name="deepgram-keep-alive") if wire.needs_keep_alive else None
         try:
             yield stream
         finally:
-            keeping_alive.cancel()
+            if keeping_alive is not None:
+                keeping_alive.cancel()
             stream.release()
             try:
                 await socket.close()  # bounded by close_timeout
             finally:
                 socket.transport.abort()
-                await asyncio.wait([keeping_alive])
+                if keeping_alive is not None:
+                    await asyncio.wait([keeping_alive])
 
-    async def _connect(self, sample_rate_hz: int) -> ClientConnection:
-        url = f"{self._config.websocket_url}/v1/listen?{urlencode(query(self._options, sample_rate_hz))}"
+    async def _connect(self, path: str) -> ClientConnection:
         opening = connect(
-            url,
+            f"{self._config.websocket_url}{path}",
             additional_headers={"Authorization": f"Token {self._config.api_key}"},
             compression=None,
             proxy=None,
@@ -86,8 +91,9 @@ class DeepgramSpeechToText:
 class DeepgramStream:
     """One open recognition: an engine `TranscriptStream`."""
 
-    def __init__(self, socket: ClientConnection, model: str, deadlines: Deadlines) -> None:
+    def __init__(self, socket: ClientConnection, wire: Wire, model: str, deadlines: Deadlines) -> None:
         self._socket = socket
+        self._wire = wire
         self._model = model
         self._deadlines = deadlines
         self._request_id = _handshake_request_id(socket)
@@ -97,6 +103,7 @@ class DeepgramStream:
         self._finishing = False
         self._rest_due: asyncio.TimerHandle | None = None
         self._failure: ProviderError | None = None
+        self._heard: deque[TranscriptEvent] = deque()  # what one message said and was not yet read: at most a few
 
     async def send(self, chunk: AudioChunk) -> None:
         """Raises `ProviderError`: TIMEOUT if Deepgram stopped reading, or stopped answering what it reads."""
@@ -161,17 +168,22 @@ class DeepgramStream:
         return self
 
     async def __anext__(self) -> TranscriptEvent:
-        while (raw := await self._receive()) is not None:
+        while not self._heard:
+            raw = await self._receive()
+            if raw is None:
+                self._heard.extend(self._wire.rest())
+                break
             self._unanswered_ms, self._last_heard_at = 0.0, asyncio.get_running_loop().time()
             if self._finishing:
                 self._expect_rest()
-            heard = messages.read(raw)
+            heard = self._wire.read(raw)
             self._request_id = heard.request_id or self._request_id
-            if heard.event is not None:
-                return heard.event
+            self._heard.extend(heard.events)
             if heard.is_farewell and self._finishing:
                 break
-        raise StopAsyncIteration
+        if not self._heard:
+            raise StopAsyncIteration
+        return self._heard.popleft()
 
     async def _receive(self) -> bytes | str | None:
         """The next message; None after the last one that `finish` asked for."""
@@ -180,7 +192,7 @@ class DeepgramStream:
         except ConnectionClosed as error:
             if self._failure is not None:
                 raise self._failure from error
-            if self._finishing and isinstance(error, ConnectionClosedOK):
+            if self._finishing and (isinstance(error, ConnectionClosedOK) or not (error.rcvd or self._wire.closes_politely)):
                 return None
             raise self._fail(_closed(error)) from error
 

@@ -1,10 +1,12 @@
-"""What Deepgram's live socket says, turned into the engine's events. Pure: bytes in, events out.
+"""What Deepgram's live sockets say, turned into the engine's events. Pure: bytes in, events out.
 
-The shapes are those of `listen/v1` (facts checked against the SDK 7.17 types, 2026-11). An unknown message type means nothing to us.
+The shapes here are those of `listen/v1`, the socket of the Nova models (checked against the SDK 7.17 types, 2026-11); `flux` has
+those of v2. An unknown message type means nothing to us.
 """
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -13,6 +15,32 @@ from engine.ports import FinalTranscript, InterimTranscript, SpeechStarted, Tran
 from providers.connection import nonsense
 
 PROVIDER = "deepgram"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one message means, in order. `request_id` is empty where the message does not say it."""
+
+    events: tuple[TranscriptEvent, ...] = ()
+    request_id: str = ""
+    is_farewell: bool = False
+
+
+class Wire(Protocol):
+    """One version of the live socket, for one stream.
+
+    `needs_keep_alive`: whether it closes unless something is sent all the time. `closes_politely`: whether the end that we asked for
+    comes with a closing handshake.
+    """
+
+    needs_keep_alive: bool
+    closes_politely: bool
+
+    def read(self, raw: bytes | str) -> Heard:
+        """Raises `ProviderError`: PROTOCOL for what cannot be read, SERVER for an error that Deepgram reports."""
+
+    def rest(self) -> tuple[TranscriptEvent, ...]:
+        """What was heard but not yet told as final when the stream came to the end that we asked for."""
 
 
 class _Word(msgspec.Struct):
@@ -50,15 +78,6 @@ class _Message(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Message)
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What one message means. `request_id` is empty where the message does not say it."""
-
-    event: TranscriptEvent | None = None
-    request_id: str = ""
-    is_farewell: bool = False
-
-
 def read(raw: bytes | str) -> Heard:
     """Raises `ProviderError`: PROTOCOL for what cannot be read, SERVER for an error that Deepgram reports."""
     try:
@@ -67,16 +86,35 @@ def read(raw: bytes | str) -> Heard:
         raise nonsense(PROVIDER) from error
     match message.type:
         case "Results":
-            return Heard(_transcript(message), message.metadata.request_id if message.metadata else "")
+            event = _transcript(message)
+            return Heard(() if event is None else (event,), message.metadata.request_id if message.metadata else "")
         case "SpeechStarted":
-            return Heard(SpeechStarted(at_ms=_ms(message.timestamp)))
+            return Heard((SpeechStarted(at_ms=_ms(message.timestamp)),))
         case "UtteranceEnd":
-            return Heard(UtteranceEnded(last_word_end_ms=max(0, _ms(message.last_word_end))))
+            return Heard((UtteranceEnded(last_word_end_ms=max(0, _ms(message.last_word_end))),))
         case "Metadata":
             return Heard(request_id=message.request_id, is_farewell=True)
         case "Error":
-            raise ProviderError(PROVIDER, ErrorCategory.SERVER, "reported an error on the live socket", retryable=True)
+            raise reported()
     return Heard()
+
+
+class ListenWire:
+    """`listen/v1`: finals come as they are settled, and the last of them before the farewell."""
+
+    needs_keep_alive = True
+    closes_politely = True
+
+    def read(self, raw: bytes | str) -> Heard:
+        return read(raw)
+
+    def rest(self) -> tuple[TranscriptEvent, ...]:
+        return ()
+
+
+def reported() -> ProviderError:
+    """An error that Deepgram told of in a message. Its words are not repeated: they quote what was sent."""
+    return ProviderError(PROVIDER, ErrorCategory.SERVER, "reported an error on the live socket", retryable=True)
 
 
 def _transcript(message: _Message) -> TranscriptEvent | None:

@@ -29,6 +29,10 @@ def deepgram_stt(server: Served, deadlines: Deadlines, key: str = KEY) -> Speech
     return DeepgramSpeechToText(deepgram_config(server, key), OPTIONS, deadlines)
 
 
+def flux_stt(server: Served, deadlines: Deadlines, key: str = KEY) -> SpeechToText:
+    return DeepgramSpeechToText(deepgram_config(server, key), replace(OPTIONS, model="flux-general-en"), deadlines)
+
+
 def chained_stt(server: Served, deadlines: Deadlines, key: str = KEY) -> SpeechToText:
     return FallbackSpeechToText([deepgram_stt(server, deadlines, key)])
 
@@ -36,7 +40,7 @@ def chained_stt(server: Served, deadlines: Deadlines, key: str = KEY) -> SpeechT
 Make = Callable[..., SpeechToText]
 
 
-@pytest.fixture(params=[deepgram_stt, chained_stt], ids=["deepgram", "fallback"])
+@pytest.fixture(params=[deepgram_stt, flux_stt, chained_stt], ids=["deepgram", "flux", "fallback"])
 def make(request: pytest.FixtureRequest) -> Make:
     return cast(Make, request.param)
 
@@ -85,6 +89,7 @@ async def test_what_is_said_is_heard_with_its_turn_and_its_places(vendors: Serve
     assert events.index(started[0]) < events.index(finals[0])
 
 
+@pytest.mark.parametrize("make", [deepgram_stt, chained_stt], ids=["deepgram", "fallback"])
 async def test_an_utterance_ends_even_if_no_segment_says_so(vendors: Served, make: Make) -> None:
     vendors.state.change_settings({"stt_interim_ms": 200})
     events, _ = await recognised(make(vendors, PATIENT), await line(vendors, quiet_ms=3_000))
@@ -104,7 +109,8 @@ async def test_usage_is_the_audio_sent_with_the_request_as_evidence(vendors: Ser
     _, usage = await recognised(make(vendors, PATIENT), audio)
     (record,) = usage
     sent_ms = sum(chunk.duration_ms for chunk in audio)
-    assert (record.kind, record.unit, record.provider, record.model) == (UsageKind.STT, Unit.AUDIO_MS, "deepgram", "nova-3")
+    asked = dict(vendors.state.seen[-1].facts["query"])["model"]
+    assert (record.kind, record.unit, record.provider, record.model) == (UsageKind.STT, Unit.AUDIO_MS, "deepgram", asked)
     assert record.quantity == round(sent_ms)
     assert record.evidence == vendors.state.seen[-1].facts["request_id"]
 

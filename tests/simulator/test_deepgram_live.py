@@ -253,7 +253,7 @@ async def test_both_kinds_of_credentials_are_checked(vendors, headers):
 
 
 async def test_a_silent_client_is_closed_and_keep_alive_prevents_it(vendors, monkeypatch):
-    monkeypatch.setattr(deepgram_live, "_SILENT_S", 0.6)
+    monkeypatch.setattr(deepgram_live, "SILENT_S", 0.6)
     async with listening(vendors) as socket:
         for _ in range(8):
             await socket.send('{"type": "KeepAlive"}')
@@ -265,7 +265,7 @@ async def test_a_silent_client_is_closed_and_keep_alive_prevents_it(vendors, mon
 
 
 async def test_the_silence_allowed_is_ten_seconds():
-    assert deepgram_live._SILENT_S == 10
+    assert deepgram_live.SILENT_S == 10
 
 
 async def test_text_that_is_no_message_is_answered_with_an_error(vendors):
