@@ -1,44 +1,42 @@
 """One port made of several: the first healthy provider does the work, and the next one takes over if it fails in time.
 
-In time means before the first useful byte: once the caller has heard half a sentence, another voice must not start it again. A provider
-that failed is left alone for a while, so that only one turn pays for finding out.
+In time means while nothing of it can have been heard: a voice is replaced between two pieces of speech, a language model until its
+first piece can be spoken. After that a failure is told, and whoever asks again is answered by the next one. A chain is made for one
+session and remembers who failed in it; breakers remember it for the process.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from time import monotonic
+from dataclasses import replace
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from engine.audio import AudioChunk
 from engine.errors import ProviderError
-from engine.ports import LanguageModel, LanguageModelEvent, Message, SpeechToText, TextToSpeech, ToolSpec, TranscriptStream
+from engine.ports import (
+    LanguageModel,
+    LanguageModelEvent,
+    Message,
+    SpeechToText,
+    SpokenAudio,
+    TextDelta,
+    TextToSpeech,
+    ToolSpec,
+    TranscriptStream,
+)
 from engine.resample import Resampler
+from engine.sentences import SentenceCutter
 from engine.usage import UsageRecord
+from providers.breakers import PROCESS_HEALTH, Health
+from providers.connection import timed_out
 
 P = TypeVar("P", SpeechToText, LanguageModel, TextToSpeech)
 T = TypeVar("T")
 
-
-@dataclass(slots=True)
-class Health:
-    """Which providers failed lately. May be shared by every call of a process; it only ever orders them, so it cannot block one."""
-
-    rest_ms: int = 30_000
-    _resting_until: dict[Hashable, float] = field(default_factory=dict)
-
-    def failed(self, key: Hashable) -> None:
-        self._resting_until[key] = monotonic() + self.rest_ms / 1000
-
-    def worked(self, key: Hashable) -> None:
-        self._resting_until.pop(key, None)
-
-    def order(self, keys: Sequence[Hashable]) -> list[int]:
-        """The places of `keys`: those that are well in the given order, then those that rest, in case nobody is well."""
-        now = monotonic()
-        return sorted(range(len(keys)), key=lambda place: self._resting_until.get(keys[place], 0.0) > now)
+PATIENCE_MS = 2_000
+"""How long a provider may take to be useful while a stand-in waits. The last one of a chain has its own deadlines."""
+_SHUNNED_S = 60.0
 
 
 @runtime_checkable
@@ -47,15 +45,21 @@ class _Warmable(Protocol):
 
 
 class _Chain(Generic[P]):
-    """`provider` and `model` name the port that is meant to work; usage records name the one that did."""
+    """`provider` and `model` name the port that is meant to work; usage records name the one that did.
 
-    def __init__(self, ports: Sequence[P], health: Health | None = None) -> None:
+    `switches` counts how often another port than the best one had to be turned to.
+    """
+
+    def __init__(self, ports: Sequence[P], health: Health | None = None, *, patience_ms: int = PATIENCE_MS) -> None:
         if not ports:
             raise ValueError("a fallback needs at least one provider")
         self._ports: tuple[P, ...] = tuple(ports)
         self._keys = [(port.provider, port.model) for port in ports]
-        self._health = health or Health()
+        self._health = PROCESS_HEALTH if health is None else health
+        self._patience_ms = patience_ms
+        self._shunned_until: dict[int, float] = {}
         self.provider, self.model = self._keys[0]
+        self.switches = 0
 
     async def warm(self) -> None:
         """Warms every port that can be warmed, the stand-ins too; raises the first failure after all had their chance."""
@@ -64,40 +68,88 @@ class _Chain(Generic[P]):
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _first(self, stack: AsyncExitStack, begin: Callable[[P], AbstractAsyncContextManager[T]]) -> tuple[P, T]:
-        """The first port that begins, entered on `stack`, and what it gave. Raises the last failure if none does."""
+    def _order(self) -> list[int]:
+        now = asyncio.get_running_loop().time()
+        return self._health.order(self._keys, frozenset(place for place, until in self._shunned_until.items() if until > now))
+
+    def _failed(self, place: int, error: ProviderError) -> None:
+        self._health.failed(self._keys[place], error)
+        self._shunned_until[place] = asyncio.get_running_loop().time() + _SHUNNED_S
+
+    def _worked(self, place: int) -> None:
+        self._health.worked(self._keys[place])
+        self._shunned_until.pop(place, None)
+
+    async def _first(self, stack: AsyncExitStack, begin: Callable[[P], AbstractAsyncContextManager[T]]) -> tuple[int, T]:
+        """The place of the first port that begins, and what it gave, entered on `stack`. Raises the last failure if none does."""
         failure: ProviderError | None = None
-        for place in self._health.order(self._keys):
-            port = self._ports[place]
+        order = self._order()
+        for place in order:
+            if failure is not None:
+                self.switches += 1
+            self._health.tried(self._keys[place])
             try:
-                begun = await stack.enter_async_context(begin(port))
+                begun = await self._begin(stack, begin(self._ports[place]), place, has_stand_in=place != order[-1])
             except ProviderError as error:
-                self._health.failed(self._keys[place])
+                self._failed(place, error)
                 failure = error
                 continue
-            self._health.worked(self._keys[place])
-            return port, begun
+            return place, begun
         assert failure is not None
         raise failure
 
+    async def _begin(self, stack: AsyncExitStack, source: AbstractAsyncContextManager[T], place: int, *, has_stand_in: bool) -> T:
+        scope = asyncio.timeout(self._patience_ms / 1000 if has_stand_in else None)
+        try:
+            async with scope:
+                return await stack.enter_async_context(source)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise timed_out(self._keys[place][0], f"was not useful within {self._patience_ms} ms, and another provider is there") from None
+
+    @asynccontextmanager
+    async def _blaming(self, place: int) -> AsyncIterator[None]:
+        """What happens inside is the doing of the port at `place`: its failures are remembered, and so is that it worked."""
+        try:
+            yield
+        except ProviderError as error:
+            self._failed(place, error)
+            raise
+        self._worked(place)
+
 
 @asynccontextmanager
-async def _primed(source: AbstractAsyncContextManager[AsyncIterator[T]]) -> AsyncIterator[AsyncIterator[T]]:
-    """Enters `source` and waits for its first item, so that entering means: it works."""
-    async with source as items:
-        try:
-            first = await anext(items)
-        except StopAsyncIteration:
-            yield items
-            return
-        async with aclosing(_with_first(first, items)) as whole:
-            yield whole
+async def _primed(
+    source: AbstractAsyncContextManager[AsyncIterator[T]], prime: Callable[[AsyncIterator[T]], Awaitable[list[T]]]
+) -> AsyncIterator[AsyncIterator[T]]:
+    """Enters `source` and waits for its beginning, so that entering means: it works."""
+    async with source as items, aclosing(_with_beginning(await prime(items), items)) as whole:
+        yield whole
 
 
-async def _with_first(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T]:
-    yield first
+async def _with_beginning(beginning: list[T], rest: AsyncIterator[T]) -> AsyncGenerator[T]:
+    for item in beginning:
+        yield item
     async for item in rest:
         yield item
+
+
+async def _until_first(items: AsyncIterator[T]) -> list[T]:
+    async for item in items:
+        return [item]
+    return []
+
+
+async def _until_speakable(events: AsyncIterator[LanguageModelEvent]) -> list[LanguageModelEvent]:
+    """Everything up to the first piece that can be spoken: cut as the session cuts it, so holding it back delays no sound."""
+    cutter = SentenceCutter()
+    beginning: list[LanguageModelEvent] = []
+    async for event in events:
+        beginning.append(event)
+        if not isinstance(event, TextDelta) or cutter.feed(event.text):
+            break
+    return beginning
 
 
 class FallbackSpeechToText(_Chain[SpeechToText]):
@@ -108,22 +160,23 @@ class FallbackSpeechToText(_Chain[SpeechToText]):
     @asynccontextmanager
     async def stream(self, sample_rate_hz: int) -> AsyncIterator[TranscriptStream]:
         async with AsyncExitStack() as stack:
-            port, opened = await self._first(stack, lambda port: port.stream(sample_rate_hz))
-            try:
+            place, opened = await self._first(stack, lambda port: port.stream(sample_rate_hz))
+            async with self._blaming(place):
                 yield opened
-            except ProviderError:
-                self._health.failed((port.provider, port.model))
-                raise
 
 
 class FallbackLanguageModel(_Chain[LanguageModel]):
-    """Chooses when the first word, or the first tool call, is there."""
+    """Chooses when the first piece of speech, the first tool call or a whole reply is there: until then nothing was said, so the next
+    model may begin anew. A chain of one has nobody to wait for and passes everything on at once.
+    """
 
     @asynccontextmanager
     async def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[AsyncIterator[LanguageModelEvent]]:
+        prime = _until_speakable if len(self._ports) > 1 else _until_first
         async with AsyncExitStack() as stack:
-            _, events = await self._first(stack, lambda port: _primed(port.reply(messages, tools)))
-            yield events
+            place, events = await self._first(stack, lambda port: _primed(port.reply(messages, tools), prime))
+            async with self._blaming(place):
+                yield events
 
 
 class FallbackTextToSpeech(_Chain[TextToSpeech]):
@@ -137,11 +190,13 @@ class FallbackTextToSpeech(_Chain[TextToSpeech]):
     @asynccontextmanager
     async def speak(self, text: str) -> AsyncIterator[AsyncIterator[AudioChunk]]:
         async with AsyncExitStack() as stack:
-            port, chunks = await self._first(stack, lambda port: _primed(port.speak(text)))
+            place, chunks = await self._first(stack, lambda port: _primed(port.speak(text), _until_first))
+            port = self._ports[place]
             self._spoken.append((text, port))
             if port.sample_rate_hz != self.sample_rate_hz:
                 chunks = await stack.enter_async_context(aclosing(_at_rate(chunks, port.sample_rate_hz, self.sample_rate_hz)))
-            yield chunks
+            async with self._blaming(place):
+                yield chunks
 
     def usage(self, text: str) -> Sequence[UsageRecord]:
         """What the voice that spoke `text` used; before it was spoken, what the voice whose turn it is will use."""
@@ -149,13 +204,16 @@ class FallbackTextToSpeech(_Chain[TextToSpeech]):
             if spoken == text:
                 del self._spoken[place]
                 return port.usage(text)
-        return self._ports[self._health.order(self._keys)[0]].usage(text)
+        return self._ports[self._health.order(self._keys, frozenset(self._shunned_until))[0]].usage(text)
 
 
 async def _at_rate(chunks: AsyncIterator[AudioChunk], from_hz: int, to_hz: int) -> AsyncGenerator[AudioChunk]:
     resampler = Resampler(from_hz, to_hz)
     async for chunk in chunks:
-        if pcm := resampler.convert(chunk.pcm):
+        pcm = resampler.convert(chunk.pcm)
+        if isinstance(chunk, SpokenAudio):
+            yield replace(chunk, pcm=pcm, sample_rate_hz=to_hz)  # its words count, whatever the resampler holds back
+        elif pcm:
             yield AudioChunk(pcm, to_hz)
     if tail := resampler.flush():
         yield AudioChunk(tail, to_hz)

@@ -1,16 +1,17 @@
 """One port made of several: who works, who is left alone, and from when on nobody else may take over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
 from engine.errors import ErrorCategory, ProviderError
-from engine.ports import LanguageModel, Message, ReplyFinished, SpeechToText, TextDelta, TextToSpeech
+from engine.ports import LanguageModel, Message, ReplyFinished, SpeechToText, Switching, TextDelta, TextToSpeech
+from providers.breakers import PROCESS_HEALTH, Health
 from providers.config import LanguageModelOptions, OpenAIConfig, SpeechToTextOptions, Voice
 from providers.deepgram.live import DeepgramSpeechToText
 from providers.elevenlabs.tts import ElevenLabsTextToSpeech
-from providers.fallback import FallbackLanguageModel, FallbackSpeechToText, FallbackTextToSpeech, Health
+from providers.fallback import FallbackLanguageModel, FallbackSpeechToText, FallbackTextToSpeech
 from providers.openai.llm import OpenAILanguageModel
 from providers.openai.tts import OpenAITextToSpeech
 from tests.providers.vendors import (
@@ -39,6 +40,28 @@ def voices(server: Served, *, elevenlabs_rate_hz: int = 24_000) -> list[TextToSp
         ElevenLabsTextToSpeech(elevenlabs_config(server), eleven, PATIENT),
         OpenAITextToSpeech(openai_config(server), Voice("openai", "marin", "tts-1"), PATIENT),
     ]
+
+
+@pytest.fixture(autouse=True)
+def everybody_is_well() -> Iterator[None]:
+    PROCESS_HEALTH.forget()
+    yield
+    PROCESS_HEALTH.forget()
+
+
+def models(server: Served, *names: str, hurried: bool = False) -> list[LanguageModel]:
+    return [
+        OpenAILanguageModel(openai_config(server), LanguageModelOptions("openai", name), HURRIED if hurried else PATIENT) for name in names
+    ]
+
+
+async def words_of(port: LanguageModel) -> str:
+    async with port.reply(ASKED, ()) as events:
+        return "".join([event.text async for event in events if isinstance(event, TextDelta)])
+
+
+def thinkers(server: Served) -> list[str]:
+    return [request.facts["request"]["model"] for request in server.state.seen]
 
 
 def seen(server: Served) -> list[str]:
@@ -79,25 +102,48 @@ async def test_a_slow_provider_is_left_for_a_fast_one_and_its_request_closed(ven
     assert settled(vendors, "elevenlabs.speech")
 
 
-async def test_a_failed_provider_is_left_alone_until_it_has_rested(vendors: Served) -> None:
+async def test_a_provider_that_failed_in_a_session_is_not_the_first_choice_of_its_next_sentence(vendors: Served) -> None:
     order(vendors, "elevenlabs.speech", "status", status=500, times=1)
-    health = Health(rest_ms=60_000)
+    port = FallbackTextToSpeech(voices(vendors))
+    assert isinstance(port, Switching)
+    for _ in range(2):
+        await spoken(port, TEXT)
+    assert seen(vendors) == ["openai.speech"] * 2
+    assert port.switches == 1
+
+
+async def test_three_failures_in_the_process_and_new_sessions_no_longer_ask_there_until_one_probes(vendors: Served) -> None:
+    now = 0.0
+    health = Health(rest_ms=60_000, clock=lambda: now)
+    order(vendors, "elevenlabs.speech", "status", status=500)
+    for _ in range(5):
+        await spoken(FallbackTextToSpeech(voices(vendors), health), TEXT)
+    assert vendors.state.faults.taken["elevenlabs.speech status"] == 3
+
+    now = 60.0
+    for _ in range(3):
+        await spoken(FallbackTextToSpeech(voices(vendors), health), TEXT)
+    assert vendors.state.faults.taken["elevenlabs.speech status"] == 4
+
+    now, asked = 120.0, len(seen(vendors))
+    vendors.state.faults.clear()
     for _ in range(2):
         await spoken(FallbackTextToSpeech(voices(vendors), health), TEXT)
-    assert vendors.state.faults.taken["elevenlabs.speech status"] == 1
-    assert seen(vendors) == ["openai.speech"] * 2
+    assert seen(vendors)[asked:] == ["elevenlabs.speech"] * 2
 
-    rested = Health(rest_ms=0)
-    order(vendors, "elevenlabs.speech", "status", status=500, times=1)
-    for _ in range(2):
-        await spoken(FallbackTextToSpeech(voices(vendors), rested), TEXT)
-    assert seen(vendors)[2:] == ["openai.speech", "elevenlabs.speech"]
+
+async def test_the_health_is_the_processes_unless_another_is_given(vendors: Served) -> None:
+    order(vendors, "elevenlabs.speech", "status", status=401)
+    await spoken(FallbackTextToSpeech(voices(vendors)), TEXT)
+    await spoken(FallbackTextToSpeech(voices(vendors)), TEXT)
+    assert PROCESS_HEALTH.resting == (("elevenlabs", "eleven_flash_v2_5"),)
+    assert vendors.state.faults.taken["elevenlabs.speech status"] == 1
 
 
 async def test_a_resting_provider_is_still_better_than_none(vendors: Served) -> None:
     health = Health(rest_ms=60_000)
     for port in voices(vendors):
-        health.failed((port.provider, port.model))
+        health.failed((port.provider, port.model), ProviderError(port.provider, ErrorCategory.QUOTA, "no credit", retryable=False))
     await spoken(FallbackTextToSpeech(voices(vendors), health), TEXT)
     assert seen(vendors) == ["elevenlabs.speech"]
 
@@ -131,6 +177,37 @@ async def test_a_language_model_that_is_down_is_replaced_before_its_first_word(v
     end = heard[-1]
     assert isinstance(end, ReplyFinished)
     assert {record.model for record in end.usage} == {"gpt-6-luna"}
+
+
+async def test_a_language_model_lost_before_anything_could_be_said_is_replaced_with_nothing_said_twice(vendors: Served) -> None:
+    order(vendors, "openai.chat", "drop", after=2, times=1)
+    chain = FallbackLanguageModel(models(vendors, "gpt-6-luna", "gpt-6-sol"))
+    assert await words_of(chain) == "Hello. What can I do for you?"
+    assert thinkers(vendors) == ["gpt-6-luna", "gpt-6-sol"]
+    assert chain.switches == 1
+
+
+async def test_a_language_model_lost_after_its_first_sentence_is_a_failure_and_the_next_reply_goes_elsewhere(vendors: Served) -> None:
+    order(vendors, "openai.chat", "drop", after=6, times=1)
+    chain = FallbackLanguageModel(models(vendors, "gpt-6-luna", "gpt-6-sol"))
+    error = await failure(lambda: words_of(chain))
+    assert error.category == ErrorCategory.TRUNCATED
+    assert thinkers(vendors) == ["gpt-6-luna"]
+    await words_of(chain)
+    assert thinkers(vendors) == ["gpt-6-luna", "gpt-6-sol"]
+
+
+async def test_a_model_that_is_open_but_slow_is_left_for_one_that_answers(vendors: Served) -> None:
+    order(vendors, "openai.chat", "hang", times=1)
+    chain = FallbackLanguageModel(models(vendors, "gpt-6-luna", "gpt-6-sol"), patience_ms=300)
+    async with no_task_left():
+        assert await words_of(chain) == "Hello. What can I do for you?"
+    assert settled(vendors, "openai.chat")
+
+
+async def test_the_last_of_a_chain_has_its_own_deadlines(vendors: Served) -> None:
+    vendors.state.change_settings({"llm_first_token_ms": 150})
+    assert await words_of(FallbackLanguageModel(models(vendors, "gpt-6-luna"), patience_ms=1)) == "Hello. What can I do for you?"
 
 
 async def test_a_recogniser_that_is_lost_is_not_the_first_choice_of_the_next_stream(vendors: Served) -> None:
