@@ -47,6 +47,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _socket(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()  # websocket.connect
     try:
+        with conductor.seat():
+            await _call(scope, receive, send)
+    except conductor.NoRoom as full:
+        logger.warning("media_refused", status=503, reason=str(full))
+        await _deny(scope, send, 503)
+
+
+async def _call(scope: Scope, receive: Receive, send: Send) -> None:
+    try:
         admitted = await _handshake(scope)
     except Refused as refusal:
         logger.warning("media_refused", status=refusal.status, reason=refusal.reason)
@@ -77,8 +86,6 @@ async def _handshake(scope: Scope) -> admission.Pass:
     match = _PATH.fullmatch(scope["path"])
     if match is None:
         raise Refused("no such path", status=404)
-    if conductor.room() <= 0:
-        raise Refused("draining, or as many conversations as MEDIA_MAX_SESSIONS allows", status=503)
     headers = {name: value for name, value in scope["headers"] if name == b"authorization"}
     return await admission.at_handshake(token=match["token"] or "", authorization=headers.get(b"authorization", b"").decode("latin-1"))
 

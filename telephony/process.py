@@ -1,5 +1,7 @@
 """The media process around its calls: warming up, saying how it is, and stopping. Never on the audio path."""
 
+import asyncio
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -8,7 +10,7 @@ from django.db import connections
 
 from agents import assembly
 from calls import conductor
-from telephony import admission
+from telephony import admission, vacancies
 from telephony.draining import Drain
 
 Message = MutableMapping[str, Any]
@@ -21,18 +23,59 @@ async def lifespan(receive: Callable[[], Awaitable[Message]], send: Callable[[Me
     await sync_to_async(connections.close_all)()  # warming up read rows; no request's end gives that connection back
     drain = Drain()
     drain.install()
+    watching = [
+        asyncio.create_task(conductor.watch_lag(), name="lag"),
+        asyncio.create_task(vacancies.report(conductor.room), name="vacancies"),
+    ]
     await send({"type": "lifespan.startup.complete"})
     await receive()  # lifespan.shutdown
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
     await send({"type": "lifespan.shutdown.complete"})
 
 
 async def http(scope: MutableMapping[str, Any], send: Callable[[Message], Awaitable[None]]) -> None:
-    """`/healthz`: this process answers. `/readyz`: it could take a call now; 503 while it drains, is full or has no database."""
+    """`/healthz`: this process answers. `/readyz`: it could take a call now; 503 while it drains, is full, runs late or has no database.
+
+    `/metrics`: the same as numbers, in Prometheus' text format. Nothing personal is in any of them.
+    """
+    kind = b"application/json"
     status, body = 404, b'{"error": "not found"}'
     if scope["path"] == "/healthz":
         status, body = 200, b'{"status": "ok"}'
     elif scope["path"] == "/readyz":
-        is_ready = conductor.room() > 0 and await admission.database_answers()
-        status, body = (200, b'{"status": "ok"}') if is_ready else (503, b'{"status": "unavailable"}')
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        status, body = await _readiness()
+    elif scope["path"] == "/metrics":
+        status, kind, body = 200, b"text/plain; version=0.0.4; charset=utf-8", metrics(conductor.load(), len(asyncio.all_tasks())).encode()
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _readiness() -> tuple[int, bytes]:
+    """The body says for how many calls there is room, so that whoever balances can send the next one where there is most."""
+    has_database = await admission.database_answers()
+    load = conductor.load()
+    is_ready = load.room > 0 and has_database
+    told = {
+        "status": "ok" if is_ready else "unavailable",
+        "room": load.room if has_database else 0,
+        "calls": load.calls,
+        "lag_ms": round(load.lag_ms, 1),
+        "draining": load.is_draining,
+        "postgres": "ok" if has_database else "down",
+    }
+    return (200 if is_ready else 503), json.dumps(told).encode()
+
+
+def metrics(load: conductor.Load, tasks: int) -> str:
+    """Prometheus' text format: name, kind, help and one value each. Pure."""
+    rows = (
+        ("voiceagents_media_calls", "gauge", "Calls from handshake to last row.", load.calls),
+        ("voiceagents_media_room", "gauge", "How many more calls this process takes.", load.room),
+        ("voiceagents_media_loop_lag_ms", "gauge", "How late the event loop runs, median of two seconds.", round(load.lag_ms, 3)),
+        ("voiceagents_media_draining", "gauge", "1 while the process stops.", int(load.is_draining)),
+        ("voiceagents_media_refused_total", "counter", "Sockets refused for lack of room.", load.refused),
+        ("voiceagents_media_tasks", "gauge", "Tasks on the event loop.", tasks),
+    )
+    return "".join(f"# HELP {name} {words}\n# TYPE {name} {kind}\n{name} {value}\n" for name, kind, words, value in rows)

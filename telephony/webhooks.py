@@ -16,12 +16,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from calls import queries
+from calls import commands, queries
 from calls.commands import CallRefused
 from calls.models import Session
 from providers.exotel import webhooks
 from providers.exotel.webhooks import CallReport, is_call_sid
-from telephony import answers, applying, inbox, parameters, tokens
+from telephony import answers, applying, inbox, parameters, tokens, vacancies
 from telephony.addresses import media_socket
 from telephony.branching import branch
 from telephony.credentials import is_authorised
@@ -130,6 +130,11 @@ def _incoming(visit: Visit) -> HttpResponse:
 def _voicebot(visit: Visit) -> HttpResponse:
     if visit.session is None:
         return JsonResponse({"error": visit.ignored}, status=404)
+    if vacancies.told() == 0:
+        # Told now, the flow goes on at once (branch A behind the Voicebot); at the handshake it would cost the caller two attempts.
+        commands.record_event(session=visit.session, key="no-room", source="api", kind="no-room")
+        logger.warning("no_room", session_id=visit.session.session_id)
+        return JsonResponse({"error": "Every line is busy. Raise MEDIA_MAX_SESSIONS or start another media process."}, status=503)
     try:
         token = tokens.issue(visit.session, call_sid=visit.report.call_sid)
     except CallRefused as error:

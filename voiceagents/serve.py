@@ -1,5 +1,6 @@
 """Runs one of the two servers: `python -m voiceagents.serve web|media`. The flags that matter live here, for every deployment alike."""
 
+import signal
 import sys
 
 import uvicorn
@@ -8,6 +9,8 @@ from voiceagents import env as environment
 
 
 def main(role: str) -> None:
+    # uvicorn raises the signal that stopped it once more when it is done: an orderly stop is a success, not a death by signal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     env = environment.load()
     host = env.text("BIND_HOST", "127.0.0.1")
     shared = {

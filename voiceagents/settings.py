@@ -191,6 +191,7 @@ if MEDIA_CHUNK_BYTES % 320:
     raise environment.EnvironmentProblem(f"MEDIA_CHUNK_BYTES={MEDIA_CHUNK_BYTES} is not a multiple of 320, which Exotel's player needs.")
 MEDIA_TOKEN_TTL_S = env.integer("MEDIA_TOKEN_TTL_S", 120, low=10, high=3600)
 MEDIA_MAX_SESSIONS = env.integer("MEDIA_MAX_SESSIONS", 200, low=1, high=10_000)
+MEDIA_MAX_LAG_MS = env.integer("MEDIA_MAX_LAG_MS", 200, low=10, high=5000)  # a loop that runs later than this takes no further call
 MEDIA_DRAIN_S = env.integer("MEDIA_DRAIN_S", 20, low=1, high=7200)  # how long a stopping media process waits for its calls
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", "https://api.openai.com/v1", schemes=("https", "http"))

@@ -5,6 +5,8 @@ row in every case, and if even that cannot be written, the sweeper does it from 
 """
 
 import asyncio
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
@@ -12,6 +14,7 @@ from django.utils import timezone
 
 from agents import assembly
 from calls import commands
+from calls.conductor.capacity import LagMeter, NoRoom, Seats, room_for
 from calls.conductor.deadline import unhurried
 from calls.conductor.heartbeat import Heartbeat
 from calls.conductor.live import LiveFeed
@@ -25,11 +28,15 @@ from engine.session import ConversationSession
 
 logger = structlog.get_logger()
 
+__all__ = ["Load", "NoRoom", "conduct", "drain", "load", "room", "seat", "watch_lag"]
+
 # After the talk: how long its rows may still take, and how long a drained process waits for goodbyes.
 ROWS_LIMIT_S = 30.0
 GOODBYE_LIMIT_S = 15.0
 
 _heartbeat = Heartbeat()
+_seats = Seats()
+_lag = LagMeter()
 
 
 async def conduct(session: Session, link: AudioLink) -> None:
@@ -77,18 +84,64 @@ async def _finish(session: Session, writer: Writer, writing: "asyncio.Task[None]
         logger.error("session_end_not_written", reason=reason.value)
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How this process is doing. `calls` counts from the handshake to the last row."""
+
+    calls: int
+    room: int
+    lag_ms: float
+    is_draining: bool
+    refused: int
+
+
+def load() -> Load:
+    calls = max(_seats.taken, len(_heartbeat))
+    free = room_for(
+        limit=settings.MEDIA_MAX_SESSIONS,
+        taken=calls,
+        lag_ms=_lag.lag_ms,
+        max_lag_ms=settings.MEDIA_MAX_LAG_MS,
+        is_draining=_heartbeat.draining,
+    )
+    return Load(calls, free, _lag.lag_ms, _heartbeat.draining, _seats.refused)
+
+
 def room() -> int:
-    """How many more conversations fit into this process; 0 while it drains."""
-    if _heartbeat.draining:
-        return 0
-    return max(settings.MEDIA_MAX_SESSIONS - len(_heartbeat), 0)
+    """How many more conversations fit into this process; 0 while it drains or runs late."""
+    return load().room
+
+
+def seat() -> AbstractContextManager[None]:
+    """A place for one call, from its handshake to its last row. Entering it raises `NoRoom`."""
+    return _seats.take(room())
+
+
+async def watch_lag() -> None:
+    """Measures how late the loop runs, until cancelled."""
+    await _lag.watch()
 
 
 async def drain(deadline_s: float) -> None:
-    """Takes no more conversations, waits for the running ones, and says goodbye in those that still run at the deadline."""
+    """Takes no more conversations, waits for the running ones to end and their rows to be written; who still talks at the deadline is
+    told goodbye, and so is whoever was being let in when the drain began.
+    """
     _heartbeat.draining = True
-    logger.info("draining", sessions=len(_heartbeat))
-    if not await _heartbeat.emptied(deadline_s):
-        logger.warning("drain_deadline_passed", sessions=len(_heartbeat))
-        _heartbeat.end_all(EndReason.SHUTDOWN)
-        await _heartbeat.emptied(GOODBYE_LIMIT_S)
+    logger.info("draining", sessions=load().calls)
+    if await _emptied(deadline_s):
+        return
+    logger.warning("drain_deadline_passed", sessions=load().calls)
+    _heartbeat.end_all(EndReason.SHUTDOWN)
+    if not await _emptied(GOODBYE_LIMIT_S + ROWS_LIMIT_S):
+        logger.error("drain_left_calls", sessions=load().calls)
+
+
+async def _emptied(limit_s: float) -> bool:
+    """Waits until nobody talks and nothing is left to write. False if that is not so after `limit_s`."""
+    try:
+        async with asyncio.timeout(limit_s):
+            while _seats.taken or len(_heartbeat):  # noqa: ASYNC110 - looked at once per process, when it stops
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        return False
+    return True

@@ -26,6 +26,7 @@ class Heartbeat:
         self._asked: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._seen_at = 0.0
+        self._ends: EndReason | None = None
         self.draining = False
 
     def __len__(self) -> int:
@@ -33,6 +34,8 @@ class Heartbeat:
 
     def join(self, session_id: str, request_end: RequestEnd) -> None:
         self._running[session_id] = request_end
+        if self._ends is not None:
+            request_end(self._ends)
         loop = asyncio.get_running_loop()
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._seen_at = loop.time()
@@ -46,18 +49,10 @@ class Heartbeat:
             self._task = None
 
     def end_all(self, reason: EndReason) -> None:
+        """Ends every conversation, and whichever still joins."""
+        self._ends = reason
         for request_end in list(self._running.values()):
             request_end(reason)
-
-    async def emptied(self, limit_s: float) -> bool:
-        """Waits until no conversation runs. False if some still do after `limit_s`."""
-        try:
-            async with asyncio.timeout(limit_s):
-                while self._running:  # noqa: ASYNC110 - looked at once per process, when it stops
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            return False
-        return True
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()

@@ -24,11 +24,15 @@ def _python(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, *arguments)
 
 
-def product(*, worker_processes: int = 4) -> list[Role]:
+# After its drain the media process says goodbye, writes the last rows and lets its server close.
+AFTER_DRAIN_S = 55
+
+
+def product(*, worker_processes: int = 4, media_drain_s: int = 20) -> list[Role]:
     """web, media, worker and beat, in the order in which they start; they are stopped in reverse."""
     return [
         Role("web", _python("-m", "voiceagents.serve", "web")),
-        Role("media", _python("-m", "voiceagents.serve", "media"), stop_s=40),
+        Role("media", _python("-m", "voiceagents.serve", "media"), stop_s=media_drain_s + AFTER_DRAIN_S),
         Role(
             "worker",
             _python(

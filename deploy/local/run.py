@@ -54,8 +54,10 @@ def main() -> int:
                 stack.manage(complete, "prepare_storage")
                 supervisor = Supervisor(complete, to_files=False)
                 try:
+                    env = environment.Environment(complete)
                     for role in roles.product(
-                        worker_processes=environment.Environment(complete).integer("WORKER_PROCESSES", 4, low=1, high=64)
+                        worker_processes=env.integer("WORKER_PROCESSES", 4, low=1, high=64),
+                        media_drain_s=env.integer("MEDIA_DRAIN_S", 20, low=1, high=7200),
                     ):
                         supervisor.start(role)
                     while True:

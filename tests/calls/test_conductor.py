@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from agents import assembly
 from calls import broadcast, commands, conductor
+from calls.conductor.heartbeat import Heartbeat
 from calls.models import CallEvent, Session, Turn, UsageLine
 from tests.calls import made_calls as made
 from tests.calls.scripted import Scene
@@ -259,7 +260,7 @@ async def test_a_cancelled_conversation_still_writes_everything_and_passes_the_c
 
 
 async def test_a_draining_process_takes_nobody_and_says_goodbye_to_who_is_left(session, scene, monkeypatch):
-    monkeypatch.setattr(conductor._heartbeat, "draining", False)
+    monkeypatch.setattr(conductor, "_heartbeat", Heartbeat())
     play = scene()
     free = conductor.room()
     talk = asyncio.create_task(conductor.conduct(session, play.line))

@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from calls import conductor
 from calls.commands import issue_media_token, open_call
+from calls.conductor.capacity import LagMeter
 from calls.models import Session
 from simulator.app import build_app
 from simulator.state import SimulatorState
@@ -250,12 +251,39 @@ def test_a_number_that_nobody_answers_is_refused_at_its_start(root, answering):
 def test_a_full_process_refuses_and_says_it_is_not_ready(url, settings):
     http = url.replace("ws://", "http://").partition("/api")[0]
     with urlopen(f"{http}/readyz", timeout=10) as ready, urlopen(f"{http}/healthz", timeout=10) as healthy:
-        assert (ready.status, healthy.status, json.load(ready)) == (200, 200, {"status": "ok"})
+        told = json.load(ready)
+        assert (ready.status, healthy.status, told["status"]) == (200, 200, "ok")
+        assert (told["room"], told["calls"], told["draining"]) == (settings.MEDIA_MAX_SESSIONS, 0, False)
     settings.MEDIA_MAX_SESSIONS = 0
     assert conductor.room() == 0
+    before = conductor.load().refused
     assert refused(url) == 503
+    assert conductor.load().refused == before + 1
+    with urlopen(f"{http}/metrics", timeout=10) as told:
+        lines = dict(line.split(" ") for line in told.read().decode().splitlines() if not line.startswith("#"))
+    assert (lines["voiceagents_media_room"], lines["voiceagents_media_calls"]) == ("0", "0")
+    assert float(lines["voiceagents_media_loop_lag_ms"]) >= 0 and int(lines["voiceagents_media_tasks"]) > 0
     with pytest.raises(OSError, match="503"):
         urlopen(f"{http}/readyz", timeout=10)
+
+
+def test_a_call_that_is_still_being_let_in_has_its_seat_already(root, url, settings):
+    settings.MEDIA_MAX_SESSIONS = 1
+    with opened(url) as stream:
+        assert eventually(lambda: conductor.load().calls == 1)
+        assert refused(url) == 503  # nobody has started, and yet there is no room for a second
+        stream.start()
+        stream.until("media")
+        assert conductor.load().calls == 1
+    assert eventually(lambda: conductor.room() == 1)
+
+
+def test_a_loop_that_runs_late_lets_nobody_in(url, monkeypatch):
+    late = LagMeter()
+    for _ in range(20):
+        late.note(10_000)
+    monkeypatch.setattr(conductor, "_lag", late)
+    assert refused(url) == 503
 
 
 def test_the_id_of_a_waiting_token_is_worthless_without_our_signature(root, session):
