@@ -1,4 +1,6 @@
-"""Deepgram's doors: `/deepgram/v1/listen`, as a WebSocket (live) and as a POST (recordings), and `/deepgram/v2/listen` (Flux, live)."""
+"""Deepgram's doors: `/deepgram/v1/listen`, as a WebSocket (live) and as a POST (recordings), `/deepgram/v2/listen` (Flux, live) and
+`/deepgram/v1/speak`.
+"""
 
 import asyncio
 import json
@@ -11,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from simulator import deepgram_speech
 from simulator.answers import BodyTooLarge, StreamedAnswer, bearer, endured, read_body
 from simulator.deepgram_flux import FluxOptions, listen_for_turns
 from simulator.deepgram_live import listen
@@ -24,6 +27,7 @@ _STATUS_ERRORS = {
     400: ("Bad Request", "Bad Request: failed to process audio: corrupt or unsupported data"),
     401: ("INVALID_AUTH", "Invalid credentials."),
     402: ("ASR_PAYMENT_REQUIRED", "Project does not have enough credits for an ASR request."),
+    404: ("NOT_FOUND", "The requested resource was not found."),
     403: ("INSUFFICIENT_PERMISSIONS", "User does not have sufficient permissions."),
     429: ("TOO_MANY_REQUESTS", "Too many requests. Please try again later."),
     500: ("INTERNAL_SERVER_ERROR", "An internal server error occurred."),
@@ -42,10 +46,22 @@ def routes(state: SimulatorState) -> list[BaseRoute]:
     async def batch(request: Request) -> Response:
         return await _batch(state, request)
 
+    async def speak(request: Request) -> Response:
+        return await _speak(state, request)
+
+    async def projects(request: Request) -> Response:
+        try:
+            _authenticate(state, request)
+        except Refused as refusal:
+            return _refusal(refusal, str(uuid.uuid4()))
+        return JSONResponse({"projects": [{"project_id": "simulated", "name": "Simulated"}]})
+
     return [
         WebSocketRoute("/deepgram/v1/listen", live),
         WebSocketRoute("/deepgram/v2/listen", flux),
         Route("/deepgram/v1/listen", batch, methods=["POST"]),
+        Route("/deepgram/v1/speak", speak, methods=["POST"]),
+        Route("/deepgram/v1/projects", projects, methods=["GET"]),
     ]
 
 
@@ -98,6 +114,24 @@ async def _batch(state: SimulatorState, request: Request) -> Response:
         return _refusal(Refused(413, "PAYLOAD_TOO_LARGE", str(refusal)), request_id)
     answer = batch_answer(recognised, options, request_id, body, sound.duration_ms)
     return _answer(answer, {"dg-request-id": request_id, "dg-project-id": "simulated"}, fault)
+
+
+async def _speak(state: SimulatorState, request: Request) -> Response:
+    request_id = str(uuid.uuid4())
+    target = "deepgram.speech"
+    fault = state.faults.take(target)
+    try:
+        _authenticate(state, request)
+        await request.body()
+        with state.opened(target):
+            if not await endured(fault, request.receive):
+                return Response(status_code=499)
+        _ordered(fault)
+        return await deepgram_speech.answer(state, request, request_id, fault, target)
+    except Refused as refusal:
+        return _refusal(refusal, request_id)
+    except BodyTooLarge as refusal:
+        return _refusal(Refused(413, "PAYLOAD_TOO_LARGE", str(refusal)), request_id)
 
 
 def _sound(body: bytes, content_type: str, options: ListenOptions) -> Sound:

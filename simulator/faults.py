@@ -14,6 +14,7 @@ TARGETS = frozenset(
         "openai.speech",
         "deepgram.live",
         "deepgram.batch",
+        "deepgram.speech",
         "elevenlabs.speech",
         "s3.put",
         "s3.get",
@@ -30,7 +31,7 @@ ONLY_FOR = {
     "reorder": frozenset({"exotel.callback"}),
     "lose": frozenset({"exotel.callback"}),
     "error": frozenset({"openai.chat", "deepgram.live"}),
-    "truncate": frozenset({"openai.chat", "openai.speech", "elevenlabs.speech", "s3.get", "exotel.recording"}),
+    "truncate": frozenset({"openai.chat", "openai.speech", "deepgram.speech", "elevenlabs.speech", "s3.get", "exotel.recording"}),
 }
 
 

@@ -1,19 +1,17 @@
 """ElevenLabs as the engine's text to speech: an HTTP stream of PCM at the line's own 8 kHz, so that nothing is resampled."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
-from typing import Any, cast
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 from urllib.parse import quote
-
-import httpx
 
 from engine.audio import AudioChunk
 from engine.usage import Unit, UsageKind, UsageRecord
 from providers.config import ElevenLabsConfig, Voice
-from providers.connection import DEFAULT_DEADLINES, Deadlines, Patience, nonsense
+from providers.connection import DEFAULT_DEADLINES, Deadlines, Patience
 from providers.elevenlabs import client
 from providers.evidence import SpokenRequests
-from providers.pcm import audio_chunks
+from providers.speech_stream import spoken
 
 _LINE_RATE_HZ = 8_000
 # Only these take `language_code`; the others refuse the request over it.
@@ -36,31 +34,20 @@ class ElevenLabsTextToSpeech:
         await client.warm(self._config, self._deadlines)
 
     def speak(self, text: str) -> AbstractAsyncContextManager[AsyncIterator[AudioChunk]]:
-        return self._speak(text)
-
-    @asynccontextmanager
-    async def _speak(self, text: str) -> AsyncIterator[AsyncIterator[AudioChunk]]:
-        patience = Patience(self.provider, self._deadlines)
         request = client.shared_client(self._config, self._deadlines).stream(
             "POST",
             f"/v1/text-to-speech/{quote(self._voice.voice_id, safe='')}/stream",
             params={"output_format": f"pcm_{self.sample_rate_hz}"},
             json=request_json(text, self._voice),
         )
-        async with AsyncExitStack() as stack:
-            try:
-                response = await patience.wait(stack.enter_async_context(request))
-            except httpx.HTTPError as error:
-                raise client.as_provider_error(error) from error
-            if not response.is_success:
-                raise await client.refusal(response, patience)
-            if not _is_pcm(response.headers.get("content-type", "")):
-                raise nonsense(self.provider)
-            self._spoken.note(text, response.headers.get("request-id", ""))
-            pieces = cast(AsyncGenerator[bytes], response.aiter_bytes())  # a generator, whatever its annotation says
-            await stack.enter_async_context(aclosing(pieces))
-            chunks = audio_chunks(pieces, self.sample_rate_hz, patience, (httpx.HTTPError,))
-            yield await stack.enter_async_context(aclosing(chunks))
+        return spoken(
+            request,
+            self.sample_rate_hz,
+            Patience(self.provider, self._deadlines),
+            code_of=client.error_code,
+            request_id_of=lambda response: response.headers.get("request-id", ""),
+            on_request_id=lambda request_id: self._spoken.note(text, request_id),
+        )
 
     def usage(self, text: str) -> Sequence[UsageRecord]:
         record = UsageRecord(UsageKind.TTS, self.provider, self.model, Unit.CHARACTERS, len(text), self._spoken.take(text))
@@ -75,9 +62,3 @@ def request_json(text: str, voice: Voice) -> dict[str, Any]:
     if voice.language and voice.model.startswith(_TAKES_LANGUAGE):
         body["language_code"] = voice.language.partition("-")[0]
     return body
-
-
-def _is_pcm(content_type: str) -> bool:
-    """Compressed audio or text played as PCM would be a burst of noise in the caller's ear."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in ("", "application/octet-stream") or (kind.startswith("audio/") and kind not in ("audio/mpeg", "audio/mp3", "audio/ogg"))

@@ -40,12 +40,12 @@ def test_every_listed_provider_can_be_built() -> None:
 
 
 def test_the_names_are_choices_in_order() -> None:
-    assert names("tts") == ("elevenlabs", "openai")
+    assert names("tts") == ("deepgram", "elevenlabs", "openai")
     assert names("stt") == ("deepgram",)
 
 
 def test_an_unknown_name_lists_the_ones_that_exist() -> None:
-    with pytest.raises(UnknownProvider, match="there is no tts provider 'acme'; there are: elevenlabs, openai"):
+    with pytest.raises(UnknownProvider, match="there is no tts provider 'acme'; there are: deepgram, elevenlabs, openai"):
         build("tts", "acme", OpenAIConfig(SECRET, URL), Voice("acme", "v", "m"))
 
 

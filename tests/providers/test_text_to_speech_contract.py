@@ -12,6 +12,7 @@ from engine.ports import TextToSpeech
 from engine.usage import Unit, UsageKind
 from providers.config import Voice
 from providers.connection import Deadlines
+from providers.deepgram.tts import DeepgramTextToSpeech, model_of
 from providers.elevenlabs.tts import ElevenLabsTextToSpeech
 from providers.fallback import FallbackTextToSpeech
 from providers.openai.tts import OpenAITextToSpeech
@@ -20,6 +21,7 @@ from tests.providers.vendors import (
     KEY,
     NOWHERE,
     PATIENT,
+    deepgram_config,
     elevenlabs_config,
     expect_key,
     failure,
@@ -42,6 +44,10 @@ def elevenlabs_tts(server: Served, deadlines: Deadlines, key: str = KEY) -> Text
     return ElevenLabsTextToSpeech(elevenlabs_config(server, key), voice, deadlines)
 
 
+def deepgram_tts(server: Served, deadlines: Deadlines, key: str = KEY) -> TextToSpeech:
+    return DeepgramTextToSpeech(deepgram_config(server, key), Voice("deepgram", "thalia", "aura-2", language="en-IN"), deadlines)
+
+
 def chained_tts(server: Served, deadlines: Deadlines, key: str = KEY) -> TextToSpeech:
     return FallbackTextToSpeech([elevenlabs_tts(server, deadlines, key)])
 
@@ -56,6 +62,7 @@ class Kind:
 KINDS = {
     "openai": Kind(openai_tts, "openai.speech", 24_000),
     "elevenlabs": Kind(elevenlabs_tts, "elevenlabs.speech", 8_000),
+    "deepgram": Kind(deepgram_tts, "deepgram.speech", 8_000),
     "fallback": Kind(chained_tts, "elevenlabs.speech", 8_000),
 }
 
@@ -189,7 +196,7 @@ async def test_usage_is_the_characters_with_evidence_of_its_own_each_time(vendor
     assert [record.evidence.startswith("local-") for record in records] == [False, False, True]
 
 
-@pytest.mark.parametrize("name", ["openai", "elevenlabs"])
+@pytest.mark.parametrize("name", ["openai", "elevenlabs", "deepgram"])
 async def test_audio_that_drips_byte_by_byte_stays_in_whole_samples(vendors: Served, name: str) -> None:
     kind = KINDS[name]
     order(vendors, kind.target, "drip", every_ms=1)
@@ -210,14 +217,14 @@ def test_one_port_works_on_one_event_loop_after_the_other(vendors: Served, kind:
     assert asyncio.run(spoken(port, TEXT)) == asyncio.run(spoken(port, TEXT))
 
 
-@pytest.mark.parametrize("name", ["openai", "elevenlabs"])
+@pytest.mark.parametrize("name", ["openai", "elevenlabs", "deepgram"])
 async def test_warming_opens_a_connection_and_tells_of_a_wrong_key(vendors: Served, name: str) -> None:
     expect_key(vendors)
     port = KINDS[name].make(vendors, PATIENT)
-    assert isinstance(port, OpenAITextToSpeech | ElevenLabsTextToSpeech)
+    assert isinstance(port, OpenAITextToSpeech | ElevenLabsTextToSpeech | DeepgramTextToSpeech)
     await port.warm()
     wrong = KINDS[name].make(vendors, PATIENT, key="wrong")
-    assert isinstance(wrong, OpenAITextToSpeech | ElevenLabsTextToSpeech)
+    assert isinstance(wrong, OpenAITextToSpeech | ElevenLabsTextToSpeech | DeepgramTextToSpeech)
     assert (await failure(wrong.warm)).category == ErrorCategory.AUTHENTICATION
 
 
@@ -256,3 +263,24 @@ async def test_openai_is_asked_for_raw_pcm(vendors: Served) -> None:
     await spoken(OpenAITextToSpeech(openai_config(vendors), voice, PATIENT), TEXT)
     seen = vendors.state.seen[-1].facts["request"]
     assert seen == {"model": "tts-1", "voice": "marin", "input": TEXT, "response_format": "pcm", "speed": 1.25}
+
+
+@pytest.mark.parametrize(
+    ("voice_id", "model", "language", "asked"),
+    [
+        ("aura-2-thalia-en", "aura-2", "", "aura-2-thalia-en"),
+        ("thalia", "aura-2", "", "aura-2-thalia-en"),
+        ("celeste", "aura-2", "es-MX", "aura-2-celeste-es"),
+        ("thalia", "aura-2-thalia-en", "hi", "aura-2-thalia-en"),
+    ],
+)
+def test_deepgrams_voices_are_models_however_they_are_written(voice_id: str, model: str, language: str, asked: str) -> None:
+    assert model_of(Voice("deepgram", voice_id, model, language=language)) == asked
+
+
+async def test_deepgram_is_asked_for_raw_pcm_at_the_lines_own_rate(vendors: Served) -> None:
+    voice = Voice("deepgram", "aura-2-thalia-en", "aura-2", speed=1.1)
+    await spoken(DeepgramTextToSpeech(deepgram_config(vendors), voice, PATIENT), TEXT)
+    seen = vendors.state.seen[-1].facts
+    asked = {"model": "aura-2-thalia-en", "encoding": "linear16", "sample_rate": "8000", "container": "none", "speed": "1.1"}
+    assert (seen["query"], seen["request"]) == (asked, {"text": TEXT})
