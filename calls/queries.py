@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.cache import cache
 from django.db.models import Prefetch, Q, QuerySet
 
-from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, Turn, UsageLine
+from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, Transfer, Turn, UsageLine
 from calls.status import TERMINAL
 from engine.errors import ProviderError
 from providers.storage.objects import ObjectStore
@@ -182,6 +182,11 @@ def recording_link(session: Session) -> str | None:
     except Exception as error:  # noqa: BLE001 - as above: a link that could not be kept is still a link
         logger.warning("cache_unavailable", error=type(error).__name__)
     return str(link)
+
+
+def has_transfer(session: Session) -> bool:
+    """Whether it is decided that this caller is handed over to a person."""
+    return Transfer.objects.filter(session=session).exists()
 
 
 def times_lost(session: Session) -> int:

@@ -2,6 +2,8 @@
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from typing import Any
 
 from agents.spec import AgentSpec
 from telephony import addresses
@@ -9,6 +11,7 @@ from telephony import addresses
 # What XML 1.0 cannot hold, however it is escaped.
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _RECORD_S = 3600
+_LONGEST_TALK_S = 3600  # between the caller and the person they were handed over to
 
 
 def say_and_record(spec: AgentSpec, session_id: str) -> bytes:
@@ -21,6 +24,24 @@ def say_and_record(spec: AgentSpec, session_id: str) -> bytes:
     )
     document: bytes = ET.tostring(response, encoding="UTF-8", xml_declaration=True)
     return document
+
+
+def connect(numbers: Sequence[str], *, ring_s: int = 30, exophone: str = "", record: bool = False) -> dict[str, Any]:
+    """Whom the Connect applet rings, one after the other until somebody answers. No numbers: its "nobody was dialled" branch.
+
+    Source: Exotel's article 3000096873 "Programmable Connect" (read November 2026).
+    """
+    return {
+        "fetch_after_attempt": False,
+        "destination": {"numbers": list(numbers)},
+        **({"outgoing_phone_number": exophone} if exophone else {}),
+        "record": record,
+        "recording_channels": "dual",
+        "max_ringing_duration": ring_s,
+        "max_conversation_duration": _LONGEST_TALK_S,
+        "music_on_hold": {"type": "operator_tone"},
+        "parallel_ringing": {"activate": False},
+    }
 
 
 def _plain(text: str) -> str:

@@ -73,6 +73,8 @@ def _apply(delivery: WebhookDelivery) -> Applied:
     key = f"{delivery.door}:{delivery.fingerprint[:40]}"
     if report.stream is not None:
         _note_stream(session, report.stream)
+    if report.dial_status:
+        commands.transfer_ended(session, outcome=report.dial_status)
     reason = commands.apply_carrier_report(session=session, report=_in_our_words(report, delivery.door), source="carrier", key=key)
     return Applied(session, "" if is_opening or report.stream is not None else reason)
 

@@ -26,12 +26,19 @@ BRANCHES: Final[dict[str, int]] = {
 }
 
 
-def branch(*, is_known: bool, has_talked: bool, end_reason: str, stream_failed: bool = False) -> int:
+def branch(
+    *, is_known: bool, has_talked: bool, end_reason: str, stream_failed: bool = False, has_transfer: bool = False, dial_status: str = ""
+) -> int:
     """The HTTP status that answers a Passthru.
 
-    A call we do not know, a call whose talk has not begun (the applet stands before the Voicebot) and a stream that never came about
-    go on; a talk that is still being closed counts as done.
+    Behind the Connect of a hand-over (`dial_status` tells how the person rung answered) only a caller whom nobody answered goes on.
+    A call we do not know, a call whose talk has not begun (the applet stands before the Voicebot), a stream that never came about, and
+    a hand-over that is decided while its talk is still being closed go on; any other talk that is being closed counts as done.
     """
+    if has_transfer and dial_status:
+        return HANG_UP if dial_status == "completed" else GO_ON
     if not is_known or stream_failed or not has_talked:
+        return GO_ON
+    if has_transfer and not end_reason:
         return GO_ON
     return BRANCHES.get(end_reason, HANG_UP)

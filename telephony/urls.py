@@ -10,5 +10,6 @@ urlpatterns = [
     path("status", webhooks.status),
     path("passthru", webhooks.passthru),
     path("after-stream", webhooks.after_stream),
+    path("connect", webhooks.connect),
     path("recording/<str:session_id>", webhooks.recording),
 ]

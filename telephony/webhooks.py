@@ -151,8 +151,20 @@ def _passthru(visit: Visit) -> HttpResponse:
         has_talked=session is not None and session.started_at is not None,
         end_reason=session.end_reason if session else "",
         stream_failed=stream_failed,
+        has_transfer=session is not None and queries.has_transfer(session),
+        dial_status=visit.report.dial_status,
     )
     return HttpResponse(status=status, content_type="text/plain")
+
+
+def _connect(visit: Visit) -> HttpResponse:
+    """Whom to ring for a caller whom the agent hands over: the numbers that were kept with the decision, never the model's."""
+    transfer = commands.transfer_asked(visit.session) if visit.session is not None else None
+    if visit.session is None or transfer is None:
+        return JsonResponse(answers.connect(()))
+    record = visit.session.agent_version.as_spec().record_calls
+    numbers: list[str] = transfer.numbers
+    return JsonResponse(answers.connect(numbers, ring_s=transfer.ring_s, exophone=visit.session.agent_phone, record=record))
 
 
 def _ended(session: Session | None) -> Session | None:
@@ -169,4 +181,5 @@ voicebot = _door("voicebot", _voicebot)
 status = _door("status", _done)
 passthru = _door("passthru", _passthru, head=lambda: HttpResponse(content_type="text/plain"))
 after_stream = _door("after-stream", _passthru, head=lambda: HttpResponse(content_type="text/plain"))
+connect = _door("connect", _connect, head=lambda: JsonResponse({}))
 recording = _door("recording", _done, needs_call=False)

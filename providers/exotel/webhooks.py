@@ -48,7 +48,8 @@ class StreamReport:
 class CallReport:
     """One delivery about one call. Texts are empty and values None where Exotel told nothing; times are UTC, numbers E.164.
 
-    `exophones`: the numbers that may be ours, best first. `human`: the other party, empty if withheld.
+    `exophones`: the numbers that may be ours, best first. `human`: the other party, empty if withheld. `dial_status`: how the people that
+    a Connect applet rang answered (completed, busy, no-answer, failed, canceled).
     """
 
     call_sid: str
@@ -67,6 +68,7 @@ class CallReport:
     cause: str
     legs: tuple[Leg, ...] = field(default=())
     stream: StreamReport | None = None
+    dial_status: str = ""
 
 
 def is_call_sid(text: str) -> bool:
@@ -101,6 +103,7 @@ def read(params: Mapping[str, Any]) -> CallReport:
         cause=_cause(told, legs, stream),
         legs=legs,
         stream=stream,
+        dial_status=_first(told, "DialCallStatus").lower()[:24],
     )
 
 

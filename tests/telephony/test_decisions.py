@@ -26,6 +26,11 @@ def test_every_end_reason_has_its_branch():
         ({"is_known": True, "has_talked": True, "end_reason": "provider-failed"}, 200),
         ({"is_known": True, "has_talked": True, "end_reason": "a reason of tomorrow"}, 302),
         ({"is_known": True, "has_talked": True, "end_reason": "agent-goodbye", "stream_failed": True}, 200),
+        ({"is_known": True, "has_talked": True, "end_reason": "transferred"}, 200),
+        ({"is_known": True, "has_talked": True, "end_reason": "", "has_transfer": True}, 200),
+        ({"is_known": True, "has_talked": True, "end_reason": "caller-hangup", "has_transfer": True}, 302),
+        ({"is_known": True, "has_talked": True, "end_reason": "transferred", "has_transfer": True, "dial_status": "completed"}, 302),
+        ({"is_known": True, "has_talked": True, "end_reason": "transferred", "has_transfer": True, "dial_status": "no-answer"}, 200),
     ],
 )
 def test_the_branch_of_a_flow(facts, status):
