@@ -4,19 +4,27 @@ The only place where settings (keys, addresses) meet rows (models, voices). Open
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import Final, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 
-from agents import prompts
-from agents.models import Agent
-from agents.spec import AgentSpec, Mode
+from agents import manners, prepared, prompts, variables
+from agents.http_tools import http_tool
+from agents.ledger import Ledger
+from agents.models import AgentVersion
+from agents.spec import AgentSpec, Mode, StandIn
+from agents.tools import SecretDigits, collect_digits, transfer_call
+from agents.variables import CallFacts
 from engine.errors import ProviderError
-from engine.ports import LanguageModel, SpeechToText, TextToSpeech
+from engine.keypad import Keypad
+from engine.ports import LanguageModel, PreparedAudio, SpeechToText, TextToSpeech
 from engine.session import SessionParts, SessionPlan
+from engine.tools import Tool
 from providers import registry
 from providers.config import (
     DeepgramConfig,
@@ -28,6 +36,7 @@ from providers.config import (
     TranscriptionOptions,
     Voice,
 )
+from providers.fallback import FallbackLanguageModel, FallbackSpeechToText, FallbackTextToSpeech
 from providers.transcription import Transcriber
 
 logger = structlog.get_logger()
@@ -46,39 +55,115 @@ class NotReady(ImproperlyConfigured):
     """The agent cannot talk with what is configured here. The message names the variable or the field to set."""
 
 
-def assemble(spec: AgentSpec) -> tuple[SessionPlan, SessionParts]:
-    """What the engine needs to hold a conversation as this agent. Raises `NotReady`."""
-    return plan(spec), SessionParts(stt=speech_to_text(spec), llm=language_model(spec), tts=text_to_speech(spec))
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """What assembly has to know of the call. Without a `ledger` (a rehearsal) nobody can be handed over."""
+
+    facts: CallFacts
+    session_id: str = ""
+    outbound: bool = False
+    ledger: Ledger | None = None
 
 
-def plan(spec: AgentSpec) -> SessionPlan:
+def facts_of(spec: AgentSpec, *, caller_number: str = "", customer: dict[str, str] | None = None) -> CallFacts:
+    return CallFacts(spec.name, timezone.localtime(), caller_number, customer or {})
+
+
+def assemble(spec: AgentSpec, call: OnCall | None = None, prepared_audio: PreparedAudio | None = None) -> tuple[SessionPlan, SessionParts]:
+    """What the engine needs to hold this conversation as this agent. Raises `NotReady`."""
+    call = call or OnCall(facts_of(spec))
+    keypad = Keypad()
+    made = plan(spec, call, tools_of(spec, call, keypad))
+    ports = {"stt": speech_to_text(spec), "llm": language_model(spec), "tts": text_to_speech(spec)}
+    return made, SessionParts(**ports, prepared=prepared_audio, keypad=keypad)  # type: ignore[arg-type]  # each port under its own name
+
+
+async def assemble_with_audio(spec: AgentSpec, call: OnCall, line_rate_hz: int) -> tuple[SessionPlan, SessionParts]:
+    """As `assemble`, with the agent's prepared sentences in memory, if the line takes them as they are."""
+    audio = await prepared.load(spec) if line_rate_hz == prepared.LINE_RATE_HZ else None
+    return assemble(spec, call, audio)
+
+
+def plan(spec: AgentSpec, call: OnCall, tools: Sequence[Tool] = ()) -> SessionPlan:
     tongue = prompts.tongue(spec.language)
     return SessionPlan(
-        instructions=prompts.system_prompt(spec),
-        first_message=spec.first_message.strip(),
+        instructions=prompts.system_prompt(spec, call.facts),
+        first_message=variables.fill(spec.first_message, call.facts).strip(),
         max_duration_ms=spec.max_duration_s * 1000,
         silence_timeout_ms=spec.silence_timeout_s * 1000,
         mode="voicemail" if spec.mode is Mode.VOICEMAIL else "live",
         apology=prompts.APOLOGY[tongue],
         goodbye=prompts.GOODBYE[tongue],
         still_there=prompts.STILL_THERE[tongue],
+        time_warning=prompts.TIME_WARNING[tongue],
+        filler=prompts.FILLER[tongue],
+        outbound=call.outbound,
+        voicemail_message=variables.fill(spec.voicemail_message, call.facts).strip(),
+        pronunciations=tuple((one.written, one.spoken) for one in spec.pronunciations),
+        tools=tuple(tools),
+        tuning=manners.tuning(spec.manners),
     )
 
 
+def tools_of(spec: AgentSpec, call: OnCall, keypad: Keypad) -> list[Tool]:
+    """The tools that this agent has in this call."""
+    secrets = SecretDigits()
+    tools = [http_tool(each, call.facts, secrets, call.ledger, call.session_id) for each in spec.tools]
+    if spec.collects_digits:
+        tools.append(collect_digits(keypad, secrets, call.ledger))
+    if spec.destinations and call.ledger is not None:
+        tools.append(transfer_call(spec, call.facts, call.ledger))
+    return tools
+
+
+# --- the ports, each with its stand-ins -------------------------------------------------------------------------------
+
+P = TypeVar("P")
+
+
+def _with_stand_ins(spec: AgentSpec, kind: str, first: P, stand_ins: Sequence[StandIn], build: Callable[[StandIn], P]) -> list[P]:
+    """The agent's own port, then those stand-ins that can work here. One without a key is left out: the agent itself can still talk."""
+    ports = [first]
+    for stand_in in stand_ins:
+        try:
+            ports.append(build(stand_in))
+        except NotReady as error:
+            logger.warning("stand_in_not_ready", kind=kind, reason=str(error))
+    return ports
+
+
 def speech_to_text(spec: AgentSpec) -> SpeechToText:
-    options = SpeechToTextOptions(spec.stt.provider, spec.stt.model, language=spec.language, endpointing_ms=spec.stt.endpointing_ms)
-    return registry.build("stt", options.provider, _config(spec, "stt", options.provider), options)
+    def build(who: StandIn) -> SpeechToText:
+        options = SpeechToTextOptions(who.provider, who.model, language=spec.language, endpointing_ms=spec.stt.endpointing_ms)
+        return registry.build("stt", who.provider, _config(spec, "stt", who.provider), options)
+
+    ports = _with_stand_ins(spec, "stt", build(StandIn(spec.stt.provider, spec.stt.model)), spec.fallbacks.stt, build)
+    return FallbackSpeechToText(ports) if len(ports) > 1 else ports[0]
 
 
 def language_model(spec: AgentSpec) -> LanguageModel:
-    options = LanguageModelOptions(spec.llm.provider, spec.llm.model, temperature=spec.llm.temperature, max_tokens=spec.llm.max_tokens)
-    return registry.build("llm", options.provider, _config(spec, "llm", options.provider), options)
+    def build(who: StandIn) -> LanguageModel:
+        options = LanguageModelOptions(who.provider, who.model, temperature=spec.llm.temperature, max_tokens=spec.llm.max_tokens)
+        return registry.build("llm", who.provider, _config(spec, "llm", who.provider), options)
+
+    ports = _with_stand_ins(spec, "llm", build(StandIn(spec.llm.provider, spec.llm.model)), spec.fallbacks.llm, build)
+    return FallbackLanguageModel(ports) if len(ports) > 1 else ports[0]
 
 
 def text_to_speech(spec: AgentSpec) -> TextToSpeech:
+    ports = _with_stand_ins(spec, "tts", own_voice(spec), spec.fallbacks.tts, lambda who: _voice(spec, who, 1.0))
+    return FallbackTextToSpeech(ports) if len(ports) > 1 else ports[0]
+
+
+def own_voice(spec: AgentSpec) -> TextToSpeech:
+    """The agent's voice itself, without anybody to stand in for it."""
+    return _voice(spec, StandIn(spec.voice.provider, spec.voice.model, spec.voice.voice_id), spec.voice.speed)
+
+
+def _voice(spec: AgentSpec, who: StandIn, speed: float) -> TextToSpeech:
     language = {"en": "en", "hi": "hi", "mixed": ""}[prompts.tongue(spec.language)]
-    voice = Voice(spec.voice.provider, spec.voice.voice_id, spec.voice.model, speed=spec.voice.speed, language=language)
-    return registry.build("tts", voice.provider, _config(spec, "tts", voice.provider), voice)
+    voice = Voice(who.provider, who.voice_id, who.model, speed=speed, language=language)
+    return registry.build("tts", who.provider, _config(spec, "tts", who.provider), voice)
 
 
 def batch_transcriber(spec: AgentSpec) -> Transcriber:
@@ -96,15 +181,16 @@ _DOES = {"stt": "listens with", "llm": "thinks with", "tts": "speaks with", "tra
 
 
 def _config(spec: AgentSpec, kind: registry.Kind, provider: str) -> ProviderConfig:
-    """Address and key of a provider, from the settings that bear its name."""
-    if provider not in registry.names(kind) or provider not in _CONFIGS:
+    """Address and key of a provider, from the settings that bear its vendor's name: the part before a hyphen."""
+    vendor = provider.partition("-")[0]
+    if provider not in registry.names(kind) or vendor not in _CONFIGS:
         there_are = ", ".join(registry.names(kind))
         raise NotReady(f"The agent “{spec.name}” {_DOES[kind]} {provider!r}, which this release does not know. Choose one of: {there_are}.")
-    name = provider.upper()
+    name = vendor.upper()
     key = getattr(settings, f"{name}_API_KEY", "")
     if not key:
         raise NotReady(f"{name}_API_KEY is not set, but the agent “{spec.name}” {_DOES[kind]} {provider}. Set it in .env and restart.")
-    return _CONFIGS[provider](key, getattr(settings, f"{name}_BASE_URL"))
+    return _CONFIGS[vendor](key, getattr(settings, f"{name}_BASE_URL"))
 
 
 @runtime_checkable
@@ -119,12 +205,20 @@ async def warm() -> None:
     """
     try:
         async with asyncio.timeout(WARM_UP_LIMIT_S):
-            specs = [agent.spec() async for agent in Agent.objects.filter(active=True).order_by("-updated_at")[:WARM_UP_AGENTS]]
-            await asyncio.gather(*(_warm_one(name, port) for name, port in _ports_in_use(specs).items()))
+            specs = await _specs_in_use()
+            await asyncio.gather(
+                *(_warm_one(name, port) for name, port in _ports_in_use(specs).items()), *(prepared.load(spec) for spec in specs)
+            )
     except TimeoutError:
         logger.warning("warm_up_cut_short", limit_s=WARM_UP_LIMIT_S)
     except Exception as error:  # noqa: BLE001 - a media process without its database still has to start and say so in /readyz
         logger.warning("warm_up_failed", error=type(error).__name__)
+
+
+async def _specs_in_use() -> list[AgentSpec]:
+    newest = AgentVersion.objects.filter(agent__active=True).order_by("agent_id", "-number").distinct("agent_id")
+    versions = AgentVersion.objects.filter(pk__in=newest.values("pk")).order_by("-pk")[:WARM_UP_AGENTS]
+    return [version.as_spec() async for version in versions]
 
 
 def _ports_in_use(specs: Iterable[AgentSpec]) -> dict[str, object]:

@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from agents import manners, wishes
 from agents.spec import AgentSpec, LanguageModelSpec, Mode, SpeechToTextSpec, VoiceSpec
 
 LANGUAGES = [
@@ -64,6 +65,21 @@ class Agent(models.Model):
         default=10, validators=between(3, 120), help_text=_("After this much silence the agent asks; after as much again it hangs up.")
     )
     record_calls = models.BooleanField(default=True)
+    manners = models.JSONField(
+        default=dict, blank=True, help_text=_("How it behaves on the line, where that differs from the defaults for Indian phone lines.")
+    )
+    voicemail_message = models.TextField(
+        blank=True, max_length=2000, help_text=_("Left on an answering machine by an outbound call, if the manners say so.")
+    )
+    fallbacks = models.JSONField(
+        default=dict, blank=True, help_text=_('Who takes over when a provider fails: {"llm": [{"provider": "openai", "model": "…"}]}.')
+    )
+    pronunciations = models.JSONField(
+        default=list, blank=True, help_text=_('How to say words and names: [{"written": "Rao", "spoken": "Raav"}].')
+    )
+    collects_digits = models.BooleanField(
+        default=False, help_text=_("It may ask callers to press keys, for example an order number or a PIN.")
+    )
     active = models.BooleanField(default=True, help_text=_("An inactive agent answers no call and places none."))
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -77,6 +93,7 @@ class Agent(models.Model):
 
     def save(self, *args: object, **kwargs: object) -> None:
         """Saves and, if what callers meet has changed, publishes the next version in the same transaction."""
+        self.manners = manners.stored(self.manners)
         with transaction.atomic():
             super().save(*args, **kwargs)  # type: ignore[arg-type]
             publish(self)
@@ -95,6 +112,13 @@ class Agent(models.Model):
             max_duration_s=self.max_duration_s,
             silence_timeout_s=self.silence_timeout_s,
             record_calls=self.record_calls,
+            voicemail_message=self.voicemail_message.strip(),
+            manners=manners.stored(self.manners),
+            fallbacks=wishes.fallbacks(self.fallbacks),
+            pronunciations=wishes.pronunciations(self.pronunciations),
+            destinations=tuple(row.spec() for row in self.destinations.filter(active=True)) if self.pk else (),
+            tools=tuple(row.spec() for row in self.http_tools.filter(active=True)) if self.pk else (),
+            collects_digits=self.collects_digits,
         )
 
     def clean(self) -> None:
@@ -136,3 +160,10 @@ def publish(agent: Agent) -> AgentVersion:
     if latest is not None and latest.spec == stored:
         return latest
     return AgentVersion.objects.create(agent=agent, number=latest.number + 1 if latest else 1, spec=stored)
+
+
+# Django finds an application's models in this module.
+from agents.prepared_rows import PreparedSentence  # noqa: E402
+from agents.tool_rows import Destination, HttpTool  # noqa: E402
+
+__all__ = ["Agent", "AgentVersion", "Destination", "HttpTool", "PreparedSentence", "publish"]

@@ -5,7 +5,9 @@ The manners are short because every reply reads them. Prepared sentences name no
 
 from typing import Final, Literal
 
+from agents import variables
 from agents.spec import AgentSpec, Mode
+from agents.variables import CallFacts
 
 Tongue = Literal["en", "hi", "mixed"]
 
@@ -23,6 +25,21 @@ STILL_THERE: Final[dict[Tongue, str]] = {
     "en": "Hello, are you still there?",
     "hi": "हैलो, क्या आप लाइन पर हैं?",
     "mixed": "Hello, क्या आप line पर हैं?",
+}
+FILLER: Final[dict[Tongue, str]] = {
+    "en": "One moment, please.",
+    "hi": "एक मिनट, कृपया।",
+    "mixed": "एक second, please.",
+}
+TIME_WARNING: Final[dict[Tongue, str]] = {
+    "en": "We have only a little time left on this call.",
+    "hi": "इस कॉल में अब थोड़ा ही समय बचा है।",
+    "mixed": "इस call में अब थोड़ा ही time बचा है।",
+}
+HANDOVER: Final[dict[Tongue, str]] = {
+    "en": "One moment, I am connecting you.",
+    "hi": "एक मिनट, कॉल आगे जोड़ी जा रही है।",
+    "mixed": "एक second, आपकी call connect हो रही है।",
 }
 _SPEAK: Final[dict[Tongue, str]] = {
     "en": "Speak English.",
@@ -47,8 +64,8 @@ def tongue(language: str) -> Tongue:
     return "hi" if language.split("-")[0].lower() == "hi" else "en"
 
 
-def system_prompt(spec: AgentSpec) -> str:
-    """The operator's prompt first, then our manners for the phone. Empty for voicemail: there no model is asked."""
+def system_prompt(spec: AgentSpec, facts: CallFacts) -> str:
+    """The operator's prompt as it reads in this call, then our manners for the phone. Empty for voicemail: there no model is asked."""
     if spec.mode is Mode.VOICEMAIL:
         return ""
-    return f"{spec.prompt.strip()}\n\n{_MANNERS.format(speak=_SPEAK[tongue(spec.language)])}"
+    return f"{variables.fill(spec.prompt, facts).strip()}\n\n{_MANNERS.format(speak=_SPEAK[tongue(spec.language)])}"

@@ -1,6 +1,6 @@
 """What an agent is at one moment: a frozen value that a session keeps, whatever happens to the agent afterwards."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -36,6 +36,65 @@ class SpeechToTextSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StandIn:
+    """Who takes over when a provider fails. `voice_id` is for voices only."""
+
+    provider: str
+    model: str
+    voice_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallbacks:
+    """The stand-ins of each port, in the order in which they are tried."""
+
+    stt: tuple[StandIn, ...] = ()
+    llm: tuple[StandIn, ...] = ()
+    tts: tuple[StandIn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pronunciation:
+    """A whole word or name as it is written, and as the voice should say it."""
+
+    written: str
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationSpec:
+    """A person or team a caller can be handed over to. The model sees `id` and `description`, never a number."""
+
+    id: int
+    name: str
+    description: str
+    numbers: tuple[str, ...]
+    ring_s: int = 30
+    handover: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpToolSpec:
+    """A tool that asks an operator's own service. Its secret headers are not here: they are read, decrypted, when it is called.
+
+    `acts`: it changes something in the world, so it runs once for the same arguments in one call. `fixed` are arguments that the model
+    neither sees nor writes. `meanwhile` is said while it runs.
+    """
+
+    id: int
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, Any] = field(default_factory=dict)
+    timeout_ms: int = 8000
+    meanwhile: str = ""
+    acts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSpec:
     """Everything a conversation needs to know about its agent. `language` is a BCP 47 tag such as `en-IN`."""
 
@@ -50,11 +109,19 @@ class AgentSpec:
     max_duration_s: int = 600
     silence_timeout_s: int = 10
     record_calls: bool = True
+    voicemail_message: str = ""
+    manners: dict[str, Any] = field(default_factory=dict)
+    fallbacks: Fallbacks = Fallbacks()
+    pronunciations: tuple[Pronunciation, ...] = ()
+    destinations: tuple[DestinationSpec, ...] = ()
+    tools: tuple[HttpToolSpec, ...] = ()
+    collects_digits: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The form that `AgentVersion.spec` stores."""
-        return asdict(self)
+        """The form that `AgentVersion.spec` stores, exactly as it comes back from there."""
+        stored: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return stored
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "AgentSpec":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import catalogue
+from agents import catalogue, manners, tool_rules, variables, wishes
 from agents.spec import Mode
 from providers import registry
 
@@ -73,6 +73,19 @@ def _all_problems(agent: Agent, today: date) -> Iterator[Problem]:
     yield from _number_problems(agent)
     yield from _text_problems(agent)
     yield from _time_problems(agent)
+    yield from _manner_problems(agent)
+    for message in wishes.fallback_problems(agent.fallbacks):
+        yield "fallbacks", message
+    for message in wishes.pronunciation_problems(agent.pronunciations):
+        yield "pronunciations", message
+
+
+def _manner_problems(agent: Agent) -> Iterator[Problem]:
+    found = manners.problems(agent.manners)
+    for message in found:
+        yield "manners", message
+    if not found and agent.manners.get("voicemail") == "leave-message" and not (agent.voicemail_message or "").strip():
+        yield "voicemail_message", _("Write the message that is left on answering machines, or let the manners hang up on them.")
 
 
 def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: str, today: date) -> Iterator[Problem]:
@@ -160,9 +173,12 @@ def _text_problems(agent: Agent) -> Iterator[Problem]:
     if len(first_message) > FIRST_MESSAGE_MAX_CHARACTERS:
         message = _("The first message has %(length)d characters; %(limit)d is the most. Callers hang up on long greetings: shorten it.")
         yield "first_message", message % {"length": len(first_message), "limit": FIRST_MESSAGE_MAX_CHARACTERS}
-    for field, text in (("prompt", prompt), ("first_message", first_message), ("name", agent.name or "")):
+    voicemail = agent.voicemail_message or ""
+    for field, text in (("prompt", prompt), ("first_message", first_message), ("name", agent.name or ""), ("voicemail_message", voicemail)):
         if "\x00" in text:
             yield field, _("Remove the NUL character: the database cannot store it.")
+        elif field != "name" and (problem := tool_rules.unknown_problem(variables.unknown(text))):
+            yield field, problem
 
 
 def _time_problems(agent: Agent) -> Iterator[Problem]:

@@ -41,4 +41,6 @@ def _short(value: Any) -> str:
         if len(value) > _LONG_CHARACTERS:
             return f"{len(value)} characters"
         return f"“{value}”"
+    if isinstance(value, list):
+        return f"{len(value)} entries" if len(str(value)) > _LONG_CHARACTERS else (", ".join(str(one) for one in value) or "nothing")
     return "nothing" if value is None else str(value)

@@ -6,7 +6,9 @@ that holds the value (Docker and Kubernetes secrets).
 """
 
 import os
+import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -90,6 +92,26 @@ class Environment:
         """A comma-separated list."""
         value = self.raw(name)
         return default if value is None else tuple(word.strip() for word in value.split(",") if word.strip())
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        """A comma-separated list of networks such as 10.0.0.0/8, or single addresses."""
+        for word in self.words(name):
+            try:
+                ip_network(word, strict=False)
+            except ValueError:
+                raise EnvironmentProblem(f"{name} holds {word!r}, which is not a network. Write for example 10.20.0.0/16.") from None
+        return self.words(name)
+
+    def keys(self, name: str) -> dict[str, str]:
+        """A comma-separated list of `id:64 hex digits`, oldest first. A key never shows in a message."""
+        found: dict[str, str] = {}
+        for place, word in enumerate(self.words(name), 1):
+            key_id, _, key = word.partition(":")
+            if not re.fullmatch(r"[a-z0-9-]{1,24}", key_id) or not re.fullmatch(r"[0-9a-fA-F]{64}", key) or key_id in found:
+                advice = "Write a new id, a colon and 64 hex digits (make them with: openssl rand -hex 32)."
+                raise EnvironmentProblem(f"{name}: key number {place} cannot be used. {advice}")
+            found[key_id] = key
+        return found
 
     def url(self, name: str, default: str, *, schemes: tuple[str, ...]) -> str:
         """An absolute URL without a trailing slash."""

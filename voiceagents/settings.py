@@ -200,6 +200,9 @@ DEEPGRAM_BASE_URL = env.url("DEEPGRAM_BASE_URL", "https://api.deepgram.com", sch
 ELEVENLABS_API_KEY = env.text("ELEVENLABS_API_KEY")
 ELEVENLABS_BASE_URL = env.url("ELEVENLABS_BASE_URL", "https://api.elevenlabs.io", schemes=("https", "http"))
 TRANSCRIBE_MODEL = env.text("TRANSCRIBE_MODEL", "nova-3")
+TOOL_ALLOWED_NETWORKS = env.networks("TOOL_ALLOWED_NETWORKS")  # private networks that operators' HTTP tools may reach; none by default
+FIELD_KEYS = env.keys("FIELD_KEYS")  # id:64 hex digits, …: operators' secrets; the last encrypts, each decrypts
+PREPARE_S = env.integer("PREPARE_S", 10, low=1, high=600)
 
 # --- recordings ----------------------------------------------------------------------------------------------------------
 AWS_ACCESS_KEY_ID = env.text("AWS_ACCESS_KEY_ID")

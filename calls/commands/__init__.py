@@ -29,11 +29,10 @@ from calls.commands.settlement import (
     retry_job,
 )
 from calls.commands.timeline import record_event
-from calls.commands.tools import Begun, begin_tool_run, end_tool_run
+from calls.commands.tools import begin_tool_run, end_tool_run
 from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
 
 __all__ = [
-    "Begun",
     "CallRefused",
     "CarrierReport",
     "account",

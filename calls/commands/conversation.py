@@ -10,7 +10,7 @@ from django.utils import timezone
 from calls import broadcast, dispatch
 from calls.commands.settlement import begin_settlement, soon, write_usage
 from calls.commands.timeline import move, record_event
-from calls.models import CallLog, Session, Turn
+from calls.models import CallLog, Session, ToolRun, Turn
 from calls.status import CallStatus, Direction
 from engine.events import EndReason, TurnLatency
 from engine.usage import UsageRecord
@@ -90,6 +90,8 @@ def end_session(session_id: str, *, reason: str, at: datetime) -> bool:
         running = Session.objects.filter(pk=session.pk).exclude(state=Session.State.ENDED)
         if not running.update(state=Session.State.ENDED, ended_at=at, end_reason=EndReason(reason), media_token_id=""):
             return False
+        # What still ran when the talk ended may have happened.
+        ToolRun.objects.filter(session=session, state=ToolRun.State.RUNNING).update(state=ToolRun.State.UNKNOWN, ended_at=at)
         record_event(session=session, key="session:ended", source="engine", kind="session-ended", facts={"reason": reason})
         if log.settled_at is None and log.call_sid:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(ENDED_POLL_S))

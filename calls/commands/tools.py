@@ -6,25 +6,16 @@ took the call over, gets the first result. A tool that only reads may be asked a
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from agents.ledger import Begun
 from calls.models import Session, ToolRun
 
 _LONGEST_RESULT_CHARS = 8000
 _State = ToolRun.State
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """`run_id` is to be ended by whoever began it. Without one there is nothing to run: `earlier` is the state that stands."""
-
-    run_id: int | None
-    earlier: str = ""
-    result: str = ""
 
 
 def begin_tool_run(session_id: str, *, tool: str, arguments: dict[str, Any], acts: bool) -> Begun:

@@ -19,6 +19,7 @@ from calls.conductor.deadline import unhurried
 from calls.conductor.heartbeat import Heartbeat
 from calls.conductor.live import LiveFeed
 from calls.conductor.notes import Notebook
+from calls.conductor.on_call import on_call
 from calls.conductor.rows import Writer
 from calls.failures import place
 from calls.models import Session
@@ -65,7 +66,8 @@ async def conduct(session: Session, link: AudioLink) -> None:
 
 
 async def _converse(session: Session, link: AudioLink, notebook: Notebook) -> EndReason:
-    plan, parts = assembly.assemble(session.agent_version.as_spec())
+    spec = session.agent_version.as_spec()
+    plan, parts = await assembly.assemble_with_audio(spec, on_call(session, spec), link.sample_rate_hz)
     conversation = ConversationSession(plan, parts, link, notebook.take)
     _heartbeat.join(session.session_id, conversation.request_end)
     logger.info("conversation_started")

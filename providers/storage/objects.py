@@ -83,6 +83,19 @@ class ObjectStore:
         digest = answer.get("Metadata", {}).get(_DIGEST_KEY, "")
         return StoredObject(key, answer["ContentLength"], digest, answer["ETag"].strip('"'), answer.get("ContentType", ""))
 
+    def read(self, key: str, most_bytes: int) -> bytes | None:
+        """The object if it is there and no larger than `most_bytes`, else None."""
+        try:
+            with _failures():
+                answer = self._client.get_object(Bucket=self._config.bucket, Key=key)
+                if answer["ContentLength"] > most_bytes:
+                    return None
+                return bytes(answer["Body"].read())
+        except ProviderError as error:
+            if error.category is ErrorCategory.NOT_FOUND:
+                return None
+            raise
+
     def presigned_url(self, key: str, expires_s: int, filename: str = "") -> str:
         """A link that plays or downloads the object for `expires_s` seconds. `filename` makes browsers save it under that name."""
         parameters = {"Bucket": self._config.bucket, "Key": key}

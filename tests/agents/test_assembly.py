@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,7 @@ def test_no_key_shows_in_what_was_assembled(settings: Settings) -> None:
 async def test_warming_up_opens_connections_and_survives_a_provider_that_is_down(
     vendors: Served, settings: Settings, make_agent: Callable[..., Agent]
 ) -> None:
+    settings.RECORDING_STORE = replace(settings.RECORDING_STORE, bucket="")
     await sync_to_async(make_agent)()
     await sync_to_async(make_agent)(name="Second", **OPENAI_VOICE)
     with capture_logs() as logs:

@@ -47,7 +47,7 @@ def test_a_working_agent_has_no_problem(fields: dict[str, Any]) -> None:
     ("fields", "field", "words"),
     [
         ({"llm_provider": "openia"}, "llm_provider", "Choose one of: openai"),
-        ({"voice_provider": "polly"}, "voice_provider", "Choose one of: elevenlabs, openai"),
+        ({"voice_provider": "polly"}, "voice_provider", "Choose one of: deepgram, elevenlabs"),
         ({"stt_provider": "whisper"}, "stt_provider", "Choose one of: deepgram"),
         ({"llm_model": "gpt-4-turbo"}, "llm_model", "gpt-4-turbo was shut down on 2026-10-23; use gpt-6-luna."),
         ({"llm_model": "gpt-3.5-turbo-0125"}, "llm_model", "was shut down on 2026-10-23; use gpt-6-luna."),

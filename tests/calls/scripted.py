@@ -157,7 +157,7 @@ class Scene:
         self.line, self.ears, self.mind, self.voice = Line(), Ears(), Mind(*answers), Voice(speech_ms)
         self.greeting = greeting
 
-    def assemble(self, spec):
+    def assemble(self, spec, call=None, prepared_audio=None):
         plan = SessionPlan(
             instructions=spec.prompt,
             first_message=self.greeting,

@@ -224,7 +224,7 @@ async def test_an_absent_valkey_hurts_nobody(session, scene, settings):
 async def test_an_agent_that_cannot_talk_ends_its_session_with_the_reason(session, scene, monkeypatch):
     play = scene()
 
-    def assemble(spec):
+    def assemble(spec, call=None, prepared_audio=None):
         raise assembly.NotReady("OPENAI_API_KEY is not set. Set it in .env and restart.")
 
     monkeypatch.setattr(assembly, "assemble", assemble)

@@ -7,6 +7,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from agents.ledger import Begun
 from calls import commands
 from calls.models import CallEvent, Session, ToolRun, Transfer, UsageLine
 from engine.usage import Unit, UsageKind, UsageRecord
@@ -20,7 +21,7 @@ def session(db) -> Session:
     return made.talking_call(made.agent_of(made.operator()))
 
 
-def begin(session: Session, **how) -> commands.Begun:
+def begin(session: Session, **how) -> Begun:
     return commands.begin_tool_run(session.session_id, **{**BOOK, **how})
 
 
@@ -29,7 +30,7 @@ def test_a_tool_that_acts_runs_once_for_the_same_wish_however_it_is_written(sess
     assert first.run_id
     assert commands.end_tool_run(first.run_id, state="done", result="Booked, number 17.")
     again = begin(session, arguments={"time": "10:00", "day": "monday"})
-    assert again == commands.Begun(None, "done", "Booked, number 17.")
+    assert again == Begun(None, "done", "Booked, number 17.")
     assert begin(session, arguments={"day": "tuesday", "time": "10:00"}).run_id
 
 
@@ -40,13 +41,13 @@ def test_what_failed_for_certain_may_be_tried_again_and_what_may_have_happened_m
     assert second.run_id == first.run_id
     assert ToolRun.objects.get().tries == 2
     commands.end_tool_run(second.run_id, state="unknown", result="")
-    assert begin(session) == commands.Begun(None, "unknown", "")
+    assert begin(session) == Begun(None, "unknown", "")
     assert not commands.end_tool_run(second.run_id, state="done", result="too late")
 
 
 def test_a_run_that_a_dead_process_left_open_is_not_repeated(session):
     begin(session)
-    assert begin(session) == commands.Begun(None, "running", "")
+    assert begin(session) == Begun(None, "running", "")
 
 
 def test_a_tool_that_reads_is_asked_as_often_as_wished_and_each_time_is_a_row(session):
