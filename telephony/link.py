@@ -51,7 +51,7 @@ class ExotelLink:
 
     # --- from the socket -------------------------------------------------------------------------------------------------
 
-    def feed(self, text: str) -> bool:
+    def feed(self, text: str | bytes) -> bool:
         """Takes one message. False: there were so many bad ones that the socket should be closed."""
         try:
             message = parse(text)

@@ -17,6 +17,7 @@ from calls import conductor
 from providers.exotel.media import DEFAULT_SAMPLE_RATE_HZ, BadMessage, Started, parse, sample_rate
 from telephony import admission, process
 from telephony.admission import Refused
+from telephony.fast_socket import DIRECT
 from telephony.link import MAX_BAD_MESSAGES, UNSUPPORTED, ExotelLink
 
 logger = structlog.get_logger()
@@ -71,6 +72,8 @@ async def _call(scope: Scope, receive: Receive, send: Send) -> None:
         return
     link = ExotelLink(send, stream_sid=started.stream_sid, sample_rate_hz=_rate(scope, started), chunk_bytes=settings.MEDIA_CHUNK_BYTES)
     logger.info("stream_opened", session_id=session.session_id, sample_rate_hz=link.sample_rate_hz)
+    if direct := scope.get("extensions", {}).get(DIRECT):
+        direct(link.feed)  # the reader below then sees the end only
     reading = asyncio.create_task(_read(receive, link), name="media-reader")
     try:
         await conductor.conduct(session, link)

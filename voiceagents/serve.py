@@ -38,7 +38,7 @@ def main(role: str) -> None:
             ws_ping_timeout=120,
             timeout_graceful_shutdown=30,
             lifespan="on",
-            **shared,
+            **{**shared, "ws": "telephony.fast_socket:FastWebSocketProtocol"},
         )
     else:
         raise SystemExit(f"There is no server called {role!r}. Use: python -m voiceagents.serve web|media")

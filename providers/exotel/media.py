@@ -120,7 +120,7 @@ _decode_other = msgspec.json.Decoder(_Other).decode
 _KNOWN: Final = frozenset({"connected", "start", "media", "dtmf", "mark", "stop"})
 
 
-def parse(text: str) -> Received:
+def parse(text: str | bytes) -> Received:
     """One text message from Exotel. Raises `BadMessage`; a message of a kind we do not know is `Unknown`."""
     if len(text) > MAX_MESSAGE_BYTES:
         raise BadMessage(f"a message of more than {MAX_MESSAGE_BYTES} bytes")
@@ -136,7 +136,7 @@ def parse(text: str) -> Received:
     return _rarer(message)
 
 
-def _is_of_another_kind(text: str) -> bool:
+def _is_of_another_kind(text: str | bytes) -> bool:
     try:
         return _decode_other(text).event not in _KNOWN
     except (msgspec.DecodeError, RecursionError, UnicodeError):

@@ -8,6 +8,8 @@ from typing import Literal
 
 import uvicorn
 
+from telephony.fast_socket import FastWebSocketProtocol
+
 
 @contextmanager
 def serving(app, *, lifespan: Literal["on", "off"] = "off", host: str = "127.0.0.1") -> Iterator[int]:
@@ -17,7 +19,7 @@ def serving(app, *, lifespan: Literal["on", "off"] = "off", host: str = "127.0.0
             app,
             host=host,
             port=0,
-            ws="websockets-sansio",
+            ws=FastWebSocketProtocol,
             ws_per_message_deflate=False,
             ws_max_size=65_536,
             log_config=None,
