@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import apply_mask
+from websockets.speedups import apply_mask
 
 DIRECT: Final = "voiceagents.direct"
 """The scope's extension: called with a taker of text frames (False: it wants no more), it sends them there from now on."""
@@ -33,7 +33,8 @@ class FastWebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
-            self.scope["extensions"][DIRECT] = self._take_direct
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[DIRECT] = self._take_direct
 
     def _take_direct(self, taker: Callable[[bytes], bool]) -> None:
         """What already waits goes first."""

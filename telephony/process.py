@@ -1,9 +1,10 @@
 """The media process around its calls: warming up, saying how it is, and stopping. Never on the audio path."""
 
 import asyncio
+import gc
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -15,12 +16,15 @@ from telephony.draining import Drain
 
 Message = MutableMapping[str, Any]
 
+_YOUNG_OBJECTS: Final = 10_000
+
 
 async def lifespan(receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]) -> None:
     """Starts ready to speak: connections to the providers in use are open before the first call."""
     await receive()  # lifespan.startup
     await assembly.warm()
     await sync_to_async(connections.close_all)()  # warming up read rows; no request's end gives that connection back
+    settle_memory()
     drain = Drain()
     drain.install()
     watching = [
@@ -33,6 +37,15 @@ async def lifespan(receive: Callable[[], Awaitable[Message]], send: Callable[[Me
         task.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def settle_memory() -> None:
+    """Takes everything that start-up made (some 300,000 objects) out of the garbage collector's sight: a pass over it stops every call's
+    audio for a tenth of a second. What calls make is freed by counting, almost all of it; the rest is looked for less often.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 10)
 
 
 async def http(scope: MutableMapping[str, Any], send: Callable[[Message], Awaitable[None]]) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from typing import Any
 
 import uvicorn
 
@@ -13,7 +14,7 @@ def main(role: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     env = environment.load()
     host = env.text("BIND_HOST", "127.0.0.1")
-    shared = {
+    shared: dict[str, Any] = {
         "host": host,
         "loop": "uvloop",
         "http": "httptools",

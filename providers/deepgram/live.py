@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.protocol import State
 
 from engine.audio import AudioChunk, duration_ms
 from engine.errors import ProviderError
@@ -149,6 +150,9 @@ class DeepgramStream:
     async def _send(self, payload: bytes | str) -> None:
         if self._failure is not None:
             raise self._failure
+        if self._goes_at_once(payload):
+            self._last_sent_at = asyncio.get_running_loop().time()
+            return
         try:
             await within(self._deadlines.send_ms, PROVIDER, "did not take our audio", self._socket.send(payload))
         except ConnectionClosed as error:
@@ -156,6 +160,22 @@ class DeepgramStream:
         except ProviderError as error:
             raise self._fail(error) from None
         self._last_sent_at = asyncio.get_running_loop().time()
+
+    def _goes_at_once(self, payload: bytes | str) -> bool:
+        """Audio on an open socket with nothing waiting in it is written without an await: 50 times a second, a tenth of the CPU.
+        Everything else goes the general way, which waits, within its deadline, and says what is wrong."""
+        protocol, transport = self._socket.protocol, self._socket.transport
+        if (
+            not isinstance(payload, bytes)
+            or protocol.state is not State.OPEN
+            or transport.is_closing()
+            or transport.get_write_buffer_size()
+        ):
+            return False
+        protocol.send_binary(payload)
+        for output in protocol.data_to_send():
+            transport.write(output)
+        return True
 
     def _fail(self, error: ProviderError) -> ProviderError:
         """Keeps the first failure for both sides and wakes the reader."""
