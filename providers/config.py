@@ -25,16 +25,24 @@ class DeepgramConfig:
 
     @property
     def websocket_url(self) -> str:
-        scheme, separator, rest = self.base_url.rstrip("/").partition("://")
-        return f"{'ws' if scheme == 'http' else 'wss'}{separator}{rest}"
+        return _websocket_url(self.base_url)
 
 
 @dataclass(frozen=True, slots=True)
 class ElevenLabsConfig:
-    """`base_url` is the http root, without `/v1`."""
+    """`base_url` is the http root, without `/v1`; the WebSocket root follows from it."""
 
     api_key: str = field(repr=False)
     base_url: str
+
+    @property
+    def websocket_url(self) -> str:
+        return _websocket_url(self.base_url)
+
+
+def _websocket_url(base_url: str) -> str:
+    scheme, separator, rest = base_url.rstrip("/").partition("://")
+    return f"{'ws' if scheme == 'http' else 'wss'}{separator}{rest}"
 
 
 @dataclass(frozen=True, slots=True)

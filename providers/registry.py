@@ -20,6 +20,7 @@ _PROVIDERS: Final[dict[tuple[Kind, str], str]] = {
     ("tts", "deepgram"): "providers.deepgram.tts.DeepgramTextToSpeech",
     ("tts", "openai"): "providers.openai.tts.OpenAITextToSpeech",
     ("tts", "elevenlabs"): "providers.elevenlabs.tts.ElevenLabsTextToSpeech",
+    ("tts", "elevenlabs-live"): "providers.elevenlabs.live.ElevenLabsLiveTextToSpeech",
     ("transcription", "deepgram"): "providers.deepgram.batch.DeepgramTranscriber",
 }
 

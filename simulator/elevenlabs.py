@@ -1,4 +1,5 @@
-"""ElevenLabs' doors: `/elevenlabs/v1/text-to-speech/{voice}` with and without `/stream`, `/elevenlabs/v1/voices`, `/elevenlabs/v1/models`.
+"""ElevenLabs' doors: `/elevenlabs/v1/text-to-speech/{voice}` with and without `/stream`, the socket `…/stream-input`,
+`/elevenlabs/v1/voices`, `/elevenlabs/v1/models`.
 
 Raw PCM, µ-law and A-law are spoken; the compressed formats are refused in the vendor's shape, since nothing here can make them.
 """
@@ -8,10 +9,12 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
+from simulator import elevenlabs_socket
 from simulator.answers import BodyTooLarge, StreamedAnswer, endured, paced_speech, read_body
 from simulator.elevenlabs_requests import Refused, SpokenText, check_format
 from simulator.faults import Fault
@@ -54,7 +57,11 @@ def routes(state: SimulatorState) -> list[BaseRoute]:
         listed = [{"model_id": name, "name": name, "can_do_text_to_speech": True} for name in state.settings.elevenlabs_models]
         return JSONResponse(listed, headers=_headers(state))
 
+    async def socket(websocket: WebSocket) -> None:
+        await _socket(state, websocket)
+
     return [
+        WebSocketRoute("/elevenlabs/v1/text-to-speech/{voice}/stream-input", socket),
         Route("/elevenlabs/v1/text-to-speech/{voice}/stream", speak, methods=["POST"]),
         Route("/elevenlabs/v1/text-to-speech/{voice}", speak, methods=["POST"]),
         Route("/elevenlabs/v1/voices", voices, methods=["GET"]),
@@ -90,12 +97,31 @@ async def _speak(state: SimulatorState, request: Request) -> Response:
     return answer
 
 
+async def _socket(state: SimulatorState, websocket: WebSocket) -> None:
+    """A key may come with the handshake or with the first message; a fault hits the text, but a status refuses the handshake."""
+    voice = websocket.path_params["voice"]
+    waiting = state.faults.next(_TARGET)
+    try:
+        if waiting is not None and waiting.fault == "status":
+            _ordered(state.faults.take(_TARGET))
+        known_key = bool(websocket.headers.get("xi-api-key"))
+        if known_key:
+            _authenticate(state, websocket)
+        options = elevenlabs_socket.SocketOptions.parsed(websocket.query_params, state.settings.elevenlabs_models)
+        _available(state, voice)
+    except Refused as refusal:
+        await websocket.send_denial_response(_refusal(refusal))
+        return
+    await websocket.accept(headers=[(b"request-id", secrets.token_urlsafe(15).encode())])
+    await elevenlabs_socket.serve(state, websocket, voice, options, _TARGET, known_key)
+
+
 async def _coded(pcm: AsyncIterator[bytes], code: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
     async for piece in pcm:
         yield code(piece)
 
 
-def _authenticate(state: SimulatorState, request: Request) -> None:
+def _authenticate(state: SimulatorState, request: HTTPConnection) -> None:
     key = request.headers.get("xi-api-key", "")
     if not key:
         message = "Neither authorization header nor xi-api-key received, please provide one."

@@ -77,6 +77,10 @@ class Faults:
         """Withdraws every order, or those for one target."""
         self._orders = [] if target is None else [fault for fault in self._orders if fault.target != target]
 
+    def next(self, target: str) -> Fault | None:
+        """The fault that the next request would suffer; nothing is used up."""
+        return next((fault for fault in self._orders if fault.target == target), None)
+
     def take(self, target: str) -> Fault | None:
         """The fault that this one request must suffer, counted as used; None: behave."""
         for place, fault in enumerate(self._orders):

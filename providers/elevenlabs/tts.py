@@ -46,8 +46,12 @@ class ElevenLabsTextToSpeech:
             Patience(self.provider, self._deadlines),
             code_of=client.error_code,
             request_id_of=lambda response: response.headers.get("request-id", ""),
-            on_request_id=lambda request_id: self._spoken.note(text, request_id),
+            on_request_id=lambda request_id: self.note(text, request_id),
         )
+
+    def note(self, text: str, request_id: str) -> None:
+        """Remembers the request in which `text` was spoken, for its usage."""
+        self._spoken.note(text, request_id)
 
     def usage(self, text: str) -> Sequence[UsageRecord]:
         record = UsageRecord(UsageKind.TTS, self.provider, self.model, Unit.CHARACTERS, len(text), self._spoken.take(text))

@@ -23,6 +23,11 @@ SECRET = "secret-0123456789"
 URL = "https://provider.example.test"
 
 
+def vendor(name: str) -> str:
+    """A name may say how a vendor is spoken to: its usage, key and price are the vendor's."""
+    return name.partition("-")[0]
+
+
 def test_every_listed_provider_can_be_built() -> None:
     configs: dict[str, ProviderConfig] = {
         "openai": OpenAIConfig(SECRET, URL),
@@ -30,22 +35,22 @@ def test_every_listed_provider_can_be_built() -> None:
         "elevenlabs": ElevenLabsConfig(SECRET, URL),
     }
     built: list[LanguageModel | SpeechToText | TextToSpeech] = []
-    built += [build("stt", name, configs[name], SpeechToTextOptions(name, "m")) for name in names("stt")]
-    built += [build("llm", name, configs[name], LanguageModelOptions(name, "m")) for name in names("llm")]
-    built += [build("tts", name, configs[name], Voice(name, "v", "m")) for name in names("tts")]
-    transcribers = [build("transcription", name, configs[name], TranscriptionOptions(name, "m")) for name in names("transcription")]
-    assert [port.provider for port in built] == [*names("stt"), *names("llm"), *names("tts")]
+    built += [build("stt", name, configs[vendor(name)], SpeechToTextOptions(name, "m")) for name in names("stt")]
+    built += [build("llm", name, configs[vendor(name)], LanguageModelOptions(name, "m")) for name in names("llm")]
+    built += [build("tts", name, configs[vendor(name)], Voice(name, "v", "m")) for name in names("tts")]
+    transcribers = [build("transcription", name, configs[vendor(name)], TranscriptionOptions(name, "m")) for name in names("transcription")]
+    assert [port.provider for port in built] == [vendor(name) for kind in ("stt", "llm", "tts") for name in names(kind)]
     assert {port.model for port in (*built, *transcribers)} == {"m"}
     assert all(SECRET not in repr(port) for port in built)
 
 
 def test_the_names_are_choices_in_order() -> None:
-    assert names("tts") == ("deepgram", "elevenlabs", "openai")
+    assert names("tts") == ("deepgram", "elevenlabs", "elevenlabs-live", "openai")
     assert names("stt") == ("deepgram",)
 
 
 def test_an_unknown_name_lists_the_ones_that_exist() -> None:
-    with pytest.raises(UnknownProvider, match="there is no tts provider 'acme'; there are: deepgram, elevenlabs, openai"):
+    with pytest.raises(UnknownProvider, match="there is no tts provider 'acme'; there are: deepgram, elevenlabs, elevenlabs-live, openai"):
         build("tts", "acme", OpenAIConfig(SECRET, URL), Voice("acme", "v", "m"))
 
 

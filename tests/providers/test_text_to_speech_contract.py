@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 import pytest
 
@@ -13,6 +13,7 @@ from engine.usage import Unit, UsageKind
 from providers.config import Voice
 from providers.connection import Deadlines
 from providers.deepgram.tts import DeepgramTextToSpeech, model_of
+from providers.elevenlabs.live import ElevenLabsLiveTextToSpeech
 from providers.elevenlabs.tts import ElevenLabsTextToSpeech
 from providers.fallback import FallbackTextToSpeech
 from providers.openai.tts import OpenAITextToSpeech
@@ -48,6 +49,11 @@ def deepgram_tts(server: Served, deadlines: Deadlines, key: str = KEY) -> TextTo
     return DeepgramTextToSpeech(deepgram_config(server, key), Voice("deepgram", "thalia", "aura-2", language="en-IN"), deadlines)
 
 
+def elevenlabs_live_tts(server: Served, deadlines: Deadlines, key: str = KEY) -> TextToSpeech:
+    voice = Voice("elevenlabs", "simulatedVoiceAgent1", "eleven_flash_v2_5", language="en-IN")
+    return ElevenLabsLiveTextToSpeech(elevenlabs_config(server, key), voice, deadlines)
+
+
 def chained_tts(server: Served, deadlines: Deadlines, key: str = KEY) -> TextToSpeech:
     return FallbackTextToSpeech([elevenlabs_tts(server, deadlines, key)])
 
@@ -63,6 +69,7 @@ KINDS = {
     "openai": Kind(openai_tts, "openai.speech", 24_000),
     "elevenlabs": Kind(elevenlabs_tts, "elevenlabs.speech", 8_000),
     "deepgram": Kind(deepgram_tts, "deepgram.speech", 8_000),
+    "elevenlabs-live": Kind(elevenlabs_live_tts, "elevenlabs.speech", 8_000),
     "fallback": Kind(chained_tts, "elevenlabs.speech", 8_000),
 }
 
@@ -177,6 +184,11 @@ async def test_nobody_there_is_a_connection_error(vendors: Served, kind: Kind) -
     assert (error.category, error.retryable) == (ErrorCategory.CONNECTION, True)
 
 
+@runtime_checkable
+class Warmable(Protocol):
+    async def warm(self) -> None: ...
+
+
 class _Elsewhere:
     http = NOWHERE
 
@@ -196,7 +208,7 @@ async def test_usage_is_the_characters_with_evidence_of_its_own_each_time(vendor
     assert [record.evidence.startswith("local-") for record in records] == [False, False, True]
 
 
-@pytest.mark.parametrize("name", ["openai", "elevenlabs", "deepgram"])
+@pytest.mark.parametrize("name", ["openai", "elevenlabs", "deepgram", "elevenlabs-live"])
 async def test_audio_that_drips_byte_by_byte_stays_in_whole_samples(vendors: Served, name: str) -> None:
     kind = KINDS[name]
     order(vendors, kind.target, "drip", every_ms=1)
@@ -217,14 +229,14 @@ def test_one_port_works_on_one_event_loop_after_the_other(vendors: Served, kind:
     assert asyncio.run(spoken(port, TEXT)) == asyncio.run(spoken(port, TEXT))
 
 
-@pytest.mark.parametrize("name", ["openai", "elevenlabs", "deepgram"])
+@pytest.mark.parametrize("name", ["openai", "elevenlabs", "deepgram", "elevenlabs-live"])
 async def test_warming_opens_a_connection_and_tells_of_a_wrong_key(vendors: Served, name: str) -> None:
     expect_key(vendors)
     port = KINDS[name].make(vendors, PATIENT)
-    assert isinstance(port, OpenAITextToSpeech | ElevenLabsTextToSpeech | DeepgramTextToSpeech)
+    assert isinstance(port, Warmable)
     await port.warm()
     wrong = KINDS[name].make(vendors, PATIENT, key="wrong")
-    assert isinstance(wrong, OpenAITextToSpeech | ElevenLabsTextToSpeech | DeepgramTextToSpeech)
+    assert isinstance(wrong, Warmable)
     assert (await failure(wrong.warm)).category == ErrorCategory.AUTHENTICATION
 
 

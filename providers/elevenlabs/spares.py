@@ -1,0 +1,117 @@
+"""Sockets to ElevenLabs that are open before they are needed, so that a sentence never waits for a handshake.
+
+A socket speaks one text and is gone, which also makes an interruption one abort. A few spares for each voice are kept for every call of
+the process; a spare costs ElevenLabs nothing until it is given a text.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.protocol import State
+
+from engine.errors import ProviderError
+from providers.connection import Deadlines, LoopClients, nonsense, status_error, unreachable, within
+from providers.elevenlabs.client import PROVIDER, error_code
+
+INACTIVITY_S = 180  # the most that ElevenLabs allows
+_FRESH_S = 150.0
+_MOST_SPARES = 4
+_MAX_MESSAGE_BYTES = 1 << 22
+
+
+class Spares:
+    """The spare sockets of one address on one event loop."""
+
+    def __init__(self, url: str, api_key: str, deadlines: Deadlines) -> None:
+        self._url = url
+        self._api_key = api_key
+        self._deadlines = deadlines
+        self._waiting: deque[tuple[ClientConnection, float]] = deque()
+        self._opening: set[asyncio.Task[None]] = set()
+
+    async def take(self) -> ClientConnection:
+        """An open socket, and another is opened in the background. Raises `ProviderError`."""
+        socket = self._freshest()
+        self.refill()
+        return socket or await self.open()
+
+    def refill(self) -> None:
+        """Opens one more spare in the background, if there are few."""
+        if len(self._waiting) + len(self._opening) < _MOST_SPARES:
+            task = asyncio.create_task(self.add(), name="elevenlabs-spare")
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def add(self, *, quietly: bool = True) -> None:
+        """Opens one more spare. A failure is for whoever needs a socket next, unless not `quietly`."""
+        try:
+            socket = await self.open()
+        except ProviderError:
+            if not quietly:
+                raise
+            return
+        self._waiting.append((socket, asyncio.get_running_loop().time()))
+
+    async def open(self) -> ClientConnection:
+        opening = connect(
+            self._url,
+            additional_headers={"xi-api-key": self._api_key},
+            compression=None,
+            proxy=None,
+            open_timeout=None,
+            ping_interval=None,
+            close_timeout=self._deadlines.close_ms / 1000,
+            max_size=_MAX_MESSAGE_BYTES,
+        )
+        try:
+            return await within(self._deadlines.connect_ms, PROVIDER, "did not open the speech socket", opening)
+        except InvalidStatus as error:
+            response = error.response
+            raise status_error(PROVIDER, response.status_code, code=error_code(bytes(response.body or b""))) from error
+        except (InvalidHandshake, InvalidURI) as error:
+            raise nonsense(PROVIDER) from error
+        except (OSError, EOFError) as error:
+            raise unreachable(PROVIDER) from error
+
+    async def close(self) -> None:
+        for task in self._opening:
+            task.cancel()
+        if self._opening:
+            await asyncio.wait(self._opening)
+        while self._waiting:
+            discard(self._waiting.pop()[0])
+
+    def _freshest(self) -> ClientConnection | None:
+        """The spare that was opened last, if it is still good; the others wait, and what is too old goes."""
+        oldest = asyncio.get_running_loop().time() - _FRESH_S
+        while self._waiting and (self._waiting[0][1] < oldest or self._waiting[0][0].state is not State.OPEN):
+            discard(self._waiting.popleft()[0])
+        while self._waiting:
+            socket, _ = self._waiting.pop()
+            if socket.state is State.OPEN:
+                return socket
+            discard(socket)
+        return None
+
+
+def discard(socket: ClientConnection) -> None:
+    """Ends a socket without a farewell: nothing that it could still say matters."""
+    socket.transport.abort()
+
+
+async def end(socket: ClientConnection) -> None:
+    """As `discard`, and returns once it is gone."""
+    discard(socket)
+    await socket.wait_closed()
+
+
+_shelves: LoopClients[Spares] = LoopClients(Spares.close)
+
+
+def spares_of(url: str, api_key: str, deadlines: Deadlines) -> Spares:
+    """The spares of the running loop for one address."""
+    key: Hashable = (url, api_key, deadlines)
+    return _shelves.get(key, lambda: Spares(url, api_key, deadlines))
