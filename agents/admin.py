@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from agents import catalogue
+from agents import catalogue, manner_fields, manners
 from agents.models import Agent, AgentVersion
 from agents.readonly import ReadOnlyInline
 from agents.validation import name_problem, warnings
@@ -35,13 +35,13 @@ class SuggestingInput(UnfoldAdminTextInputWidget):
         return super().render(name, value, attrs, renderer) + offer
 
 
-class AgentForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's form has no parameters at run time
+class AgentForm(manner_fields.MannersForm, forms.ModelForm):  # type: ignore[type-arg, misc]  # made from a table; forms have no parameters
     class Meta:
         model = Agent
         fields = (
             "name", "active", "mode", "language", "prompt", "first_message", "voice_provider", "voice_model", "voice_id", "voice_speed",
             "llm_provider", "llm_model", "llm_temperature", "llm_max_tokens", "stt_provider", "stt_model", "stt_endpointing_ms",
-            "max_duration_s", "silence_timeout_s", "record_calls",
+            "max_duration_s", "silence_timeout_s", "record_calls", "voicemail_message", "fallbacks", "pronunciations", "collects_digits",
         )  # fmt: skip
         labels: ClassVar = {
             "voice_provider": _("Provider"),
@@ -61,6 +61,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's form has
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.initial.update(manner_fields.initial(self.instance.manners))
         kinds: tuple[tuple[str, registry.Kind], ...] = (("voice", "tts"), ("llm", "llm"), ("stt", "stt"))
         for prefix, kind in kinds:
             if field := self.fields.get(f"{prefix}_provider"):
@@ -71,7 +72,9 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's form has
                 field.widget = SuggestingInput(f"{prefix}-models", catalogue.SUGGESTED[kind])
 
     def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
+        cleaned: dict[str, Any] | None = super().clean()
+        if any(name in self.cleaned_data for name in manner_fields.FORM_NAMES):
+            self.instance.manners = manners.stored(manner_fields.chosen(self.cleaned_data))
         candidate = Agent(owner_id=self.instance.owner_id, pk=self.instance.pk, name=self.cleaned_data.get("name", ""))
         if problem := name_problem(candidate):
             raise ValidationError({"name": problem})
@@ -133,6 +136,22 @@ class AgentAdmin(ModelAdmin):
             {
                 "description": _("A shorter pause makes the agent quicker, and likelier to cut slow talkers short."),
                 "fields": (("stt_provider", "stt_model"), "stt_endpointing_ms"),
+            },
+        ),
+        (
+            _("How it behaves"),
+            {
+                "description": _("Interruptions, pauses and silence. An empty field is the default, made for Indian phone lines."),
+                "fields": manner_fields.FORM_NAMES,
+                "classes": ("collapse",),
+            },
+        ),
+        (
+            _("Keys, names and failures"),
+            {
+                "description": _("What it says to machines, how it says names, and who takes over when a provider fails."),
+                "fields": ("collects_digits", "voicemail_message", "pronunciations", "fallbacks"),
+                "classes": ("collapse",),
             },
         ),
         (

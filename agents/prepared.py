@@ -17,6 +17,7 @@ from django.core.cache import cache
 from agents import prompts, variables
 from agents.spec import AgentSpec, Mode
 from agents.variables import CallFacts
+from engine.sentences import cut
 from engine.speech import for_voice
 from providers.storage import ObjectStore
 
@@ -74,6 +75,7 @@ def sentences(spec: AgentSpec) -> list[str]:
     """What the agent may say word for word in every call, the first message first; nothing that differs from call to call."""
     tongue = prompts.tongue(spec.language)
     own = [spec.first_message, spec.voicemail_message]
+    # What ends a reply of the model is spoken sentence by sentence.
     if spec.mode is Mode.LIVE:
         own += [
             prompts.APOLOGY[tongue],
@@ -82,7 +84,8 @@ def sentences(spec: AgentSpec) -> list[str]:
             prompts.FILLER[tongue],
             prompts.TIME_WARNING[tongue],
         ]
-        own += [destination.handover or prompts.HANDOVER[tongue] for destination in spec.destinations]
+        own += cut(prompts.GOODBYE[tongue])
+        own += [piece for destination in spec.destinations for piece in cut(destination.handover or prompts.HANDOVER[tongue])]
         own += [tool.meanwhile for tool in spec.tools]
     standing = CallFacts(agent_name=spec.name, now=variables.NEVER)
     filled = (variables.fill(text, standing).strip() for text in own if variables.stands_still(text))

@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents import manners
+from agents.manner_fields import api_field
 from agents.models import Agent, AgentVersion
 from agents.validation import name_problem, warnings
 from agents.versions import changes
@@ -60,11 +62,49 @@ class SpeechToTextSerializer(StrictMixin, serializers.Serializer[Agent]):
     )
 
 
+class MannersSerializer(StrictMixin, serializers.Serializer[Any]):
+    """Every manner with the value that counts; what is sent changes, what is left out stays."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {manner.name: api_field(manner) for manner in manners.MANNERS}
+
+    def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
+        return {manner.name: instance.get(manner.name, manner.default) for manner in manners.MANNERS}
+
+
+class StandInSerializer(StrictMixin, serializers.Serializer[Any]):
+    provider = serializers.CharField(max_length=32)
+    model = serializers.CharField(max_length=64)
+
+
+class VoiceStandInSerializer(StandInSerializer):
+    voice_id = serializers.CharField(max_length=64)
+
+
+class FallbacksSerializer(StrictMixin, serializers.Serializer[Any]):
+    """Who takes over when a provider fails, in the order in which they are tried."""
+
+    stt = StandInSerializer(many=True, required=False)
+    llm = StandInSerializer(many=True, required=False)
+    tts = VoiceStandInSerializer(many=True, required=False)
+
+    def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
+        return {kind: list(instance.get(kind, ())) for kind in ("stt", "llm", "tts")}
+
+
+class PronunciationSerializer(StrictMixin, serializers.Serializer[Any]):
+    written = serializers.CharField(max_length=80)
+    spoken = serializers.CharField(max_length=80)
+
+
 class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
     owner = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
     voice = VoiceSerializer(source="*", required=False)
     llm = LanguageModelSerializer(source="*", required=False)
     stt = SpeechToTextSerializer(source="*", required=False)
+    manners = MannersSerializer(required=False)
+    fallbacks = FallbacksSerializer(required=False)
+    pronunciations = PronunciationSerializer(many=True, required=False)
     version = serializers.SerializerMethodField(help_text="The version that new calls run on.")
     warnings = serializers.SerializerMethodField(help_text="What works today and will not for long.")
 
@@ -72,7 +112,8 @@ class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
         model = Agent
         fields = (
             "id", "owner", "name", "prompt", "first_message", "language", "mode", "voice", "llm", "stt", "max_duration_s",
-            "silence_timeout_s", "record_calls", "active", "version", "warnings", "created_at", "updated_at",
+            "silence_timeout_s", "record_calls", "voicemail_message", "manners", "fallbacks", "pronunciations", "collects_digits", "active",
+            "version", "warnings", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("created_at", "updated_at")
 
@@ -99,6 +140,8 @@ class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Judges the agent as it would be. The instance itself is not touched before everything is right."""
+        if "manners" in attrs:
+            attrs["manners"] = {**(self.instance.manners if self.instance is not None else {}), **attrs["manners"]}
         candidate = Agent(owner=self.context["request"].user)
         if self.instance is not None:
             for field in Agent._meta.concrete_fields:

@@ -69,7 +69,7 @@ def http_tool_problems(tool: "HttpTool") -> dict[str, str]:
         "parameters": _schema_problem(tool.parameters),
         "url": _url_problem(tool.url or "", tool.parameters),
         "headers": _headers_problem(tool.headers),
-        "secret_headers": _secrets_problem(tool.secret_headers),
+        "secret_headers": secrets_problem(tool.secret_headers),
         "fixed": _fixed_problem(tool.fixed),
         "meanwhile": sentence_problem(tool.meanwhile),
         "timeout_ms": "" if 500 <= (tool.timeout_ms or 0) <= 20_000 else _("Write a time-out from 500 to 20000 ms."),
@@ -129,7 +129,7 @@ def _headers_problem(headers: object) -> str:
     return ""
 
 
-def _secrets_problem(stored: Any) -> str:
+def secrets_problem(stored: Any) -> str:
     try:
         headers = json.loads(stored or "{}")
     except ValueError:

@@ -7,13 +7,14 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 import agents.api
+import agents.tool_api
 import calls.api
 import telephony.api
 from voiceagents import health
 
 router = DefaultRouter()
 router.include_format_suffixes = False
-for prefix, view_set, basename in (*agents.api.routes, *telephony.api.routes, *calls.api.routes):
+for prefix, view_set, basename in (*agents.api.routes, *agents.tool_api.routes, *telephony.api.routes, *calls.api.routes):
     router.register(prefix, view_set, basename=basename)
 
 urlpatterns = [
