@@ -184,6 +184,11 @@ def recording_link(session: Session) -> str | None:
     return str(link)
 
 
+def times_resumed(session: Session) -> int:
+    """How many streams the call has lost and replaced."""
+    return CallEvent.objects.filter(session=session, kind="stream-resumed").count()
+
+
 def has_transfer(session: Session) -> bool:
     """Whether it is decided that this caller is handed over to a person."""
     return Transfer.objects.filter(session=session).exists()

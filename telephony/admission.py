@@ -2,6 +2,9 @@
 
 With a token: it must be ours, fresh and still waiting. Without one (a statically configured Voicebot applet): one of the webhook secrets as
 Basic credentials; the call's rows are then opened from its `start` message.
+
+A stream of a call that had one before may go on with it once the first is known to be dead: its process has given no sign of life, or its
+line broke. Knowing that takes a few seconds, less than the carrier waits for a handshake; a conversation that lives is never taken over.
 """
 
 import asyncio
@@ -14,6 +17,7 @@ from typing import Final, TypeVar
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from calls import commands, queries
 from calls.models import Session
@@ -29,6 +33,9 @@ T = TypeVar("T")
 # Threads of our own: a database that hangs must not use up those in which host names are looked up.
 _THREADS: Final = ThreadPoolExecutor(max_workers=8, thread_name_prefix="admission")
 _DATABASE_LIMIT_S: Final = 5.0
+# Longer than a dead process needs to be known as dead, shorter than the carrier waits.
+_PICK_UP_WITHIN_S: Final = 7.0
+_LOOK_EVERY_S: Final = 0.25
 
 
 class Refused(Exception):
@@ -42,9 +49,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A socket that may be accepted. `token` is None for a statically configured applet."""
+    """A socket that may be accepted. `token` is None for a statically configured applet; `picks_up`: it goes on with a line that broke."""
 
     token: MediaToken | None
+    picks_up: bool = False
 
 
 async def at_handshake(*, token: str, authorization: str) -> Pass:
@@ -57,9 +65,11 @@ async def at_handshake(*, token: str, authorization: str) -> Pass:
         known = tokens.check(token)
     except BadToken as error:
         raise Refused(f"token: {error.reason}") from error
-    if not await _with_database(partial(_is_awaited, known)):
-        raise Refused("token: used, replaced or of a call that is over")
-    return Pass(known)
+    if known.is_fresh and await _with_database(partial(_is_awaited, known)):
+        return Pass(known)
+    if await _broke(known.session_id):
+        return Pass(known, picks_up=True)
+    raise Refused("token: used, replaced, expired or of a call that is over")
 
 
 async def at_start(admitted: Pass, started: Started) -> Session:
@@ -69,7 +79,15 @@ async def at_start(admitted: Pass, started: Started) -> Session:
     token = admitted.token
     if token is not None and token.call_sid and token.call_sid != started.call_sid:
         raise Refused("start: the token was made for another call")
-    return await _with_database(partial(_claim, token, started))
+    if token is not None:
+        open_it = partial(_resume, token.session_id, started) if admitted.picks_up else partial(_claim, token.token_id, started)
+        return await _with_database(open_it)
+    known = await _with_database(partial(_open_static, started))
+    if known.state == Session.State.WAITING:
+        return await _with_database(partial(_claim, known.media_token_id, started))
+    if await _broke(known.session_id):
+        return await _with_database(partial(_resume, known.session_id, started))
+    raise Refused(f"start: the call's session is {known.state}")
 
 
 async def database_answers() -> bool:
@@ -101,26 +119,51 @@ def _is_awaited(token: MediaToken) -> bool:
     return session is not None and session.state == Session.State.WAITING and session.media_token_id == token.token_id
 
 
-def _claim(token: MediaToken | None, started: Started) -> Session:
-    token_id = token.token_id if token is not None else _open_static(started)
+def _claim(token_id: str, started: Started) -> Session:
     session = commands.claim_media(token_id=token_id, call_sid=started.call_sid, stream_sid=started.stream_sid)
     if session is None:
         raise Refused("start: the call's audio is open already, or the token belongs to another call")
     return session
 
 
-def _open_static(started: Started) -> str:
-    """The rows of a call that only its `start` has told us of; the id that claims its audio."""
+def _resume(session_id: str, started: Started) -> Session:
+    session = commands.resume_media(session_id=session_id, call_sid=started.call_sid, stream_sid=started.stream_sid)
+    if session is None:
+        raise Refused("start: the call goes on elsewhere, is over, or broke too often")
+    return session
+
+
+async def _broke(session_id: str) -> bool:
+    """Whether the stream that this session had is dead. Waits while that is not known; a sign of life settles it."""
+    first_seen = None
+    deadline = asyncio.get_running_loop().time() + _PICK_UP_WITHIN_S
+    while asyncio.get_running_loop().time() < deadline:
+        session = await _with_database(partial(queries.find_session, session_id=session_id))
+        if session is None:
+            return False
+        if commands.may_resume(session, timezone.now()):
+            return True
+        first_seen = first_seen or session.seen_at
+        if session.state != Session.State.ACTIVE or session.seen_at != first_seen:
+            return False
+        await asyncio.sleep(_LOOK_EVERY_S)
+    return False
+
+
+def _open_static(started: Started) -> Session:
+    """The rows of a call that only its `start` has told us of, with the id that claims its audio if that is still to be claimed."""
     report = _as_report(started)
     session = applying.find(report)
     try:
         if session is None:
             session = applying.open_for(report)
-        return commands.issue_media_token(session)
+        if session.state == Session.State.WAITING:
+            session.media_token_id = commands.issue_media_token(session)
     except applying.Unanswered as error:
         raise Refused(f"start: {error.message}") from error
     except commands.CallRefused as error:
         raise Refused(f"start: {error.message}") from error
+    return session
 
 
 def _as_report(started: Started) -> CallReport:

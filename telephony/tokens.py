@@ -14,6 +14,8 @@ from calls.models import Session
 
 _SALT = "telephony.media-token"
 _MAX_CHARACTERS = 500
+_LONGEST_STREAM_S = 3600  # Exotel cuts every stream after an hour
+_PICKS_UP = "picks-up"  # never the id of a token that a session waits for
 
 
 class BadToken(Exception):
@@ -26,11 +28,15 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MediaToken:
-    """What a good token says: the id that the session waits for, and the call it was made for (empty before a dial is answered)."""
+    """What a good token says: the id that the session waits for, and the call it was made for (empty before a dial is answered).
+
+    One that is no longer fresh opens nothing new; it may only pick up a line that broke.
+    """
 
     token_id: str
     session_id: str
     call_sid: str
+    is_fresh: bool = True
 
 
 def issue(session: Session, *, call_sid: str = "") -> str:
@@ -41,13 +47,27 @@ def issue(session: Session, *, call_sid: str = "") -> str:
     return signing.dumps([issue_media_token(session), session.session_id, call_sid], salt=_SALT)
 
 
+def issue_again(session: Session, *, call_sid: str) -> str:
+    """A token that opens nothing new but may pick up the session's line, should that have broken."""
+    return signing.dumps([_PICKS_UP, session.session_id, call_sid], salt=_SALT)
+
+
 def check(token: str) -> MediaToken:
-    """The content of a token that we signed no longer than MEDIA_TOKEN_TTL_S ago. Raises `BadToken`."""
+    """The content of a token that we signed; fresh if no longer than MEDIA_TOKEN_TTL_S ago. Raises `BadToken`."""
     if len(token) > _MAX_CHARACTERS:
         raise BadToken("too long to be ours")
     try:
-        return MediaToken(*msgspec.convert(signing.loads(token, salt=_SALT, max_age=settings.MEDIA_TOKEN_TTL_S), tuple[str, str, str]))
+        return _read(token, settings.MEDIA_TOKEN_TTL_S, is_fresh=True)
     except signing.SignatureExpired:
-        raise BadToken("expired") from None
+        pass
     except (signing.BadSignature, msgspec.ValidationError, ValueError):
         raise BadToken("not signed by us") from None
+    try:
+        return _read(token, max(_LONGEST_STREAM_S, settings.MEDIA_TOKEN_TTL_S), is_fresh=False)
+    except (signing.BadSignature, msgspec.ValidationError, ValueError):
+        raise BadToken("expired") from None
+
+
+def _read(token: str, max_age_s: int, *, is_fresh: bool) -> MediaToken:
+    token_id, session_id, call_sid = msgspec.convert(signing.loads(token, salt=_SALT, max_age=max_age_s), tuple[str, str, str])
+    return MediaToken(token_id, session_id, call_sid, is_fresh and token_id != _PICKS_UP)

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from calls import commands, queries
@@ -138,6 +139,9 @@ def _voicebot(visit: Visit) -> HttpResponse:
     try:
         token = tokens.issue(visit.session, call_sid=visit.report.call_sid)
     except CallRefused as error:
+        if visit.session.state == Session.State.ACTIVE or commands.may_resume(visit.session, timezone.now()):
+            # The carrier comes a second time: the line broke. Whether that is so is found out at the handshake.
+            return JsonResponse({"url": media_socket(tokens.issue_again(visit.session, call_sid=visit.report.call_sid))})
         logger.warning("media_token_refused", session_id=visit.session.session_id)
         return JsonResponse({"error": error.message}, status=409)
     return JsonResponse({"url": media_socket(token)})

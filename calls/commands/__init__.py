@@ -15,8 +15,9 @@ from calls.commands.conversation import (
     sweep_silent_sessions,
 )
 from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_refused, dial_unknown, queue_outbound_call
+from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
-from calls.commands.media import claim_media, issue_media_token
+from calls.commands.media import claim_media, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
 from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
 from calls.commands.settlement import (
@@ -35,6 +36,7 @@ from calls.commands.transfers import decide_transfer, transfer_asked, transfer_e
 __all__ = [
     "CallRefused",
     "CarrierReport",
+    "Draft",
     "account",
     "add_turn",
     "add_usage",
@@ -47,11 +49,15 @@ __all__ = [
     "dial_accepted",
     "dial_refused",
     "dial_unknown",
+    "drop_draft",
     "end_session",
     "end_tool_run",
     "give_up_unknown_dials",
     "interruption_measured",
+    "is_resumed",
     "issue_media_token",
+    "keep_drafts",
+    "may_resume",
     "note_poll",
     "open_call",
     "queue_outbound_call",
@@ -62,6 +68,7 @@ __all__ = [
     "recording_stored",
     "recording_transcribed",
     "request_hangup",
+    "resume_media",
     "retry_job",
     "sessions_alive",
     "sweep_silent_sessions",

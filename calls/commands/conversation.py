@@ -82,12 +82,17 @@ def add_usage(session_id: str, records: Sequence[UsageRecord]) -> None:
             dispatch.enqueue(dispatch.JobKind.ACCOUNT, session, again=True)
 
 
-def end_session(session_id: str, *, reason: str, at: datetime) -> bool:
-    """Ends the session once; the first reason stands. The call's own end is the carrier's to report, and it is asked soon."""
+def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str = "") -> bool:
+    """Ends the session once; the first reason stands. The call's own end is the carrier's to report, and it is asked soon.
+
+    With `stream_sid` only if the session is still that stream's: what another one has taken over is not its to end.
+    """
     with transaction.atomic():
         log = CallLog.objects.select_for_update(no_key=True, of=("self",)).select_related("session").get(session__session_id=session_id)
         session = log.session
         running = Session.objects.filter(pk=session.pk).exclude(state=Session.State.ENDED)
+        if stream_sid:
+            running = running.filter(stream_sid=stream_sid)
         if not running.update(state=Session.State.ENDED, ended_at=at, end_reason=EndReason(reason), media_token_id=""):
             return False
         # What still ran when the talk ended may have happened.

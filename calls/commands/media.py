@@ -1,17 +1,28 @@
-"""Who may open a call's audio: one token, one use, one call."""
+"""Who may open a call's audio: one token, one use, one call. And who may take it over when the stream that had it is dead."""
 
 import secrets
+from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from calls import broadcast, queries
 from calls.commands.dialling import CallRefused
 from calls.commands.timeline import move, record_event
 from calls.models import CallLog, Session
-from calls.status import CallStatus
+from calls.status import TERMINAL, CallStatus
+from engine.events import EndReason
 
 logger = structlog.get_logger()
+
+# A media process tells every second that its conversations live: one that has been silent for this long is dead.
+DEAD_AFTER: Final = timedelta(seconds=3.5)
+# A line that broke may be picked up for this long; the carrier itself tries again at once or not at all.
+RESUMABLE_FOR: Final = timedelta(seconds=60)
+MOST_RESUMPTIONS: Final = 3
+_BROKE: Final = (EndReason.LINK_LOST, EndReason.CRASH)
 
 
 def issue_media_token(session: Session) -> str:
@@ -32,7 +43,7 @@ def issue_media_token(session: Session) -> str:
 def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | None:
     """The session whose audio this is, now active, or None: the token is unknown, used, or belongs to another call.
 
-    Only one of several simultaneous claims succeeds. A reconnect of a running conversation is refused.
+    Only one of several simultaneous claims succeeds. A reconnect is `resume_media`'s.
     """
     if not token_id:
         return None
@@ -58,3 +69,42 @@ def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | N
         answered = {} if log.answered_at else {"answered_at": now}
         move(session, CallStatus.IN_PROGRESS, source="stream", **answered)
     return Session.objects.select_related("call_log", "agent_version", "agent").get(pk=session.pk)
+
+
+def may_resume(session: Session, now: datetime) -> bool:
+    """Whether another stream may go on with this session: its process is dead, or its line has just broken. Pure."""
+    if session.call_log.status in TERMINAL or session.hangup_requested_at is not None:
+        return False
+    if session.state == Session.State.ACTIVE:
+        return session.seen_at is not None and now - session.seen_at >= DEAD_AFTER
+    if session.state == Session.State.ENDED:
+        return session.end_reason in _BROKE and session.ended_at is not None and now - session.ended_at <= RESUMABLE_FOR
+    return False
+
+
+def resume_media(*, session_id: str, call_sid: str, stream_sid: str) -> Session | None:
+    """The session, active again in a new stream of the same call, or None: it lives elsewhere, is over, or is another call's.
+
+    Only one of several simultaneous ones succeeds: whoever is first has just given a sign of life.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        log = CallLog.objects.select_for_update(no_key=True, of=("self",)).filter(session__session_id=session_id).first()
+        if log is None or not call_sid or log.call_sid != call_sid:
+            return None
+        session = Session.objects.select_related("call_log").get(pk=log.session_id)
+        part = queries.times_resumed(session) + 1
+        if not may_resume(session, now) or part > MOST_RESUMPTIONS:
+            return None
+        Session.objects.filter(pk=session.pk).update(
+            state=Session.State.ACTIVE, media_token_id="", stream_sid=stream_sid[:64], seen_at=now, ended_at=None, end_reason=""
+        )
+        record_event(session=session, key=f"stream:resumed:{part}", source="stream", kind="stream-resumed", facts={"part": part})
+        broadcast.call_changed_on_commit(session)
+    logger.warning("stream_resumed", session_id=session_id, part=part)
+    return Session.objects.select_related("call_log", "agent_version", "agent").get(pk=session.pk)
+
+
+def is_resumed(session: Session) -> bool:
+    """Whether a session that was just given to a stream had one before. Pure: the first claim sets both moments to the same."""
+    return session.started_at != session.seen_at

@@ -20,6 +20,7 @@ from calls.conductor.heartbeat import Heartbeat
 from calls.conductor.live import LiveFeed
 from calls.conductor.notes import Notebook
 from calls.conductor.on_call import on_call
+from calls.conductor.resuming import Before, continued, recall
 from calls.conductor.rows import Writer
 from calls.failures import place
 from calls.models import Session
@@ -45,11 +46,12 @@ async def conduct(session: Session, link: AudioLink) -> None:
     with structlog.contextvars.bound_contextvars(session_id=session.session_id):
         writer = Writer(session)
         live = LiveFeed(session)
-        notebook = Notebook(session, writer, live)
+        before = await recall(session)
+        notebook = Notebook(session, writer, live, _heartbeat.drafts, before)
         writing, showing = writer.start(), live.start()
         reason = EndReason.CRASH
         try:
-            reason = await _converse(session, link, notebook)
+            reason = await _converse(session, link, notebook, before)
         except asyncio.CancelledError:
             reason = EndReason.SHUTDOWN
             raise
@@ -65,10 +67,10 @@ async def conduct(session: Session, link: AudioLink) -> None:
             await unhurried(_finish(session, writer, writing, notebook.reason or reason))
 
 
-async def _converse(session: Session, link: AudioLink, notebook: Notebook) -> EndReason:
+async def _converse(session: Session, link: AudioLink, notebook: Notebook, before: Before) -> EndReason:
     spec = session.agent_version.as_spec()
     plan, parts = await assembly.assemble_with_audio(spec, on_call(session, spec), link.sample_rate_hz)
-    conversation = ConversationSession(plan, parts, link, notebook.take)
+    conversation = ConversationSession(continued(plan, before), parts, link, notebook.take)
     _heartbeat.join(session.session_id, conversation.request_end)
     logger.info("conversation_started")
     ended = await conversation.run()
@@ -82,7 +84,9 @@ async def _finish(session: Session, writer: Writer, writing: "asyncio.Task[None]
     writer.finish(ROWS_LIMIT_S)
     await asyncio.wait({writing}, timeout=ROWS_LIMIT_S + 5)
     writing.cancel()
-    if not await writer.write(lambda: commands.end_session(session.session_id, reason=reason, at=ended_at), "session-end"):
+    if not await writer.write(
+        lambda: commands.end_session(session.session_id, reason=reason, at=ended_at, stream_sid=session.stream_sid), "session-end"
+    ):
         logger.error("session_end_not_written", reason=reason.value)
 
 

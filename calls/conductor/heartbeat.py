@@ -1,4 +1,7 @@
-"""One beat a second for all conversations of the process: a sign of life for the sweeper, and ears for operators' hang-ups."""
+"""One beat a second for all conversations of the process: a sign of life, the words being said, and ears for operators' hang-ups.
+
+Whoever finds no sign of life for a few seconds may take the call over, so a beat is small and late beats are told.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -7,13 +10,13 @@ from functools import partial
 import structlog
 
 from calls import commands
+from calls.conductor.drafts import Drafts
 from calls.conductor.rows import in_thread
 from engine.events import EndReason
 
 logger = structlog.get_logger()
 
 BEAT_S = 1.0
-SIGN_OF_LIFE_S = 10.0
 
 RequestEnd = Callable[[EndReason], None]
 
@@ -25,9 +28,9 @@ class Heartbeat:
         self._running: dict[str, RequestEnd] = {}
         self._asked: set[str] = set()
         self._task: asyncio.Task[None] | None = None
-        self._seen_at = 0.0
         self._ends: EndReason | None = None
         self.draining = False
+        self.drafts = Drafts()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -38,7 +41,6 @@ class Heartbeat:
             request_end(self._ends)
         loop = asyncio.get_running_loop()
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
-            self._seen_at = loop.time()
             self._task = loop.create_task(self._beat(), name="heartbeat")
 
     def leave(self, session_id: str) -> None:
@@ -55,17 +57,14 @@ class Heartbeat:
             request_end(reason)
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(BEAT_S)
-            due = loop.time() - self._seen_at >= SIGN_OF_LIFE_S
+            await self.drafts.write()
             try:
-                wanted = await in_thread(partial(commands.sessions_alive, list(self._running), seen=due))
+                wanted = await in_thread(partial(commands.sessions_alive, list(self._running), seen=True))
             except Exception as error:  # noqa: BLE001 - the database is away: the talk goes on, the next beat tries again
                 logger.warning("heartbeat_missed", error=type(error).__name__)
                 continue
-            if due:
-                self._seen_at = loop.time()
             for session_id in wanted - self._asked:
                 if request_end := self._running.get(session_id):
                     self._asked.add(session_id)

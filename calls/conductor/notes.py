@@ -4,12 +4,16 @@ from functools import partial
 from typing import Any
 
 from calls import commands
+from calls.commands import Draft
+from calls.conductor.drafts import Drafts
 from calls.conductor.live import LiveFeed
+from calls.conductor.resuming import Before
 from calls.conductor.rows import Writer
 from calls.models import Session, Turn
 from engine.events import (
     AgentTurnEnded,
     AgentTurnInterrupted,
+    AgentTurnStarted,
     AgentTurnUpdated,
     DtmfReceived,
     EndReason,
@@ -24,12 +28,19 @@ from engine.events import (
 
 
 class Notebook:
-    """One conversation's events, in order. `reason` is why it ended, once it has."""
+    """One conversation's events, in order. `reason` is why it ended, once it has.
 
-    def __init__(self, session: Session, writer: Writer, live: LiveFeed) -> None:
+    The engine counts turns and milliseconds from its own start; rows count from the session's, which may have had a stream `before`.
+    """
+
+    def __init__(self, session: Session, writer: Writer, live: LiveFeed, drafts: Drafts, before: Before) -> None:
         self._session = session
         self._writer = writer
         self._live = live
+        self._drafts = drafts
+        self._before = before
+        self._last_turn = 0
+        self._caller_draft: Draft | None = None
         self._silences: dict[int, int] = {}
         self._written_turns: set[int] = set()
         self._noted = 0
@@ -38,15 +49,21 @@ class Notebook:
     def take(self, event: SessionEvent) -> None:
         """Never blocks and never raises for what is in the event."""
         match event:
-            case UserTurnUpdated(text=text):
+            case UserTurnUpdated(text=text, at_ms=at_ms):
                 self._live.show(Turn.Speaker.CALLER, text)
-            case AgentTurnUpdated(turn=number, text=text):
-                self._live.show(Turn.Speaker.AGENT, text, number)
+                self._caller_words(text, at_ms)
+            case AgentTurnStarted(turn=number):
+                self._last_turn = max(self._last_turn, number)
+            case AgentTurnUpdated(turn=number, text=text, at_ms=at_ms):
+                self._live.show(Turn.Speaker.AGENT, text, self._before.last_turn + number)
+                self._drafts.note(self._draft(number, Turn.Speaker.AGENT, text, at_ms))
             case UserTurnEnded():
                 self._live.forget(Turn.Speaker.CALLER)
+                self._end_caller_draft(event.turn)
                 self._caller_turn(event)
             case AgentTurnEnded():
                 self._live.forget(Turn.Speaker.AGENT)
+                self._drafts.forget(self._session.pk, Turn.Speaker.AGENT)
                 self._agent_turn(event)
             case AgentTurnInterrupted(turn=number, silence_after_ms=silence_ms):
                 self._interrupted(number, silence_ms)
@@ -60,11 +77,32 @@ class Notebook:
                 self._event("key-pressed", {"at_ms": at_ms})
             case SessionEnded(reason=reason):
                 self.reason = reason
+                self._end_caller_draft(0)
 
     def failed(self, error: Exception) -> None:
         """The conversation could not be held at all: the reason goes on the timeline, if it is one of ours."""
         message = getattr(error, "message", "") or (str(error) if type(error).__name__ == "NotReady" else "")
         self._event("conversation-failed", {"error": type(error).__name__, "reason": message[:300]})
+
+    def _caller_words(self, text: str, at_ms: int) -> None:
+        """What the caller is saying stands where their turn will: behind the last turn that has begun."""
+        known = self._caller_draft
+        draft = self._draft(self._last_turn + 1, Turn.Speaker.CALLER, text, at_ms)
+        if known is not None and known.number != draft.number:
+            self._end_caller_draft(0)
+        self._caller_draft = draft
+        self._drafts.note(draft)
+
+    def _end_caller_draft(self, turn: int) -> None:
+        """The words have become `turn`, or have come to nothing (0): a draft that no turn replaces goes."""
+        draft, self._caller_draft = self._caller_draft, None
+        self._drafts.forget(self._session.pk, Turn.Speaker.CALLER)
+        if draft is not None and draft.number != self._before.last_turn + turn:
+            dropped = partial(commands.drop_draft, session=self._session, number=draft.number, speaker=draft.speaker)
+            self._writer.add("draft", dropped)
+
+    def _draft(self, number: int, speaker: str, text: str, at_ms: int) -> Draft:
+        return Draft(self._session.pk, self._before.last_turn + number, speaker, text, self._before.elapsed_ms + at_ms)
 
     def _caller_turn(self, turn: UserTurnEnded) -> None:
         self._turn(turn.turn, Turn.Speaker.CALLER, text=turn.text, started_ms=turn.started_ms, ended_ms=turn.ended_ms)
@@ -83,17 +121,31 @@ class Notebook:
             silence_after_ms=self._silences.pop(turn.turn, None),
         )
 
-    def _turn(self, number: int, speaker: str, **facts: Any) -> None:
-        self._writer.add("turn", partial(commands.add_turn, session=self._session, number=number, speaker=speaker, **facts))
+    def _turn(self, number: int, speaker: str, *, started_ms: int, ended_ms: int, **facts: Any) -> None:
+        self._last_turn = max(self._last_turn, number)
+        since_ms = self._before.elapsed_ms
+        row = partial(
+            commands.add_turn,
+            session=self._session,
+            number=self._before.last_turn + number,
+            speaker=speaker,
+            started_ms=since_ms + started_ms,
+            ended_ms=since_ms + ended_ms,
+            **facts,
+        )
+        self._writer.add("turn", row)
 
     def _interrupted(self, number: int, silence_ms: int) -> None:
         if number not in self._written_turns:
             self._silences[number] = silence_ms
             return
-        measured = partial(commands.interruption_measured, session=self._session, number=number, silence_after_ms=silence_ms)
+        row = self._before.last_turn + number
+        measured = partial(commands.interruption_measured, session=self._session, number=row, silence_after_ms=silence_ms)
         self._writer.add("interruption", measured)
 
     def _event(self, kind: str, facts: dict[str, Any]) -> None:
         self._noted += 1
-        key = f"engine:{self._noted}"
+        if "at_ms" in facts:
+            facts["at_ms"] += self._before.elapsed_ms
+        key = f"engine:{self._before.part}:{self._noted}" if self._before.part else f"engine:{self._noted}"
         self._writer.add("event", partial(commands.record_event, session=self._session, key=key, source="engine", kind=kind, facts=facts))

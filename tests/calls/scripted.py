@@ -51,6 +51,9 @@ class Line:
     def hang_up(self) -> None:
         self._events.put_nowait(LinkEnded("caller-hangup"))
 
+    def lose(self) -> None:
+        self._events.put_nowait(LinkEnded("lost"))
+
     def break_down(self, error: Exception) -> None:
         """A bug in the link: it raises what no link may raise."""
         self._events.put_nowait(error)
@@ -88,6 +91,11 @@ class Ears:
         for event in (SpeechStarted(100), InterimTranscript(text.split()[0]), FinalTranscript(text, end_of_turn=True, end_ms=400)):
             self.events.put_nowait(event)
 
+    def interim(self, text: str) -> None:
+        """Words that are not final, and may never be."""
+        for event in (SpeechStarted(100), InterimTranscript(text)):
+            self.events.put_nowait(event)
+
     @asynccontextmanager
     async def stream(self, sample_rate_hz: int):
         yield self
@@ -116,9 +124,11 @@ class Mind:
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
+        self.told: list = []  # what each reply was asked with
 
     @asynccontextmanager
     async def reply(self, messages, tools):
+        self.told.append(list(messages))
         yield self._stream(self.answers.pop(0) if self.answers else "I have nothing more to say.")
 
     async def _stream(self, answer: str):

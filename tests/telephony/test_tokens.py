@@ -42,12 +42,20 @@ def test_something_else_that_we_signed_is_no_token(session):
         tokens.check(signing.dumps({"a": 1}, salt="telephony.media-token"))
 
 
-def test_a_token_expires(session, settings):
+def test_a_token_expires_first_for_new_lines_and_then_for_all(session, settings, monkeypatch):
     token = tokens.issue(session)
+    assert tokens.check(token).is_fresh
     settings.MEDIA_TOKEN_TTL_S = -1
+    assert not tokens.check(token).is_fresh
+    monkeypatch.setattr(tokens, "_LONGEST_STREAM_S", -1)
     with pytest.raises(BadToken) as expired:
         tokens.check(token)
     assert expired.value.reason == "expired"
+
+
+def test_a_token_that_picks_up_a_line_opens_no_new_one(session):
+    known = tokens.check(tokens.issue_again(session, call_sid="c1"))
+    assert (known.session_id, known.call_sid, known.is_fresh) == (session.session_id, "c1", False)
 
 
 def test_a_token_of_another_installation_is_not_ours(session, settings):
