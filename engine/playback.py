@@ -104,6 +104,10 @@ class Playback:
         """Queues audio of the open piece; waits while a minute of it is queued already. Discards it once the link is closed."""
         while len(self._buffer) >= self._max_queued_bytes and not self._is_closed:
             await self._wait_for_room()
+        self.add(pcm)
+
+    def add(self, pcm: bytes) -> None:
+        """Queues audio that is in memory anyway: it does not wait, however much is queued."""
         if self._is_closed or not pcm:
             return
         self._buffer += pcm

@@ -6,77 +6,69 @@ provider ends the turn with an outcome, never with silence: what was said stays 
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import suppress
 
 from engine.errors import ErrorCategory, ProviderError
-from engine.events import ProviderFailed, SessionEvent, ToolCalled, UsageRecorded
+from engine.events import EndReason, UsageRecorded
+from engine.filler import Quiet, filler_wait_ms
 from engine.latency import TurnMoments
-from engine.ports import LanguageModel, Message, ReplyFinished, TextDelta, TextToSpeech, ToolCall, ToolSpec
-from engine.resample import Resampler
-from engine.sentences import SentenceCutter, cut
-from engine.speech import for_voice
-from engine.tools import END_CALL, Toolbox
-from engine.transcript import AgentTurn, Piece, Transcript
-from engine.tuning import Tuning
+from engine.ports import Switching
+from engine.reply_parts import Mouth, ReplyParts
+from engine.sentences import cut
+from engine.spending import Spending
+from engine.transcript import AgentTurn
+from engine.usage import UsageRecord
+from engine.voice import Voice
+from engine.writer import Writer
 
-_MOST_WAITING_SENTENCES = 64
+__all__ = ["Mouth", "Reply", "ReplyParts"]
 
-
-class Mouth(Protocol):
-    """Where a reply's audio goes. `begin` a turn, `open` and `close` its pieces, `write` between them, then `finish`."""
-
-    def begin(self) -> None: ...
-
-    def open(self, piece: Piece) -> None: ...
-
-    async def write(self, pcm: bytes) -> None: ...
-
-    def close(self, piece: Piece) -> None: ...
-
-    def finish(self) -> None: ...
-
-    async def room(self) -> None:
-        """Waits until so little is queued that the next piece should be fetched."""
-
-    async def heard_to_end(self, *, patient: bool) -> None:
-        """Waits, after `finish`, until the caller has heard the whole turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyParts:
-    """What every reply of a session is made with. `now_ms` is the session's clock; `emit` must not block."""
-
-    llm: LanguageModel
-    tts: TextToSpeech
-    playback: Mouth
-    transcript: Transcript
-    toolbox: Toolbox
-    tuning: Tuning
-    link_rate_hz: int
-    goodbye: str
-    now_ms: Callable[[], int]
-    emit: Callable[[SessionEvent], None]
+_SWITCH_LOOK_MS = 200  # how often a port is asked whether it has turned to another provider
 
 
 class Reply:
-    """Makes and speaks one agent turn. `on_goodbye` is called when the model decides that the call ends with this turn."""
+    """Makes and speaks one agent turn. `on_end` is called when it is clear that the call ends with this turn, and why.
 
-    def __init__(self, parts: ReplyParts, turn: AgentTurn, moments: TurnMoments | None, on_goodbye: Callable[[], None]) -> None:
+    A turn that supposes something is a draft: it is made ahead, and nothing of it is heard, done or told before `release`.
+    """
+
+    def __init__(self, parts: ReplyParts, turn: AgentTurn, moments: TurnMoments | None, on_end: Callable[[EndReason], None]) -> None:
         self._parts = parts
         self._turn = turn
         self._moments = moments
-        self._on_goodbye = on_goodbye
-        self._sentences: asyncio.Queue[Piece | None] = asyncio.Queue(_MOST_WAITING_SENTENCES)
-        self._resampler = Resampler(parts.tts.sample_rate_hz, parts.link_rate_hz)
-        self._cutter = SentenceCutter()
-        self._ends_call = False
+        self._released = asyncio.Event()
+        if turn.supposes is None:
+            self._released.set()
+        self._changed = asyncio.Event()
+        self._spending = Spending(self._emit_usage, is_draft=turn.supposes is not None)
+        self._voice = Voice(parts, self._spending, moments, released=self._released, on_change=self._changed.set)
+        self._writer = Writer(
+            parts,
+            turn,
+            self._spending,
+            moments,
+            released=self._released,
+            queue=self._queue,
+            on_end=on_end,
+            on_change=self._changed.set,
+            evidence=f"estimate-{asyncio.get_running_loop().time():.6f}",
+        )
+        self._is_written = False
+        self._is_goodbye = False
+        self._switches = self._count_switches()
         self.failed = False
 
     @property
+    def is_draft(self) -> bool:
+        return not self._released.is_set()
+
+    @property
     def spoke(self) -> bool:
-        """Whether at least one whole sentence was given to the line."""
-        return any(piece.end_ms is not None and piece.start_ms != piece.end_ms for piece in self._turn.pieces)
+        """Whether at least one whole sentence that is no filler was given to the line."""
+        return any(
+            piece.end_ms is not None and piece.start_ms != piece.end_ms and piece.whole_ms is None and not piece.filler
+            for piece in self._turn.pieces
+        )
 
     async def answer(self) -> None:
         """Lets the model answer the transcript. Returns when the answer was heard to its end, or failed (`failed`)."""
@@ -84,144 +76,135 @@ class Reply:
 
     async def say(self, text: str, *, is_goodbye: bool = False) -> None:
         """Speaks a prepared `text`. Returns as `answer` does."""
-        self._ends_call = is_goodbye
+        self._is_goodbye = is_goodbye
         await self._perform(text)
 
+    def release(self, moments: TurnMoments) -> None:
+        """The draft is wanted: from now on it is a turn like any other. `moments` tell of the caller's turn that it answers."""
+        if self._moments is not None:
+            self._moments.last_word_ms, self._moments.decided_ms = moments.last_word_ms, moments.decided_ms
+        self._parts.transcript.adopt(self._turn)
+        self._spending.settle()
+        self._released.set()
+        self._parts.playback.release()
+        self._writer.tell_end()
+
+    async def wait_released(self) -> None:
+        await self._released.wait()
+
+    def account(self, purpose: str = "") -> None:
+        """The reply's task is over, by its own end or by cancellation: what it used and has not told is told now."""
+        self._writer.account()
+        self._spending.settle(purpose)
+
     async def _perform(self, text: str | None) -> None:
-        self._parts.playback.begin()
+        self._parts.playback.begin(held=self.is_draft)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._speak_sentences(), name="speak")
+                speaking = tasks.create_task(self._voice.run(), name="speak")
+                watching = tasks.create_task(self._watch(may_fill=text is None), name="watch")
                 try:
-                    await (self._think() if text is None else self._queue(cut(text)))
+                    await (self._writer.write() if text is None else self._recite(text))
                 except ProviderError as error:
                     self._fail(error)  # what is written already is still spoken
-                await self._sentences.put(None)
+                self._is_written = True
+                await self._voice.end()
+                await asyncio.wait({speaking})
+                watching.cancel()
         except* ProviderError as group:
             self._fail(_first(group))
+        self.failed = self.failed or self._voice.is_cut_short
         self._parts.playback.finish()
-        await self._parts.playback.heard_to_end(patient=self._ends_call)
+        await self._parts.playback.heard_to_end(patient=self._is_goodbye or self._writer.ends is not None)
+
+    async def _recite(self, text: str) -> None:
+        for sentence in [text] if self._voice.known(text) is not None else cut(text):
+            await self._queue(sentence)
+
+    async def _queue(self, sentence: str) -> None:
+        await self._voice.put(self._parts.transcript.add_piece(self._turn, sentence))
 
     def _fail(self, error: ProviderError) -> None:
         self.failed = True
-        self._parts.emit(ProviderFailed(error.provider, error.category.value, error.message, self._parts.now_ms()))
+        self._parts.report(error)
 
-    # --- the model writes ---------------------------------------------------------------------------------------------
+    def _emit_usage(self, record: UsageRecord) -> None:
+        self._parts.emit(UsageRecorded(record, self._parts.now_ms()))
 
-    async def _think(self) -> None:
-        for round_number in range(self._parts.tuning.max_tool_rounds + 1):
-            may_call = round_number < self._parts.tuning.max_tool_rounds
-            calls = await self._write(self._parts.transcript.messages(), self._parts.toolbox.specs if may_call else (END_CALL,))
-            for call in calls:
-                await self._use_tool(call)
-            if self._ends_call or not calls:
+    # --- the caller waits ---------------------------------------------------------------------------------------------
+
+    async def _watch(self, *, may_fill: bool) -> None:
+        """Bridges what takes long with a filler, and gives up what takes too long. Ends by being cancelled."""
+        await self._released.wait()
+        begun_ms = self._parts.now_ms()
+        while True:
+            self._changed.clear()
+            due_ms = [self._budget_left_ms(begun_ms)]
+            if may_fill:
+                due_ms.append(await self._fill_if_due(begun_ms))
+            wait_ms = min((each for each in due_ms if each is not None), default=None)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if wait_ms is None else max(1, wait_ms) / 1000):
+                    await self._changed.wait()
+
+    def _budget_left_ms(self, begun_ms: int) -> float | None:
+        """How long the answer may still take to become audible; None where time does not count. Raises when it is over."""
+        if self._voice.has_answered or self._writer.tool is not None or (self._is_written and self._voice.is_idle):
+            return None
+        left_ms = self._parts.tuning.answer_budget_ms + begun_ms + self._writer.tools_took_ms - self._parts.now_ms()
+        if left_ms > 0:
+            return left_ms
+        slow = self._parts.llm if self._voice.is_idle else self._parts.tts
+        raise ProviderError(
+            slow.provider, ErrorCategory.TIMEOUT, "nothing could be said in time; a faster provider or a fallback may help", retryable=True
+        )
+
+    async def _fill_if_due(self, begun_ms: int) -> float | None:
+        """Says a filler if it is time for one. Gives the ms until the next look; None if nothing is waited for."""
+        writer, parts = self._writer, self._parts
+        own_words = parts.toolbox.meanwhile(writer.tool) if writer.tool is not None else None
+        words = parts.filler if own_words is None else own_words
+        if not words or (self._is_written and self._voice.is_idle):
+            return None
+        now_ms = parts.now_ms()
+        switched = self._count_switches() > self._switches
+        quiet_ms = min(parts.playback.quiet_ms(), now_ms - begun_ms)
+        quiet = Quiet(
+            quiet_ms=quiet_ms,
+            tool_ms=now_ms - writer.tool_began_ms if writer.tool is not None else None,
+            has_words=bool(own_words),
+            said_anything=bool(self._turn.pieces),
+            switched=switched,
+            fillers=self._fillers(),
+        )
+        due_ms = filler_wait_ms(quiet, parts.tuning)
+        if due_ms <= 0:
+            await self._say_filler(words)
+            return parts.tuning.filler_again_ms
+        can_switch = isinstance(parts.llm, Switching) or isinstance(parts.tts, Switching)
+        return min(due_ms, _SWITCH_LOOK_MS) if can_switch and not switched and quiet_ms >= 0 else due_ms
+
+    async def _say_filler(self, words: str) -> None:
+        voice, pending = self._voice, self._voice.fetching
+        if voice.is_idle:
+            await voice.put(self._parts.transcript.add_filler(self._turn, words, None))
+        elif pending is not None and pending.start_ms is None and not pending.filler:
+            pcm = voice.known(words)  # the voice itself is slow: only what is in memory can be said
+            if pcm is not None:
+                voice.say_known(self._parts.transcript.add_filler(self._turn, words, pending), pcm)
+
+    def _fillers(self) -> int:
+        """How many fillers were said since the answer's last words."""
+        count = 0
+        for piece in reversed(self._turn.pieces):
+            if piece.filler:
+                count += 1
+            elif piece.start_ms is not None:
                 break
-        if not self._turn.pieces and not self._ends_call:
-            raise ProviderError(
-                self._parts.llm.provider, ErrorCategory.PROTOCOL, "the model finished without saying anything", retryable=True
-            )
+        return count
 
-    async def _write(self, messages: list[Message], tools: tuple[ToolSpec, ...]) -> list[ToolCall]:
-        """One stream of the model, cut into sentences. Gives the tools that it asks for, `end_call` left out."""
-        tuning, llm = self._parts.tuning, self._parts.llm
-        loop = asyncio.get_running_loop()
-        calls: list[ToolCall] = []
-        spoke_before = len(self._turn.pieces)
-        finished = False
-        try:
-            async with (
-                asyncio.timeout(tuning.llm_first_token_ms / 1000) as deadline,
-                llm.reply(messages, tools) as stream,
-            ):
-                async for event in stream:
-                    deadline.reschedule(None)  # our own back-pressure is not the model's fault
-                    match event:
-                        case TextDelta(text=text):
-                            if text:
-                                self._note_first_token()
-                                await self._queue(self._cutter.feed(text))
-                        case ToolCall(name=name):
-                            self._note_first_token()
-                            if name == END_CALL.name:
-                                self._end_call()
-                            else:
-                                calls.append(event)
-                        case ReplyFinished(usage=usage):
-                            finished = True
-                            for record in usage:
-                                self._parts.emit(UsageRecorded(record, self._parts.now_ms()))
-                    deadline.reschedule(loop.time() + tuning.llm_between_tokens_ms / 1000)
-        except TimeoutError:
-            raise ProviderError(
-                llm.provider, ErrorCategory.TIMEOUT, "the model stopped writing; a faster model or a fallback may help", retryable=True
-            ) from None
-        if not finished:
-            raise ProviderError(llm.provider, ErrorCategory.TRUNCATED, "the model's answer broke off", retryable=True)
-        await self._queue(self._cutter.flush())
-        if self._ends_call and len(self._turn.pieces) == spoke_before:
-            await self._queue(cut(self._parts.goodbye))
-        return calls
-
-    def _end_call(self) -> None:
-        if not self._ends_call:
-            self._ends_call = True
-            self._on_goodbye()
-
-    async def _use_tool(self, call: ToolCall) -> None:
-        """Runs one tool; its result is in the transcript before anything can cancel us."""
-        started_ms = self._parts.now_ms()
-        result = await self._parts.toolbox.call(call)
-        self._parts.transcript.add_tools([call], [result.content])
-        now_ms = self._parts.now_ms()
-        self._parts.emit(ToolCalled(call.name, result.ok, now_ms, now_ms - started_ms))
-
-    def _note_first_token(self) -> None:
-        if self._moments is not None and self._moments.first_token_ms is None:
-            self._moments.first_token_ms = self._parts.now_ms()
-
-    async def _queue(self, sentences: list[str]) -> None:
-        for sentence in sentences:
-            await self._sentences.put(self._parts.transcript.add_piece(self._turn, sentence))
-
-    # --- the voice speaks ---------------------------------------------------------------------------------------------
-
-    async def _speak_sentences(self) -> None:
-        while (piece := await self._sentences.get()) is not None:
-            words = for_voice(piece.text)
-            if words:
-                await self._parts.playback.room()
-                await self._speak(piece, words)
-
-    async def _speak(self, piece: Piece, words: str) -> None:
-        tuning, tts, playback = self._parts.tuning, self._parts.tts, self._parts.playback
-        loop = asyncio.get_running_loop()
-        if self._moments is not None and self._moments.sentence_ms is None:
-            self._moments.sentence_ms = self._parts.now_ms()
-        try:
-            async with (
-                asyncio.timeout(tuning.tts_first_audio_ms / 1000) as deadline,
-                tts.speak(words) as audio,
-            ):
-                async for chunk in audio:
-                    if not chunk.pcm:
-                        continue
-                    deadline.reschedule(None)
-                    if piece.start_ms is None:
-                        playback.open(piece)
-                        for record in tts.usage(words):  # a request that was refused is not paid; one that began to speak is
-                            self._parts.emit(UsageRecorded(record, self._parts.now_ms()))
-                        if self._moments is not None and self._moments.tts_audio_ms is None:
-                            self._moments.tts_audio_ms = self._parts.now_ms()
-                    await playback.write(self._resampler.convert(chunk.pcm))
-                    deadline.reschedule(loop.time() + tuning.tts_between_audio_ms / 1000)
-        except TimeoutError:
-            raise ProviderError(
-                tts.provider, ErrorCategory.TIMEOUT, "the voice stopped sending audio; a fallback voice may help", retryable=True
-            ) from None
-        if piece.start_ms is None:
-            raise ProviderError(tts.provider, ErrorCategory.PROTOCOL, "the voice finished without any audio", retryable=True)
-        await playback.write(self._resampler.flush())
-        playback.close(piece)
+    def _count_switches(self) -> int:
+        return sum(port.switches for port in (self._parts.llm, self._parts.tts) if isinstance(port, Switching))
 
 
 def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:

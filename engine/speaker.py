@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from engine.events import AgentTurnEnded, AgentTurnInterrupted, AgentTurnStarted, AgentTurnUpdated, EndReason, SessionEvent, TurnLatency
 from engine.latency import TurnMoments
-from engine.moves import AgentAudioStarted, CallerLeft, GoodbyeDecided, Heard, Prepared, ReplyEnded
+from engine.moves import AgentAudioStarted, CallerLeft, GoodbyeDecided, Heard, Prepared, ReplyEnded, SentenceStarted
 from engine.plan import SessionParts, SessionPlan
 from engine.playback import Playback
 from engine.ports import AudioLink
 from engine.reply import Reply, ReplyParts
+from engine.sentence_cache import SentenceCache
+from engine.spending import INTERRUPTED, SPECULATIVE
 from engine.tools import Toolbox
 from engine.transcript import AgentTurn, Piece, Transcript
 
@@ -59,6 +61,8 @@ class Speaker:
             Prepared.STILL_THERE: plan.still_there,
             Prepared.APOLOGY: plan.apology,
             Prepared.GOODBYE: plan.goodbye,
+            Prepared.TIME_WARNING: plan.time_warning,
+            Prepared.VOICEMAIL_MESSAGE: plan.voicemail_message,
         }
         self._reply_parts = ReplyParts(
             llm=parts.llm,
@@ -71,12 +75,32 @@ class Speaker:
             goodbye=plan.goodbye,
             now_ms=now_ms,
             emit=emit,
+            cache=SentenceCache(link.sample_rate_hz),
+            prepared=parts.prepared,
+            filler=plan.filler,
+            pronunciations=plan.pronunciations,
         )
         self._current: _Current | None = None
+        self._leaving: asyncio.Task[None] | None = None  # a reply that was cancelled: the next one waits until it is gone
+        self._paused: tuple[int, int] | None = None  # when the speech that paused us was known, and after how many ms we were silent
+
+    def prepare(self, tasks: asyncio.TaskGroup, reply_id: int, text: str) -> None:
+        """Begins to answer `text` unheard. `answer` with the same id lets it be heard; `drop` throws it away."""
+        self._start(tasks, reply_id, TurnMoments(0, 0), None, supposes=text)
 
     def answer(self, tasks: asyncio.TaskGroup, reply_id: int, moments: TurnMoments) -> None:
-        """Lets the model answer what the transcript says."""
+        """Lets the model answer what the transcript says. An answer prepared under this id is the one, unless it failed."""
+        current = self._current
+        if current is not None and current.reply_id == reply_id and current.reply.is_draft and not current.reply.failed:
+            current.reply.release(moments)
+            return
         self._start(tasks, reply_id, moments, None)
+
+    async def drop(self, reply_id: int) -> None:
+        """Throws a prepared answer away. Nothing of it was heard; what it cost is told as speculative."""
+        current = self._current
+        if current is not None and current.reply_id == reply_id and current.reply.is_draft:
+            await self._discard(current)
 
     def say(self, tasks: asyncio.TaskGroup, reply_id: int, sentence: Prepared) -> None:
         self._start(tasks, reply_id, None, sentence)
@@ -99,32 +123,73 @@ class Speaker:
 
     async def stop(self, known_ms: int, *, by_caller: bool) -> None:
         """Silences the line and cancels the reply in work. A turn that the caller had heard to its end was not interrupted."""
-        current = self._current
+        current, paused = self._current, self._paused
+        self._paused = None
         if current is None or current.task is None:
+            return
+        if current.reply.is_draft:
+            await self._discard(current)
             return
         was_heard_whole = self.playback.is_heard_whole
         current.task.cancel()
         heard_ms = self.playback.heard_ms() if was_heard_whole else await self.playback.interrupt()
         if by_caller and not was_heard_whole and current.turn.number:
-            self._emit(AgentTurnInterrupted(current.turn.number, known_ms, self._now_ms() - known_ms))
+            known_ms, silence_after_ms = paused or (known_ms, self._now_ms() - known_ms)
+            self._emit(AgentTurnInterrupted(current.turn.number, known_ms, silence_after_ms))
         self._end(current, heard_ms, interrupted=not was_heard_whole)
         await asyncio.wait({current.task}, timeout=_STOP_S)
+        current.reply.account(INTERRUPTED)
+
+    async def pause(self, known_ms: int) -> None:
+        """Silences the line, but keeps what was not heard yet for `resume`. `known_ms`: when the caller's speech was known."""
+        if self._current is None or self._paused is not None or self._current.reply.is_draft:
+            return
+        await self.playback.pause()
+        self._paused = (known_ms, self._now_ms() - known_ms)
+
+    def resume(self) -> None:
+        """Goes on with the audio exactly where `pause` cut it."""
+        self._paused = None
+        self.playback.resume()
 
     async def close(self) -> None:
         """Stops the tools that still run."""
         await self._toolbox.close()
 
-    def _start(self, tasks: asyncio.TaskGroup, reply_id: int, moments: TurnMoments | None, sentence: Prepared | None) -> None:
-        turn = AgentTurn()
-        reply = Reply(self._reply_parts, turn, moments, on_goodbye=lambda: self._tell(GoodbyeDecided(reply_id)))
+    def _start(
+        self, tasks: asyncio.TaskGroup, reply_id: int, moments: TurnMoments | None, sentence: Prepared | None, supposes: str | None = None
+    ) -> None:
+        if self._current is not None and self._current.reply.is_draft:  # one that failed, or that nobody has dropped
+            self._cancel_draft(self._current)
+        self._paused = None
+        turn = AgentTurn(supposes=supposes)
+        reply = Reply(self._reply_parts, turn, moments, on_end=lambda reason: self._tell(GoodbyeDecided(reply_id, reason)))
         self._current = current = _Current(reply_id, reply, turn, moments)
         current.task = tasks.create_task(self._run(current, sentence), name=f"reply {reply_id}")
 
+    async def _discard(self, draft: _Current) -> None:
+        self._cancel_draft(draft)
+        if draft.task is not None:
+            await asyncio.wait({draft.task}, timeout=_STOP_S)
+        await self.playback.interrupt()
+
+    def _cancel_draft(self, draft: _Current) -> None:
+        self._current = None
+        if draft.task is not None:
+            draft.task.add_done_callback(lambda _: draft.reply.account(SPECULATIVE))
+            draft.task.cancel()
+            self._leaving = draft.task
+
     async def _run(self, current: _Current, sentence: Prepared | None) -> None:
+        if self._leaving is not None:
+            await asyncio.wait({self._leaving}, timeout=_STOP_S)
+            self._leaving = None
         if sentence is None:
             await current.reply.answer()
         else:
             await current.reply.say(self._texts[sentence], is_goodbye=sentence is Prepared.GOODBYE)
+        await current.reply.wait_released()
+        current.reply.account()
         await self._tell_in_turn(ReplyEnded(current.reply_id, current.reply.failed, current.reply.spoke))
 
     def _piece_started(self, piece: Piece) -> None:
@@ -137,13 +202,16 @@ class Speaker:
             current.turn.started_ms = now_ms
             current.latency = current.moments.latency(now_ms) if current.moments else None
             self._tell(AgentAudioStarted(current.reply_id))
-        elif current.turn.number:
+            self._tell(SentenceStarted(current.reply_id, piece.text))
+            return
+        self._tell(SentenceStarted(current.reply_id, piece.text))
+        if current.turn.number:
             self._emit(AgentTurnUpdated(current.turn.number, current.turn.said_until(piece), now_ms))
 
     def _end(self, current: _Current, heard_ms: float, *, interrupted: bool) -> None:
         self._current = None
         turn = current.turn
-        if interrupted or current.reply.failed:
+        if interrupted or current.reply.failed or turn.is_broken:
             turn.settle(heard_ms)
         if turn.number and turn.started_ms is not None:
             ended_ms = self._now_ms()

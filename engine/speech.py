@@ -27,7 +27,7 @@ _AMPERSAND = re.compile(r"\s&\s")
 _SPACES = re.compile(r"\s+")
 
 
-def for_voice(text: str) -> str:
+def for_voice(text: str, pronunciations: tuple[tuple[str, str], ...] = ()) -> str:
     """`text` as it should be read out; "" if nothing in it can be spoken."""
     text = _IMAGE_OR_LINK.sub(r"\1", _CODE_FENCE.sub("", text))
     text = _URL.sub(lambda match: _spoken_url(match.group()), text)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.events import EndReason
 from engine.ports import ToolCall, ToolSpec
 from engine.schema import problems
 
@@ -27,20 +28,39 @@ END_CALL = ToolSpec(
 
 
 @dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What a tool did. `content` is for the model. `say` is spoken to the caller word for word, as part of the agent's turn.
+
+    With `ends` the call ends for that reason once `say` was heard: the model is not asked again.
+    """
+
+    content: str
+    say: str = ""
+    ends: EndReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool and what runs it. `call` takes the checked arguments and returns the text that the model is told."""
+    """A tool and what runs it. `call` takes the checked arguments and returns what the model is told, or a whole `ToolOutcome`.
+
+    `meanwhile` is said if the caller has to wait for it: None is the plan's own filler, "" is nothing (right where the tool waits for the
+    caller).
+    """
 
     spec: ToolSpec
-    call: Callable[[dict[str, Any]], Awaitable[str]]
+    call: Callable[[dict[str, Any]], Awaitable[str | ToolOutcome]]
     timeout_ms: int = 8000
+    meanwhile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """`content` is for the model, also when it went wrong."""
+    """`content` is for the model, also when it went wrong; `say` and `ends` are the outcome's."""
 
     ok: bool
     content: str
+    say: str = ""
+    ends: EndReason | None = None
 
 
 class Toolbox:
@@ -53,6 +73,11 @@ class Toolbox:
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         return (*(tool.spec for tool in self._tools.values()), END_CALL)
+
+    def meanwhile(self, name: str) -> str | None:
+        """What to say while the tool `name` runs, as `Tool.meanwhile` has it."""
+        tool = self._tools.get(name)
+        return tool.meanwhile if tool is not None else None
 
     async def call(self, asked: ToolCall) -> ToolResult:
         """Runs what the model asked for. Never raises for what the model or the tool did wrong: the model is told instead."""
@@ -99,9 +124,11 @@ class Toolbox:
 async def _run(tool: Tool, arguments: dict[str, Any]) -> ToolResult:
     try:
         async with asyncio.timeout(tool.timeout_ms / 1000):
-            content = await tool.call(arguments)
+            outcome = await tool.call(arguments)
     except TimeoutError:
         return ToolResult(False, f"The tool did not answer within {tool.timeout_ms} ms. Tell the caller that it could not be done now.")
     except Exception as error:  # noqa: BLE001 - a tool is foreign code; the talk goes on without its result
         return ToolResult(False, f"The tool failed ({type(error).__name__}). Tell the caller that it could not be done now.")
-    return ToolResult(True, content[:_LONGEST_RESULT_CHARS])
+    if isinstance(outcome, str):
+        outcome = ToolOutcome(outcome)
+    return ToolResult(True, outcome.content[:_LONGEST_RESULT_CHARS], outcome.say, outcome.ends)

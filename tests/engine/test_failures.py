@@ -3,6 +3,7 @@
 import pytest
 
 from engine.events import AgentTurnEnded, EndReason, ProviderFailed, UserTurnEnded
+from engine.ports import Message
 from engine.tuning import Tuning
 from tests.engine.carrier import HangsUp, Says
 from tests.engine.stage import APOLOGY, GOODBYE, GREETING, perform, plan
@@ -16,11 +17,22 @@ FINE = Thought("It costs five hundred.")
 
 
 @pytest.mark.parametrize("fault", ["error", "truncate", "stall"])
-def test_a_model_that_fails_before_a_sentence_is_apologised_for_and_the_talk_goes_on(fault):
-    impatient = plan(tuning=Tuning(llm_between_tokens_ms=1500))
-    scene = perform(ASKS_TWICE, thoughts=[Thought("It costs", fails_after=1, fault=fault), FINE], session_plan=impatient)
+def test_a_model_that_fails_before_a_sentence_is_asked_once_more_within_the_turn(fault):
+    impatient = plan(tuning=Tuning(llm_between_tokens_ms=1500, speculate=False))
+    scene = perform(ASKS, thoughts=[Thought("It costs", fails_after=1, fault=fault), FINE], session_plan=impatient)
 
     assert scene.failed_providers == ["mind"]
+    assert scene.dialogue[1:] == [("user", "what does it cost"), ("agent", "It costs five hundred.")]
+    assert scene.mind.asked[1] == scene.mind.asked[0]  # nothing was said yet: there is nothing to go on from
+
+
+@pytest.mark.parametrize("fault", ["error", "truncate", "stall"])
+def test_a_model_that_fails_twice_is_apologised_for_and_the_talk_goes_on(fault):
+    impatient = plan(tuning=Tuning(llm_between_tokens_ms=1500, speculate=False))
+    broken = Thought("It costs", fails_after=1, fault=fault)
+    scene = perform(ASKS_TWICE, thoughts=[broken, broken, FINE], session_plan=impatient)
+
+    assert scene.failed_providers == ["mind", "mind"]
     assert scene.dialogue[1:5] == [
         ("user", "what does it cost"),
         ("agent", APOLOGY),
@@ -32,7 +44,7 @@ def test_a_model_that_fails_before_a_sentence_is_apologised_for_and_the_talk_goe
 @pytest.mark.parametrize(("fault", "category"), [("error", "server"), ("truncate", "truncated"), ("stall", "timeout")])
 def test_why_the_model_failed_is_told(fault, category):
     scene = perform(ASKS, thoughts=[Thought("It costs", fails_after=0, fault=fault)])
-    assert [event.category for event in scene.of(ProviderFailed)] == [category]
+    assert {event.category for event in scene.of(ProviderFailed)} == {category}
 
 
 def test_a_silent_model_is_given_up_when_its_time_is_over():
@@ -45,7 +57,28 @@ def test_what_was_said_before_the_model_broke_off_stays_and_needs_no_apology(fau
     answer = Thought("It costs five hundred. And you could also", fails_after=6, fault=fault)
     scene = perform(ASKS, thoughts=[answer])
     assert scene.dialogue == [("agent", GREETING), ("user", "what does it cost"), ("agent", "It costs five hundred.")]
+    assert set(scene.failed_providers) == {"mind"}
+
+
+@pytest.mark.parametrize("again", ["And for children half.", "It costs five hundred. And for children half."])
+def test_a_model_that_breaks_off_goes_on_where_it_was_and_repeats_no_sentence(again):
+    answer = Thought("It costs five hundred. And you", fails_after=5)
+    scene = perform(ASKS, thoughts=[answer, Thought(again)], session_plan=plan(tuning=Tuning(speculate=False)))
+
+    assert scene.dialogue[-1] == ("agent", "It costs five hundred. And for children half.")
+    assert scene.voice.spoken[1:] == ["It costs five hundred.", "And for children half."]
+    assert scene.mind.asked[1][-2] == Message("assistant", "It costs five hundred.")
+    assert scene.mind.asked[1][-1].role == "system"
     assert scene.failed_providers == ["mind"]
+
+
+def test_an_answer_that_nothing_is_heard_of_in_time_is_given_up():
+    slow = plan(tuning=Tuning(answer_budget_ms=2000, speculate=False))
+    scene = perform(ASKS, thoughts=[Thought("It costs five hundred.", first_ms=1500)], voice=Voice(first_ms=900), session_plan=slow)
+
+    assert scene.of(ProviderFailed)[0].at_ms == 5500 + 2000
+    assert scene.of(ProviderFailed)[0].category == "timeout"
+    assert scene.dialogue[-1] == ("agent", APOLOGY)
 
 
 def test_a_model_that_says_nothing_at_all_has_failed():
@@ -67,7 +100,7 @@ def test_two_failed_turns_in_a_row_end_the_call_with_a_goodbye():
 
 def test_a_good_turn_between_two_failed_ones_forgives():
     script = [*ASKS_TWICE[:2], Says(17_000, "and for two people"), HangsUp(24_000)]
-    scene = perform(script, thoughts=[Thought("", fails_after=0), FINE, Thought("", fails_after=0)])
+    scene = perform(script, thoughts=[*[Thought("", fails_after=0)] * 2, FINE, Thought("", fails_after=0)])
     assert scene.dialogue[-1] == ("agent", APOLOGY)
     assert scene.reason is EndReason.CALLER_HANGUP
 
@@ -82,10 +115,18 @@ def test_a_model_that_only_calls_tools_is_made_to_speak():
 # --- the voice --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", ["open", "stall", "empty"])
-def test_a_voice_that_fails_once_is_apologised_for(fault):
-    scene = perform(ASKS, thoughts=[FINE], voice=Voice(fails=[None, fault]), session_plan=plan(silence_timeout_ms=20_000))
+@pytest.mark.parametrize("fault", ["open", "empty"])
+def test_a_voice_that_fails_once_is_asked_once_more(fault):
+    scene = perform(ASKS, thoughts=[FINE], voice=Voice(fails=[None, fault]))
     assert scene.failed_providers == ["voice"]
+    assert scene.dialogue[-1] == ("agent", "It costs five hundred.")
+
+
+@pytest.mark.parametrize("fault", ["open", "stall", "empty"])
+def test_a_voice_that_fails_twice_is_apologised_for(fault):
+    fails = [None, fault] if fault == "stall" else [None, fault, fault]
+    scene = perform(ASKS, thoughts=[FINE], voice=Voice(fails=fails), session_plan=plan(silence_timeout_ms=20_000))
+    assert set(scene.failed_providers) == {"voice"}
     assert scene.dialogue == [("agent", GREETING), ("user", "what does it cost"), ("agent", APOLOGY)]
     assert scene.reason is EndReason.CALLER_HANGUP
 
@@ -101,6 +142,29 @@ def test_a_voice_that_breaks_off_in_a_later_sentence_leaves_what_was_heard():
     assert scene.reason is EndReason.CALLER_HANGUP
 
 
+def test_a_voice_that_breaks_off_leaves_that_sentence_and_goes_on_with_the_next():
+    answer = Thought("It costs five hundred. That is with the doctor and all. You can also pay by card.")
+    scene = perform(ASKS, thoughts=[answer], voice=Voice(fails=[None, None, "mid"]))
+    turn = scene.of(AgentTurnEnded)[-1]
+
+    assert turn.generated == answer.text
+    assert turn.heard.startswith("It costs five hundred. That is")
+    assert turn.heard.endswith(" You can also pay by card.")
+    assert "and all" not in turn.heard
+    assert scene.failed_providers == ["voice"]
+    assert scene.voice.spoken[1:] == ["It costs five hundred.", "That is with the doctor and all.", "You can also pay by card."]
+
+
+def test_an_aligned_voice_that_breaks_off_speaks_the_rest_of_the_sentence_and_no_word_twice():
+    answer = Thought("It costs five hundred. That is with the doctor and all.")
+    scene = perform(ASKS, thoughts=[answer], voice=Voice(fails=[None, None, "mid"], aligns=True))
+    turn = scene.of(AgentTurnEnded)[-1]
+
+    assert scene.dialogue[-1] == ("agent", answer.text)
+    assert turn.heard == turn.generated
+    assert scene.voice.spoken[2:] == ["That is with the doctor and all.", " doctor and all."]
+
+
 @pytest.mark.parametrize("fault", ["open", "stall"])
 def test_without_any_voice_the_call_ends_since_nothing_can_be_said(fault):
     scene = perform([], voice=Voice(always_fails=fault))
@@ -112,7 +176,7 @@ def test_without_any_voice_the_call_ends_since_nothing_can_be_said(fault):
 def test_a_voice_that_dies_in_mid_call_ends_it():
     scene = perform(ASKS, thoughts=[FINE], voice=Voice(fails=[None] + ["open"] * 9))
     assert scene.reason is EndReason.PROVIDER_FAILED
-    assert scene.failed_providers == ["voice", "voice"]
+    assert set(scene.failed_providers) == {"voice"}
 
 
 # --- the ears ---------------------------------------------------------------------------------------------------------

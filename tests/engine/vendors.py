@@ -12,6 +12,7 @@ from engine.ports import (
     InterimTranscript,
     ReplyFinished,
     SpeechStarted,
+    SpokenAudio,
     TextDelta,
     ToolCall,
     UtteranceEnded,
@@ -189,7 +190,10 @@ class Mind:
 
 @dataclass
 class Voice:
-    """Speaks 50 ms a character, five times faster than real time. `fails`: per request None, "open", "mid", "stall" or "empty"."""
+    """Speaks 50 ms a character, five times faster than real time. `fails`: per request None, "open", "mid", "stall" or "empty".
+
+    With `aligns` it tells where each character ends.
+    """
 
     sample_rate_hz: int = 8000
     first_ms: int = 150
@@ -197,6 +201,7 @@ class Voice:
     speed: float = 5.0
     fails: list = field(default_factory=list)
     always_fails: str | None = None
+    aligns: bool = False
     provider: str = "voice"
     model: str = "voice-1"
     spoken: list = field(default_factory=list)
@@ -212,11 +217,11 @@ class Voice:
             raise broken(self.provider)
         self.open_streams += 1
         try:
-            yield self._audio(len(text) * self.ms_per_character, fault)
+            yield self._audio(text, len(text) * self.ms_per_character, fault)
         finally:
             self.open_streams -= 1
 
-    async def _audio(self, whole_ms, fault):
+    async def _audio(self, text, whole_ms, fault):
         await asyncio.sleep(self.first_ms / 1000)
         if fault == "stall":
             await asyncio.sleep(3600)
@@ -228,7 +233,12 @@ class Voice:
                 raise broken(self.provider)
             part_ms = min(100, whole_ms - done_ms)
             pcm = b"\x01\x10" * (len(silence(part_ms, self.sample_rate_hz)) // 2)
-            yield AudioChunk(pcm, self.sample_rate_hz)
+            if self.aligns:
+                ends = [(index + 1) * self.ms_per_character for index in range(len(text))]
+                now = tuple((each, end) for each, end in zip(text, ends, strict=True) if done_ms < end <= done_ms + part_ms)
+                yield SpokenAudio(pcm, self.sample_rate_hz, now)
+            else:
+                yield AudioChunk(pcm, self.sample_rate_hz)
             done_ms += part_ms
             await asyncio.sleep(part_ms / self.speed / 1000)
 
