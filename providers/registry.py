@@ -17,6 +17,7 @@ Options = LanguageModelOptions | SpeechToTextOptions | TranscriptionOptions | Vo
 _PROVIDERS: Final[dict[tuple[Kind, str], str]] = {
     ("stt", "deepgram"): "providers.deepgram.live.DeepgramSpeechToText",
     ("llm", "openai"): "providers.openai.llm.OpenAILanguageModel",
+    ("llm", "openai-responses"): "providers.openai.responses.OpenAIResponsesLanguageModel",
     ("tts", "deepgram"): "providers.deepgram.tts.DeepgramTextToSpeech",
     ("tts", "openai"): "providers.openai.tts.OpenAITextToSpeech",
     ("tts", "elevenlabs"): "providers.elevenlabs.tts.ElevenLabsTextToSpeech",

@@ -1,4 +1,6 @@
-"""OpenAI's doors: `/openai/v1/chat/completions`, `/openai/v1/audio/speech`, `/openai/v1/models`.
+"""OpenAI's doors: `/openai/v1/chat/completions`, `/openai/v1/responses`, `/openai/v1/audio/speech`, `/openai/v1/models`.
+
+Both language doors share the faults and the count of `openai.chat`: they are one model to whoever orders them.
 
 What is refused, and in which words and shape, follows the real API (read through its SDK's types and error tables, November 2026).
 """
@@ -15,6 +17,7 @@ from simulator.answers import BodyTooLarge, StreamedAnswer, bearer, endured, rea
 from simulator.faults import Fault
 from simulator.openai_chat import PromptCache, chat_events, complete, plan
 from simulator.openai_requests import ChatRequest, Refused, SpeechRequest, parsed_json
+from simulator.openai_responses import ResponseWriter, as_chat
 from simulator.openai_speech import speech_pieces
 from simulator.state import SimulatorState
 
@@ -39,6 +42,9 @@ def routes(state: SimulatorState) -> list[BaseRoute]:
     async def chat(request: Request) -> Response:
         return await _chat(state, request)
 
+    async def responses(request: Request) -> Response:
+        return await _chat(state, request, as_response=True)
+
     async def speech(request: Request) -> Response:
         return await _speech(state, request)
 
@@ -59,13 +65,14 @@ def routes(state: SimulatorState) -> list[BaseRoute]:
 
     return [
         Route("/openai/v1/chat/completions", chat, methods=["POST"]),
+        Route("/openai/v1/responses", responses, methods=["POST"]),
         Route("/openai/v1/audio/speech", speech, methods=["POST"]),
         Route("/openai/v1/models", models, methods=["GET"]),
         Route("/openai/v1/models/{model}", model, methods=["GET"]),
     ]
 
 
-async def _chat(state: SimulatorState, request: Request) -> Response:
+async def _chat(state: SimulatorState, request: Request, *, as_response: bool = False) -> Response:
     fault = state.faults.take("openai.chat")
     try:
         body = await read_body(request, _MOST_BODY_BYTES)
@@ -74,15 +81,17 @@ async def _chat(state: SimulatorState, request: Request) -> Response:
                 return Response(status_code=499)
         _authenticate(state, request)
         _ordered(fault)
-        chat = ChatRequest.parsed(parsed_json(body))
+        raw = parsed_json(body)
+        chat = as_chat(raw) if as_response else ChatRequest.parsed(raw)
         _known_model(state, chat.model)
     except (Refused, BodyTooLarge) as refusal:
         return _refusal(refusal)
-    state.note("openai.chat", request=chat.raw, headers=dict(request.headers))
+    state.note("openai.chat", request=raw, headers=dict(request.headers))
     reply = plan(chat, state.replies, state.part(PromptCache, PromptCache))
+    writer = ResponseWriter(reply, chat)
     if chat.stream:
         return StreamedAnswer(
-            chat_events(reply, chat, state.settings, fault),
+            writer.events(state.settings, fault) if as_response else chat_events(reply, chat, state.settings, fault),
             media_type="text/event-stream; charset=utf-8",
             headers=_headers(),
             fault=fault,
@@ -91,7 +100,7 @@ async def _chat(state: SimulatorState, request: Request) -> Response:
         )
     with state.opened("openai.chat"):
         answer = await complete(reply, chat, state.settings)
-    return JSONResponse(answer, headers=_headers())
+    return JSONResponse(writer.whole() if as_response else answer, headers=_headers())
 
 
 async def _speech(state: SimulatorState, request: Request) -> Response:

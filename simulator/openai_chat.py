@@ -6,14 +6,16 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from simulator.faults import Fault
 from simulator.openai_requests import ChatRequest, text_of
 from simulator.replies import Heard, Replies
 from simulator.state import Settings
+
+T = TypeVar("T")
 
 _TOKEN = re.compile(r"\s?[^\W_]{1,6}|\s?[^\w\s]|\s|\w")
 _CACHE_LEAST, _CACHE_STEP, _CACHE_SIZE = 1_024, 128, 4_096
@@ -117,6 +119,15 @@ async def chat_events(reply: PlannedReply, chat: ChatRequest, settings: Settings
     if chat.include_usage:
         yield _event({**frame, "choices": [], "usage": reply.usage})
     yield b"data: [DONE]\n\n"
+
+
+async def paced(steps: Sequence[T], settings: Settings) -> AsyncIterator[T]:
+    """The steps at the pace of the settings: the first token's time, then the gap before each further one."""
+    await asyncio.sleep(settings.llm_first_token_ms / 1000)
+    for place, step in enumerate(steps):
+        if place and settings.llm_token_gap_ms:
+            await asyncio.sleep(settings.llm_token_gap_ms / 1000)
+        yield step
 
 
 def tokenised(text: str) -> list[str]:

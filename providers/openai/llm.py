@@ -3,7 +3,7 @@
 Streams from the first token, puts tool calls together from their fragments and refuses to call a cut stream a reply.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,14 +16,11 @@ from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
 
 from engine.errors import ErrorCategory, ProviderError
 from engine.ports import LanguageModelEvent, Message, ReplyFinished, TextDelta, ToolCall, ToolSpec
-from engine.usage import Unit, UsageKind, UsageRecord
+from engine.usage import UsageRecord
 from providers.config import LanguageModelOptions, OpenAIConfig
 from providers.connection import Deadlines, Patience, cut_off
 from providers.openai import client
-
-# Models that think before they talk unless told not to, and then refuse `temperature` and tools on chat completions
-# (help.openai.com article 20001600, read 2026-11-22). Anything else is sent no effort at all: older models reject the field.
-_THINKS_UNLESS_TOLD = ("gpt-6-luna",)
+from providers.openai.streams import effort_of, events_of, token_records
 
 
 class OpenAILanguageModel:
@@ -55,36 +52,9 @@ class OpenAILanguageModel:
             )
         except openai.APIError as error:
             raise client.as_provider_error(error, started=False) from None
-        async with stream, aclosing(self._events(stream, patience)) as events:
-            yield events
-
-    async def _events(self, stream: AsyncStream[ChatCompletionChunk], patience: Patience) -> AsyncGenerator[LanguageModelEvent]:
         answer = Answer(self.provider, self.model)
-        # AsyncStream.__aiter__ wraps itself in a generator that nobody closes; its __anext__ is the same stream without one.
-        chunks = patience.each(_Bare(stream), is_useful=_says_something)
-        try:
-            async for chunk in chunks:
-                for event in answer.take(chunk):
-                    yield event
-        except (openai.APIError, ValueError) as error:
-            if answer.reason is None:
-                raise client.as_provider_error(error, started=patience.started) from None
-            # The reply itself was complete: only its bill is missing.
-        except ProviderError:
-            if answer.reason is None:
-                raise
-        yield answer.finish()
-
-
-class _Bare:
-    def __init__(self, stream: AsyncStream[ChatCompletionChunk]) -> None:
-        self._stream = stream
-
-    def __aiter__(self) -> "_Bare":
-        return self
-
-    async def __anext__(self) -> ChatCompletionChunk:
-        return await self._stream.__anext__()
+        async with stream, aclosing(events_of(stream, answer, patience, _says_something)) as events:
+            yield events
 
 
 def _says_something(chunk: ChatCompletionChunk) -> bool:
@@ -138,7 +108,7 @@ class Answer:
         """The end of a whole reply; raises `ProviderError(TRUNCATED)` if the model never said that it was done."""
         if self.reason is None:
             raise cut_off(self.provider)
-        return ReplyFinished(self.reason, usage_records(self.provider, self.model, self._response_id, self._usage))
+        return ReplyFinished(self.reason, usage_records(self.model, self._response_id, self._usage))
 
     def _tool_calls(self) -> list[ToolCall]:
         if self._calls and self.reason == "length":
@@ -147,23 +117,18 @@ class Answer:
         return [ToolCall(call.call_id, call.name, call.arguments or "{}") for _, call in sorted(self._calls.items())]
 
 
-def usage_records(provider: str, model: str, response_id: str, usage: CompletionUsage | None) -> tuple[UsageRecord, ...]:
-    """The bill of one reply; empty where the provider sent none. Cached input is counted apart from the rest of the input."""
+def usage_records(model: str, response_id: str, usage: CompletionUsage | None) -> tuple[UsageRecord, ...]:
+    """The bill of one reply; empty where the provider sent none."""
     if usage is None:
         return ()
     details = usage.prompt_tokens_details
-    cached = min(usage.prompt_tokens, (details.cached_tokens or 0) if details is not None else 0)
-    quantities = {
-        Unit.INPUT_TOKENS: usage.prompt_tokens - cached,
-        Unit.CACHED_INPUT_TOKENS: cached,
-        Unit.OUTPUT_TOKENS: usage.completion_tokens,
-    }
-    return tuple(UsageRecord(UsageKind.LLM, provider, model, unit, n, response_id) for unit, n in quantities.items() if n)
+    cached = (details.cached_tokens or 0) if details is not None else 0
+    return token_records(model, response_id, input_tokens=usage.prompt_tokens, cached=cached, output_tokens=usage.completion_tokens)
 
 
 def request_settings(options: LanguageModelOptions) -> dict[str, Any]:
     """The options as the wire names them; what is not set is not sent."""
-    effort = options.reasoning_effort or ("none" if options.model.startswith(_THINKS_UNLESS_TOLD) else "")
+    effort = effort_of(options.model, options.reasoning_effort)
     settings: dict[str, Any] = {}
     if effort:
         settings["reasoning_effort"] = effort

@@ -15,6 +15,7 @@ from providers.config import LanguageModelOptions, OpenAIConfig
 from providers.connection import Deadlines
 from providers.fallback import FallbackLanguageModel
 from providers.openai.llm import OpenAILanguageModel
+from providers.openai.responses import OpenAIResponsesLanguageModel
 from simulator.replies import parse
 from tests.providers.vendors import HURRIED, KEY, NOWHERE, PATIENT, expect_key, failure, no_task_left, openai_config, order
 from tests.simulator.serving import Served, settled
@@ -31,6 +32,11 @@ def openai_llm(server: Served, deadlines: Deadlines, key: str = KEY, **options: 
     return OpenAILanguageModel(openai_config(server, key), chosen, deadlines)
 
 
+def responses_llm(server: Served, deadlines: Deadlines, key: str = KEY, **options: Any) -> LanguageModel:
+    chosen = LanguageModelOptions("openai-responses", **{"model": MODEL, **options})
+    return OpenAIResponsesLanguageModel(openai_config(server, key), chosen, deadlines)
+
+
 def chained_llm(server: Served, deadlines: Deadlines, key: str = KEY, **options: Any) -> LanguageModel:
     return FallbackLanguageModel([openai_llm(server, deadlines, key, **options)])
 
@@ -38,7 +44,7 @@ def chained_llm(server: Served, deadlines: Deadlines, key: str = KEY, **options:
 Make = Callable[..., LanguageModel]
 
 
-@pytest.fixture(params=[openai_llm, chained_llm], ids=["openai", "fallback"])
+@pytest.fixture(params=[openai_llm, responses_llm, chained_llm], ids=["openai", "openai-responses", "fallback"])
 def make(request: pytest.FixtureRequest) -> Make:
     return cast(Make, request.param)
 
@@ -82,7 +88,7 @@ async def test_usage_counts_cached_input_apart_with_the_response_id_as_evidence(
     records = (*first.usage, *second.usage)
     assert {(record.kind, record.provider, record.model) for record in records} == {(UsageKind.LLM, "openai", MODEL)}
     assert len({record.evidence for record in first.usage}) == 1
-    assert first.usage[0].evidence.startswith("chatcmpl-")
+    assert first.usage[0].evidence.startswith(("chatcmpl-", "resp_"))
     assert first.usage[0].evidence != second.usage[0].evidence
 
 
@@ -226,10 +232,13 @@ async def test_nobody_there_is_a_connection_error() -> None:
 
 
 async def test_a_reply_cut_at_the_token_limit_is_whole_as_far_as_it_goes(vendors: Served, make: Make) -> None:
-    events = await answered(make(vendors, PATIENT, max_tokens=3))
+    long = "One after the other I can read you every day of the month on which somebody is here for you."
+    script(vendors, say=long)
+    events = await answered(make(vendors, PATIENT, max_tokens=16))
     assert isinstance(events[-1], ReplyFinished)
     assert events[-1].reason == "length"
-    assert ANSWER.startswith(words(events))
+    assert long.startswith(words(events))
+    assert long != words(events)
 
 
 async def test_a_slow_reader_of_ours_is_not_the_providers_time_out(vendors: Served, make: Make) -> None:
