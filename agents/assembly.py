@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from agents import manners, prepared, prompts, variables
+from agents import catalogue, manners, prepared, prompts, variables
 from agents.http_tools import http_tool
 from agents.ledger import Ledger
 from agents.models import AgentVersion
@@ -182,7 +182,7 @@ _DOES = {"stt": "listens with", "llm": "thinks with", "tts": "speaks with", "tra
 
 def _config(spec: AgentSpec, kind: registry.Kind, provider: str) -> ProviderConfig:
     """Address and key of a provider, from the settings that bear its vendor's name: the part before a hyphen."""
-    vendor = provider.partition("-")[0]
+    vendor = catalogue.vendor(provider)
     if provider not in registry.names(kind) or vendor not in _CONFIGS:
         there_are = ", ".join(registry.names(kind))
         raise NotReady(f"The agent “{spec.name}” {_DOES[kind]} {provider!r}, which this release does not know. Choose one of: {there_are}.")

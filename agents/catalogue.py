@@ -78,19 +78,19 @@ _WRONG_WORK: Final[dict[str, re.Pattern[str]]] = {
 }
 
 
+def vendor(provider: str) -> str:
+    """Whose models and voices a provider has: `openai-responses` and `openai` are two ways to the same ones."""
+    return provider.partition("-")[0]
+
+
 def does_other_work(kind: str, model: str) -> bool:
     """Whether the model is known to do something else than `kind` (tts, llm, stt)."""
     return _WRONG_WORK[kind].search(model) is not None
 
 
-def needs_another_interface(stt_model: str) -> bool:
-    """Flux models answer on Deepgram's v2 socket only (developers.deepgram.com/docs/models, read 2026-11-22); ours is v1."""
-    return stt_model.startswith("flux-")
-
-
 # developers.deepgram.com/docs/models-languages-overview, read 2026-11-22. Nova-2's mixed mode is Spanish and English.
 _ENGLISH_ONLY_STT = re.compile(
-    r"^nova-3-medical|^nova-2-(meeting|phonecall|finance|conversationalai|voicemail|video|medical|drivethru|automotive|atc)$"
+    r"^flux-general-en$|^nova-3-medical|^nova-2-(meeting|phonecall|finance|conversationalai|voicemail|video|medical|drivethru|automotive|atc)$"
 )
 _HINDI_STT = re.compile(r"^(nova-3|nova-3-general|nova-2|nova-2-general)$")
 
@@ -109,17 +109,18 @@ _ENGLISH_ONLY_VOICES = frozenset({"eleven_flash_v2", "eleven_turbo_v2", "eleven_
 
 
 def voice_knows(model: str, language: str) -> bool:
-    return language.startswith("en") or model not in _ENGLISH_ONLY_VOICES
+    """Deepgram's Aura has no Hindi (developers.deepgram.com/docs/tts-models, read 2026-11-22)."""
+    return language.startswith("en") or not (model in _ENGLISH_ONLY_VOICES or model.startswith("aura-"))
 
 
 # elevenlabs.io/docs (voice settings: speed) and platform.openai.com/docs/api-reference/audio/createSpeech, read 2026-11-22.
-_SPEEDS: Final[dict[str, tuple[float, float]]] = {"elevenlabs": (0.7, 1.2), "openai": (0.25, 4.0)}
+_SPEEDS: Final[dict[str, tuple[float, float]]] = {"elevenlabs": (0.7, 1.2), "openai": (0.25, 4.0), "deepgram": (0.7, 1.5)}
 ANY_SPEED = (0.25, 4.0)
 
 
 def speed_range(voice_provider: str) -> tuple[float, float]:
     """The slowest and the fastest pace the provider accepts, 1.0 being the voice's own."""
-    return _SPEEDS.get(voice_provider, ANY_SPEED)
+    return _SPEEDS.get(vendor(voice_provider), ANY_SPEED)
 
 
 OPENAI_VOICES: Final = frozenset(
@@ -139,7 +140,7 @@ def voice_owner(voice_id: str) -> str:
 
 # What forms offer; any other model may be typed in. Living models of the sources above.
 SUGGESTED: Final[dict[str, tuple[str, ...]]] = {
-    "tts": ("eleven_flash_v2_5", "eleven_multilingual_v2", "gpt-4o-mini-tts"),
+    "tts": ("eleven_flash_v2_5", "eleven_multilingual_v2", "gpt-4o-mini-tts", "aura-2-thalia-en"),
     "llm": ("gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-sol", "gpt-5.6-luna"),
-    "stt": ("nova-3", "nova-2", "nova-2-phonecall"),
+    "stt": ("nova-3", "flux-general-en", "flux-general-multi", "nova-2", "nova-2-phonecall"),
 }

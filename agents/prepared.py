@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.core.cache import cache
 
-from agents import prompts, variables
+from agents import catalogue, prompts, variables
 from agents.spec import AgentSpec, Mode
 from agents.variables import CallFacts
 from engine.sentences import cut
@@ -100,7 +100,16 @@ def spoken(spec: AgentSpec, text: str) -> str:
 def key_of(spec: AgentSpec, text: str) -> str:
     """The fingerprint of this sentence in this voice: another voice, speed or pronunciation is other audio."""
     voice = spec.voice
-    parts = ("1", voice.provider, voice.voice_id, voice.model, f"{voice.speed:g}", spec.language, str(LINE_RATE_HZ), spoken(spec, text))
+    parts = (
+        "1",
+        catalogue.vendor(voice.provider),
+        voice.voice_id,
+        voice.model,
+        f"{voice.speed:g}",
+        spec.language,
+        str(LINE_RATE_HZ),
+        spoken(spec, text),
+    )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

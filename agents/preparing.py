@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -11,12 +12,13 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import OuterRef, Subquery
 
-from agents import assembly, prepared, prepared_rows
+from agents import assembly, catalogue, prepared, prepared_rows
 from agents.models import Agent, AgentVersion
 from agents.prepared_rows import PreparedSentence
 from agents.spec import AgentSpec
 from engine.errors import ProviderError
 from engine.resample import Resampler
+from providers import registry
 from providers.connection import LoopClients
 from providers.storage import ObjectStore
 
@@ -80,7 +82,10 @@ def _make(spec: AgentSpec, text: str, row: PreparedSentence) -> None:
 
 async def _speak(spec: AgentSpec, words: str) -> bytes:
     """PCM at the line's rate. Raises `ProviderError`, `NotReady` or TimeoutError."""
-    voice = assembly.own_voice(spec)
+    # The vendor's plain way: what keeps connections warm for conversations has no use for one sentence.
+    vendor = catalogue.vendor(spec.voice.provider)
+    provider = vendor if vendor in registry.names("tts") else spec.voice.provider
+    voice = assembly.own_voice(replace(spec, voice=replace(spec.voice, provider=provider)))
     resampler = Resampler(voice.sample_rate_hz, prepared.LINE_RATE_HZ)
     audio = b""
     try:

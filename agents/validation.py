@@ -101,7 +101,7 @@ def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: st
         yield f"{prefix}_model", _("%(model)s was shut down on %(date)s; use %(use)s.") % {**facts, "date": end.on, "use": end.use}
     elif catalogue.does_other_work(kind, model):
         yield f"{prefix}_model", _("%(model)s is not a %(title)s. %(example)s.") % {**facts, "example": _example(kind, provider)}
-    elif (owner := catalogue.owner(kind, model)) and provider and owner != provider:
+    elif (owner := catalogue.owner(kind, model)) and provider and owner != catalogue.vendor(provider):
         advice = _("choose %(owner)s as provider, or another model") if owner in registry.names(kind) else _example(kind, provider)
         yield (
             f"{prefix}_model",
@@ -112,13 +112,14 @@ def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: st
 _EXAMPLES = {
     ("tts", "elevenlabs"): "eleven_flash_v2_5",
     ("tts", "openai"): "gpt-4o-mini-tts",
+    ("tts", "deepgram"): "aura-2-thalia-en",
     ("llm", "openai"): "gpt-6-luna",
     ("stt", "deepgram"): "nova-3",
 }
 
 
 def _example(kind: registry.Kind, provider: str) -> str:
-    if model := _EXAMPLES.get((kind, provider)):
+    if model := _EXAMPLES.get((kind, catalogue.vendor(provider))):
         return _("Use for example %(model)s") % {"model": model}
     return _("Use one of the provider's own models for this")
 
@@ -127,7 +128,7 @@ def _voice_problems(agent: Agent) -> Iterator[Problem]:
     provider = agent.voice_provider
     if provider in registry.names("tts"):
         owner = catalogue.voice_owner(agent.voice_id or "")
-        if owner and owner != provider:
+        if owner and owner != catalogue.vendor(provider):
             message = _("“%(voice)s” is a voice of %(owner)s, not of %(provider)s. Write the id of one of %(provider)s's voices.")
             yield "voice_id", message % {"voice": agent.voice_id, "owner": owner, "provider": provider}
         if (speed := _number(agent.voice_speed)) is not None:
@@ -142,9 +143,7 @@ def _voice_problems(agent: Agent) -> Iterator[Problem]:
 
 def _listening_problems(agent: Agent) -> Iterator[Problem]:
     model = agent.stt_model or ""
-    if catalogue.needs_another_interface(model):
-        yield "stt_model", _("%(model)s needs an interface that is not built in. Use nova-3.") % {"model": model}
-    elif agent.language and not catalogue.stt_knows(model, agent.language):
+    if agent.language and not catalogue.stt_knows(model, agent.language):
         message = _("%(model)s does not understand %(language)s. Use nova-3, or choose another language.")
         yield "stt_model", message % {"model": model, "language": agent.get_language_display()}
 

@@ -43,9 +43,9 @@ def _stand_in_problem(kind: Any, stand_in: object) -> str:
         return _("“%(provider)s” is not known here. Choose one of: %(choices)s.") % facts
     if catalogue.does_other_work(kind, stand_in["model"]):
         return _("%(model)s does another kind of work.") % facts
-    if (owner := catalogue.owner(kind, stand_in["model"])) and not facts["provider"].startswith(owner):
+    if (owner := catalogue.owner(kind, stand_in["model"])) and owner != catalogue.vendor(facts["provider"]):
         return _("%(model)s is a model of %(owner)s, not of %(provider)s.") % {**facts, "owner": owner}
-    if kind == "tts" and (owner := catalogue.voice_owner(stand_in["voice_id"])) and owner != stand_in["provider"]:
+    if kind == "tts" and (owner := catalogue.voice_owner(stand_in["voice_id"])) and owner != catalogue.vendor(stand_in["provider"]):
         return _("the voice is one of %(owner)s, not of %(provider)s.") % {**facts, "owner": owner}
     return ""
 

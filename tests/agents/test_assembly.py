@@ -12,7 +12,7 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 from structlog.testing import capture_logs
 
-from agents import assembly
+from agents import assembly, catalogue
 from agents.models import Agent
 from agents.spec import AgentSpec
 from engine.audio import AudioChunk
@@ -71,9 +71,9 @@ def test_the_parts_are_the_chosen_providers_with_the_chosen_models(fields: dict[
 
 def test_every_provider_that_may_be_chosen_can_be_assembled() -> None:
     for name in registry.names("tts"):
-        assert assembly.text_to_speech(spec(voice_provider=name)).provider == name
+        assert assembly.text_to_speech(spec(voice_provider=name)).provider == catalogue.vendor(name)
     for name in registry.names("llm"):
-        assert assembly.language_model(spec(llm_provider=name)).provider == name
+        assert assembly.language_model(spec(llm_provider=name)).provider == catalogue.vendor(name)
     for name in registry.names("stt"):
         assert assembly.speech_to_text(spec(stt_provider=name)).provider == name
         assert assembly.batch_transcriber(spec(stt_provider=name)).model == "nova-3"

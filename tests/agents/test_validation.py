@@ -14,6 +14,9 @@ HINDI = {"language": "hi"}
 OPENAI_VOICE = {"voice_provider": "openai", "voice_model": "gpt-4o-mini-tts", "voice_id": "marin"}
 
 
+VOICES = {"openai": OPENAI_VOICE, "deepgram": {"voice_provider": "deepgram", "voice_id": "thalia"}}
+
+
 def agent(**fields: Any) -> Agent:
     return Agent(**{"name": "Desk", "prompt": "You answer for a clinic.", **fields})
 
@@ -33,6 +36,11 @@ def agent(**fields: Any) -> Agent:
         {"llm_model": "gpt-4o"},  # announced to end, still alive
         {"stt_model": "nova-2", **HINDI},
         {"stt_model": "nova-2-phonecall"},
+        {"stt_model": "flux-general-en"},
+        {"stt_model": "flux-general-multi", **HINDI},
+        {"voice_provider": "deepgram", "voice_id": "thalia", "voice_model": "aura-2"},
+        {"voice_provider": "elevenlabs-live", "voice_speed": 1.2},
+        {"llm_provider": "openai-responses"},
         {"voice_model": "eleven_flash_v2"},
         {"mode": "voicemail", "prompt": "", "first_message": "Leave your name after the tone."},
         {"max_duration_s": 30, "silence_timeout_s": 29},
@@ -67,7 +75,8 @@ def test_a_working_agent_has_no_problem(fields: dict[str, Any]) -> None:
         ({"voice_model": "eleven_flash_v2", **HINDI}, "voice_model", "speaks English only"),
         ({"stt_model": "nova-2-phonecall", **HINDI}, "stt_model", "does not understand Hindi. Use nova-3"),
         ({"stt_model": "nova-2", "language": "multi"}, "stt_model", "does not understand Hindi and English mixed"),
-        ({"stt_model": "flux-general-en"}, "stt_model", "Use nova-3"),
+        ({"stt_model": "flux-general-en", "language": "hi"}, "stt_model", "Use nova-3"),
+        ({"voice_provider": "deepgram", "voice_id": "thalia", "voice_model": "aura-2", **HINDI}, "voice_model", "speaks English only"),
         ({"prompt": " \n"}, "prompt", "needs a prompt: write who the agent is"),
         ({"prompt": "x" * 50_001}, "prompt", "has 50001 characters; 50000 is the most"),
         ({"mode": "voicemail"}, "first_message", "Voicemail needs a first message"),
@@ -121,5 +130,5 @@ def test_a_dated_snapshot_shares_the_fate_of_its_family(model: str, family_ends:
 def test_what_forms_offer_is_alive_and_passes() -> None:
     for kind, prefix in (("llm", "llm"), ("stt", "stt"), ("tts", "voice")):
         for model in catalogue.SUGGESTED[kind]:
-            base = OPENAI_VOICE if catalogue.owner("tts", model) == "openai" and kind == "tts" else {}
+            base = VOICES.get(catalogue.owner("tts", model), {}) if kind == "tts" else {}
             assert problems(agent(**{**base, f"{prefix}_model": model}), TODAY) == {}
