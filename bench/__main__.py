@@ -1,25 +1,22 @@
 """`make bench`: N simulated calls at once against the real processes, with every outside wait scripted and subtracted.
 
 The media process has a core of its own; simulator, web, Postgres and the callers share the others. Speech is the simulator's tone code, so
-recognition costs next to nothing and what is measured is ours.
+recognition costs next to nothing and what is measured is ours. `make bench-peers` measures a bare relay and Pipecat in the same run.
 """
 
 import argparse
 import contextlib
-import json
 import os
 import platform
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from bench import process
-from bench.figures import Figures, figures, table
+from bench.figures import Figures, table
+from bench.line import Line, Subject, measure, place
+from bench.peers import start
 from deploy.local import demo, roles, stack
 from deploy.local.places import RUN
 from deploy.local.ports import free_port
@@ -28,15 +25,23 @@ from deploy.local.supervisor import Supervisor
 from deploy.local.valkey import Valkey
 
 ENDPOINTING_MS, STT_DELAY_MS, LLM_FIRST_TOKEN_MS, TTS_FIRST_BYTE_MS = 300, 50, 150, 100
-SCRIPTED_MS = ENDPOINTING_MS + STT_DELAY_MS + LLM_FIRST_TOKEN_MS + TTS_FIRST_BYTE_MS
+HEARING_MS = ENDPOINTING_MS + STT_DELAY_MS
+SCRIPTED_MS = HEARING_MS + LLM_FIRST_TOKEN_MS + TTS_FIRST_BYTE_MS
+RELAY, PIPECAT = "+918047112234", "+918047112235"
 
 
 def main() -> int:
     options = _options()
     measured, others = process.cores()
-    os.sched_setaffinity(0, others)  # inherited by everything that is started below; the media process is moved afterwards
-    ports = free_port(), free_port(), free_port()
-    values = {**stack.base_environment(), **demo.simulated(*ports), "MEDIA_MAX_SESSIONS": "1000", "LOG_LEVEL": "WARNING"}
+    os.sched_setaffinity(0, others)  # inherited by everything that is started below; what is measured is moved afterwards
+    web, media, simulator, relay, pipecat = (free_port() for _ in range(5))
+    values = {
+        **stack.base_environment(),
+        **demo.simulated(web, media, simulator),
+        "MEDIA_MAX_SESSIONS": "1000",
+        "MEDIA_MAX_LAG_MS": "5000",  # a full core is what is being measured here, not refused
+        "LOG_LEVEL": "WARNING",
+    }
     with tempfile.TemporaryDirectory(prefix="voiceagents-bench-") as name, contextlib.ExitStack() as running:
         directory = Path(name)
         directory.chmod(0o711)
@@ -49,21 +54,43 @@ def main() -> int:
         values |= {"DATABASE_URL": postgres.url(), "REDIS_URL": valkey.url}
         supervisor = Supervisor(values, to_files=True)
         running.callback(supervisor.stop)
-        supervisor.start(roles.simulator(ports[2], _settings(values, options.frame_ms), directory / "simulator"))
+        settings = _settings(values, options.frame_ms, {RELAY: relay, PIPECAT: pipecat})
+        supervisor.start(roles.simulator(simulator, settings, directory / "simulator"))
         stack.prepare(values)
         stack.manage(values, "seed_demo", "--password", "unused-by-the-bench", "--number", demo.EXOPHONE)
-        stack.wait_until_up("the simulator", f"http://127.0.0.1:{ports[2]}/healthz", supervisor.died)
+        stack.wait_until_up("the simulator", f"http://127.0.0.1:{simulator}/healthz", supervisor.died)
         for role in roles.product()[:2]:
             supervisor.start(role)
-        stack.wait_until_up("web", f"http://127.0.0.1:{ports[0]}/readyz", supervisor.died)
-        stack.wait_until_up("media", f"http://127.0.0.1:{ports[1]}/readyz", supervisor.died)
-        media = int((RUN / "media.pid").read_text(encoding="utf-8"))
-        process.pin(media, measured)
+        stack.wait_until_up("web", f"http://127.0.0.1:{web}/readyz", supervisor.died)
+        stack.wait_until_up("media", f"http://127.0.0.1:{media}/readyz", supervisor.died)
+        subjects = [Subject("voiceagents", demo.EXOPHONE, _pid("media"), SCRIPTED_MS)]
+        if options.peers:
+            for role, port in ((start.relay(relay, simulator), relay), (start.pipecat(pipecat, simulator), pipecat)):
+                supervisor.start(role)
+                stack.wait_until_up(role.name, f"http://127.0.0.1:{port}/healthz", supervisor.died)
+            # The relay asks no model and no voice: its turns are made of fewer waits.
+            subjects += [Subject("bare relay", RELAY, _pid("bench-relay"), HEARING_MS)]
+            subjects += [Subject("Pipecat", PIPECAT, _pid("bench-pipecat"), SCRIPTED_MS)]
+        for subject in subjects:
+            process.pin(subject.pid, measured)
         print(_machine(options.frame_ms), flush=True)
-        _place(values, ports[2], 1, options.scenario)  # warms every cache and connection
-        rows = [_measure(values, ports[2], media, calls, options.scenario) for calls in options.calls]
-        print(table(rows))
+        line = Line(simulator, _pid("simulator"), values, options.scenario)
+        print(table(_rows(line, subjects, options.calls)))
     return 0
+
+
+def _rows(line: Line, subjects: list[Subject], counts: list[int]) -> list[Figures]:
+    rows = []
+    for subject in subjects:
+        place(line, subject, 1)  # warms every cache and connection
+        for calls in counts:
+            rows.append(measure(line, subject, calls))
+            time.sleep(1)
+    return rows
+
+
+def _pid(role: str) -> int:
+    return int((RUN / f"{role}.pid").read_text(encoding="utf-8"))
 
 
 def _options() -> argparse.Namespace:
@@ -74,49 +101,20 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--frame-ms", type=int, default=20, choices=(20, 100), help="how much audio Exotel puts into a message")
     parser.add_argument("--scenario", default="bench")
+    parser.add_argument("--peers", action="store_true", help="measure a bare relay and Pipecat in the same run")
     return parser.parse_args()
 
 
-def _settings(values: dict[str, str], frame_ms: int) -> Path:
+def _settings(values: dict[str, str], frame_ms: int, peers: dict[str, int]) -> Path:
     path = demo.simulator_settings(values, speech="tones")
     text = path.read_text(encoding="utf-8")
     vendors = f"llm_first_token_ms = {LLM_FIRST_TOKEN_MS}\ntts_first_byte_ms = {TTS_FIRST_BYTE_MS}\nstt_delay_ms = {STT_DELAY_MS}\n"
-    path.write_text(vendors + text.replace("[exotel]\n", f"[exotel]\nframe_ms = {frame_ms}\nmax_streams = 1000\n"), encoding="utf-8")
-    return path
-
-
-def _measure(values: dict[str, str], port: int, media: int, calls: int, scenario: str) -> Figures:
-    before_cpu_ms, before_mb = process.cpu_ms(media), process.rss_mb(media)
-    peak, stop = [before_mb], threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.25):
-            peak.append(process.rss_mb(media))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        reports = _place(values, port, calls, scenario)
-    finally:
-        stop.set()
-        watcher.join()
-    time.sleep(1)
-    used_ms = process.cpu_ms(media) - before_cpu_ms
-    return figures(reports, calls=calls, scripted_ms=SCRIPTED_MS, cpu_ms=used_ms, grown_mb=max(peak) - before_mb)
-
-
-def _place(values: dict[str, str], port: int, calls: int, scenario: str) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "simulator", "call", "--port", str(port), "--to", demo.EXOPHONE, "--scenario", scenario, "--json"]
-    done = subprocess.run(
-        [*command, "--count", str(calls), "--concurrency", str(calls)], env=values, capture_output=True, text=True, check=False
+    exotel = f"[exotel]\nframe_ms = {frame_ms}\nmax_streams = 1000\nconnects_per_minute = 10000\n"
+    phones = "".join(
+        f'[[exotel.exophones]]\nnumber = "{number}"\nvoicebot_url = "ws://127.0.0.1:{port}/"\n' for number, port in peers.items()
     )
-    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    reports = [event["report"] for event in events if "report" in event]
-    if not reports:
-        raise SystemExit(f"No call was completed: {done.stderr.strip()[-600:]}")
-    for problem in {problem for report in reports for problem in report["problems"]}:
-        print(f"  {problem}", flush=True)
-    return reports
+    path.write_text(vendors + text.replace("[exotel]\n", exotel) + phones, encoding="utf-8")
+    return path
 
 
 def _machine(frame_ms: int) -> str:
@@ -125,7 +123,7 @@ def _machine(frame_ms: int) -> str:
     )
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {model or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"frames of {frame_ms} ms; scripted waits {SCRIPTED_MS} ms a turn are subtracted\n"
+        f"frames of {frame_ms} ms; scripted waits of {SCRIPTED_MS} ms a turn are subtracted ({HEARING_MS} ms from the bare relay's)\n"
     )
 
 

