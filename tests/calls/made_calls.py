@@ -24,7 +24,7 @@ def operator(name: str = "", *, superuser: bool = False):
 
 
 def agent_of(owner, name: str = "Clinic reception", **fields) -> Agent:
-    return Agent.objects.create(owner=owner, name=name, prompt="You answer the phone of a clinic.", first_message="Hello!", **fields)
+    return Agent.objects.create(owner=owner, name=name, prompt="You answer the phone of a clinic.", **{"first_message": "Hello!", **fields})
 
 
 def ringing_call(agent: Agent, *, user_phone: str = "+919876543212", direction: str = "inbound") -> Session:
