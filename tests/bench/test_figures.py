@@ -23,7 +23,7 @@ def made(reports, **changed):
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([7], (7, 7, 7, 7)), (range(1, 101), (50, 90, 95, 99)), ([3, 1, 2], (2, 3, 3, 3))],
+    [([7], (7, 7, 7, 7)), (range(1, 102), (51, 91, 96, 100)), ([3, 1, 2], (2, 3, 3, 3))],
 )
 def test_percentiles_are_values_that_occurred(values, expected):
     assert percentiles(list(values)) == expected
