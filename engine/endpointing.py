@@ -6,12 +6,14 @@ A recogniser's word is taken, but not blindly: "my number is" is not the end of 
 import re
 from enum import Enum
 
+from engine.dictation import is_dictating
 from engine.tuning import Tuning
 
 _DANGLING = (
     "a an the and or but so because if when while that which who my your his her our their its is are was were am be to of for from in on"
-    " at with by as about um uh er erm umm aur ya lekin kyunki toh matlab mera meri mere ka ki ke ko se par"
-    " और या लेकिन क्योंकि मेरा मेरी का की के को से"
+    " at with by as about um uh er erm umm hmm actually basically like"
+    " aur ya lekin magar par kyunki toh matlab mera meri mere ka ki ke ko se woh jo agar phir mujhe main yaani"
+    " और या लेकिन मगर क्योंकि तो मतलब मेरा मेरी मेरे का की के को से वो वह जो अगर फिर मुझे मैं यानी"
 )
 _UNFINISHED_LAST_WORDS = frozenset(_DANGLING.split())
 _TRAILING = re.compile(r"[,\-–—:;]$|\.\.\.$|…$")
@@ -40,14 +42,25 @@ def looks_unfinished(text: str) -> bool:
     return not text.endswith(("?", "!"))
 
 
-def wait_ms(text: str, signal: EndSignal, tuning: Tuning) -> int:
-    """How long to wait, from the signal on and without further words, before the turn is over."""
+def wait_ms(text: str, signal: EndSignal, tuning: Tuning, *, quiet_ms: int = 0, asked: str = "", extra_ms: int = 0) -> int:
+    """How long to wait, from the signal on and without further words, before the turn is over.
+
+    `quiet_ms` have passed since the last word; `asked` is what the agent has said last; `extra_ms` is what this caller needs more than
+    others (`patience.py`).
+    """
+    unhurried_ms = _unhurried_ms(text, tuning, asked)
     match signal:
-        case EndSignal.UTTERANCE_ENDED:
-            return 0  # the gap that the provider waited for was the wait
+        case EndSignal.UTTERANCE_ENDED:  # the gap that the provider waited for was the wait, or a part of it
+            return max(0, unhurried_ms - quiet_ms)
         case EndSignal.END_OF_TURN:
-            return tuning.unfinished_wait_ms if looks_unfinished(text) else 0
+            return max(unhurried_ms, tuning.complete_wait_ms) + extra_ms
         case EndSignal.FINAL_WORDS:
-            return tuning.quiet_gap_ms
+            return max(unhurried_ms, tuning.quiet_gap_ms) + extra_ms
         case EndSignal.INTERIM_WORDS:
-            return max(tuning.stale_interim_ms, tuning.quiet_gap_ms)
+            return max(unhurried_ms, tuning.stale_interim_ms, tuning.quiet_gap_ms)
+
+
+def _unhurried_ms(text: str, tuning: Tuning, asked: str) -> int:
+    if is_dictating(text, asked):
+        return tuning.dictation_wait_ms
+    return tuning.unfinished_wait_ms if looks_unfinished(text) else 0

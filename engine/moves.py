@@ -78,6 +78,11 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyTaken:
+    """A key was pressed for a tool that collects keys: a sign of life, and nothing else is known of it here."""
+
+
+@dataclass(frozen=True, slots=True)
 class ToneHeard:
     """A long, steady tone came from the far side: a machine that is ready to record."""
 
@@ -91,6 +96,7 @@ Heard = (
     SessionOpened
     | TranscriptEvent
     | DtmfPressed
+    | KeyTaken
     | AgentAudioStarted
     | SentenceStarted
     | GoodbyeDecided

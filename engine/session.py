@@ -28,22 +28,30 @@ from engine.moves import (
     AnswerUser,
     CallerLeft,
     CommitUserTurn,
+    DropAnswer,
     End,
     EndRequested,
     Heard,
     HearingLost,
+    KeyTaken,
+    PauseReply,
+    PrepareAnswer,
     ReplyEnded,
+    ResumeReply,
     SayPrepared,
     SessionOpened,
     ShowUserWords,
     StopReply,
     TimePassed,
+    ToneHeard,
 )
 from engine.plan import SessionParts, SessionPlan
 from engine.ports import AudioLink, CallerAudio, DtmfPressed, LinkEnded, MarkReached
 from engine.speaker import Speaker
+from engine.tone import ToneDetector
 from engine.transcript import Transcript
-from engine.turn_taking import TurnRules, TurnTaking
+from engine.turn_rules import TurnRules
+from engine.turn_taking import TurnTaking
 from engine.usage import UsageRecord
 
 __all__ = ["ConversationSession", "SessionParts", "SessionPlan"]
@@ -60,7 +68,9 @@ class ConversationSession:
         self._emit = emit
         self._zero_s: float | None = None
         self._inbox: asyncio.Queue[tuple[int, Heard]] = asyncio.Queue(_MOST_WAITING_FACTS)
-        self._turns = TurnTaking(TurnRules(plan.mode, bool(plan.first_message), plan.silence_timeout_ms, plan.max_duration_ms), plan.tuning)
+        self._turns = TurnTaking(TurnRules.of(plan), plan.tuning)
+        self._tones = ToneDetector()
+        self._keypad = parts.keypad
         self._transcript = Transcript(plan.instructions, plan.history)
         self._speaker = Speaker(
             plan,
@@ -156,8 +166,16 @@ class ConversationSession:
             case AnswerUser(reply_id=reply_id, text=text, last_word_ms=last_word_ms):
                 self._transcript.hear_user(text)
                 self._speaker.answer(tasks, reply_id, TurnMoments(last_word_ms, at_ms))
+            case PrepareAnswer(reply_id=reply_id, text=text):
+                self._speaker.prepare(tasks, reply_id, text)
+            case DropAnswer(reply_id=reply_id):
+                await self._speaker.drop(reply_id)
             case SayPrepared(reply_id=reply_id, sentence=sentence):
                 self._speaker.say(tasks, reply_id, sentence)
+            case PauseReply():
+                await self._speaker.pause(at_ms)
+            case ResumeReply():
+                self._speaker.resume()
             case StopReply(by_caller=by_caller):
                 await self._speaker.stop(at_ms, by_caller=by_caller)
 
@@ -192,11 +210,14 @@ class ConversationSession:
                     speech = self._hearing.take(event.chunk)
                     if speech is not None:
                         self._tell(speech)
+                    if self._turns.awaits_tone(self._now_ms()) and self._tones.feed(event.chunk):
+                        self._tell(ToneHeard())
                 elif isinstance(event, MarkReached):
                     self._speaker.playback.reach_mark(event.name)
                 elif isinstance(event, DtmfPressed):
                     self._emit(DtmfReceived(self._now_ms()))
-                    self._tell(event)
+                    is_taken = self._keypad is not None and self._keypad.press(event.digit)
+                    self._tell(KeyTaken() if is_taken else event)
                 elif isinstance(event, LinkEnded):
                     self._tell(CallerLeft(EndReason.LINK_LOST if event.reason == "lost" else EndReason.CALLER_HANGUP))
                     return

@@ -83,6 +83,8 @@ def cut_at_word(text: str, fraction: float) -> str:
     if fraction >= 1:
         return text
     end = int(len(text) * max(0.0, fraction) + _ROUNDING)
+    if end >= len(text):
+        return text
     while end and not text[end].isspace():
         end -= 1
     return text[:end].rstrip()

@@ -8,31 +8,34 @@ from engine.words import ACKNOWLEDGEMENTS, INTERRUPTING
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Defaults fit an Indian phone call at 8 kHz. "" or 0 switches a manner off where that makes sense.
+    """Defaults fit an Indian phone call at 8 kHz. 0 switches a manner off where that makes sense.
 
     End of turn: words that sound complete wait `complete_wait_ms` after the provider's word for it, unfinished ones ("… and", a filler)
     `unfinished_wait_ms`, numbers being dictated ("my number is 98…") `dictation_wait_ms`. `quiet_gap_ms` ends a turn whose provider
     never says so, `stale_interim_ms` takes a guess for words when it is never confirmed, and `max_wait_ms` after the last word every
-    turn is over, however it sounds. Keys are given to the model `key_gap_ms` after the last one, or at once at `key_end`.
+    turn is over, however it sounds. A caller who was cut off is given up to `max_extra_wait_ms` more from then on. Keys are given to
+    the model `key_gap_ms` after the last one, or at once at `key_end`.
     Ahead of the end: with `speculate` an answer is begun when complete-sounding words stood still for `eager_stable_ms`.
     Barge-in: a sound of speech that lasted `min_speech_ms` pauses the agent (`interrupt_on_speech`); `interrupt_min_words` words stop it,
     one of `interrupting_words` always does, `backchannels` alone never. Without such words it goes on after `false_start_ms`, and
     `acknowledgement_wait_ms` after a "haan". After `max_false_starts` in one reply the line counts as noisy: only words interrupt it.
     Words that are to `echo_similarity` (0..1) what the agent says just now are its own echo. `words_follow_ms`: how long speech may stay
     without words. `keys_interrupt`: a key stops the agent like a word does.
-    Silence: `silence_prompts` questions before the goodbye. `warning_ms` before the longest duration the caller is told.
+    Silence: `silence_prompts` questions before the goodbye; `farewell_wait_ms` after the agent took leave it hangs up. `warning_ms`
+    before the longest duration the caller is told.
     Voicemail: what an outbound call does when a machine answers, judged within `voicemail_window_ms` of its beginning; a message is left
     at the tone, or `voicemail_quiet_ms` after the last word.
-    Playback: `max_lead_ms` is how far ahead of real time audio may be sent; `mark_grace_ms` how long a mark may be late.
     Waiting: the plan's filler is said `filler_after_ms` after a tool began or a provider was switched, or when an answer is not audible
     `slow_answer_ms` after it was begun, and again after each `filler_again_ms` of quiet. An answer of which nothing is audible after
     `answer_budget_ms`, tools not counted, has failed.
+    Playback: `max_lead_ms` is how far ahead of real time audio may be sent; `mark_grace_ms` how long a mark may be late.
     """
 
     # end of turn
     complete_wait_ms: int = 0
     unfinished_wait_ms: int = 600
     dictation_wait_ms: int = 1500
+    max_extra_wait_ms: int = 600
     quiet_gap_ms: int = 1200
     stale_interim_ms: int = 2500
     max_wait_ms: int = 4000
@@ -50,12 +53,13 @@ class Tuning:
     false_start_ms: int = 1200
     acknowledgement_wait_ms: int = 400
     max_false_starts: int = 2
-    echo_similarity: float = 0.8
+    echo_similarity: float = 0.75
     words_follow_ms: int = 1500
     keys_interrupt: bool = True
     local_vad: bool = False
     # silence and the end
     silence_prompts: int = 2
+    farewell_wait_ms: int = 4000
     warning_ms: int = 30_000
     # voicemail
     voicemail: Literal["off", "hang-up", "leave-message"] = "off"

@@ -3,25 +3,29 @@
 It never waits, never reads a clock and never touches audio. Whoever runs it feeds it `TimePassed` when `deadline_ms` has come.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import Literal
-
-from engine.barge_in import interrupts, is_backchannel
+from engine.agent_words import AgentWords
+from engine.barge_in import Verdict, judge
+from engine.closing import Closing
 from engine.events import EndReason
+from engine.interruption import Interruption, Order
 from engine.moves import (
     Action,
     AgentAudioStarted,
     AnswerUser,
     CallerLeft,
     CommitUserTurn,
+    DropAnswer,
     End,
     EndRequested,
     GoodbyeDecided,
     Heard,
     HearingLost,
+    KeyTaken,
+    PauseReply,
+    PrepareAnswer,
     Prepared,
     ReplyEnded,
+    ResumeReply,
     SayPrepared,
     SentenceStarted,
     SessionOpened,
@@ -30,45 +34,17 @@ from engine.moves import (
     TimePassed,
     ToneHeard,
 )
-from engine.ports import (
-    DtmfPressed,
-    EagerEndOfTurn,
-    FinalTranscript,
-    InterimTranscript,
-    SpeechStarted,
-    TranscriptEvent,
-    TurnResumed,
-    UtteranceEnded,
-)
+from engine.ports import DtmfPressed, EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent
+from engine.silence import SilenceLadder
+from engine.speculation import Speculation
 from engine.tuning import Tuning
+from engine.turn_rules import Phase, TurnRules
 from engine.user_turn import UserTurn
+from engine.voicemail import VoicemailWatch
+
+__all__ = ["Phase", "TurnRules", "TurnTaking"]
 
 _GREETING_WORDS = 3
-_SAID_WITH_GOODBYE = (
-    EndReason.OPERATOR_HANGUP,
-    EndReason.SHUTDOWN,
-    EndReason.SILENCE,
-    EndReason.MAX_DURATION,
-    EndReason.PROVIDER_FAILED,
-)
-
-
-class Phase(Enum):
-    LISTENING = "listening"
-    THINKING = "thinking"  # a reply is in work, nothing of it is audible yet
-    SPEAKING = "speaking"
-    CLOSING = "closing"  # the goodbye is in work or being heard: nothing interrupts it
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRules:
-    """What a session's plan says about turns."""
-
-    mode: Literal["live", "voicemail"]
-    has_first_message: bool
-    silence_timeout_ms: int
-    max_duration_ms: int
 
 
 class TurnTaking:
@@ -78,17 +54,20 @@ class TurnTaking:
         self.phase = Phase.LISTENING
         self._rules = rules
         self._tuning = tuning
+        self._is_live = rules.mode == "live"
         self._user = UserTurn(tuning)
+        self._ahead = Speculation(tuning)
+        self._interruption = Interruption(tuning)
+        self._silence = SilenceLadder(rules.silence_timeout_ms, tuning)
+        self._voicemail = VoicemailWatch(tuning, outbound=rules.outbound and self._is_live, has_message=rules.has_voicemail_message)
+        self._agent = AgentWords(tuning)
+        self._closing = Closing(rules, tuning)
         self._reply_id = 0
         self._saying: Prepared | None = None
         self._is_answering = False  # the words in `_user` are what the reply in work answers
-        self._quiet_since_ms = 0
-        self._speech_started_ms = -tuning.words_follow_ms
-        self._asked_still_there = False
+        self._speech_started_ms = -1
         self._owes_greeting = False
         self._failed_turns = 0
-        self._end_reason = EndReason.CRASH
-        self._closing_due_ms = 0
 
     def feed(self, event: Heard, now_ms: int) -> list[Action]:
         """Takes in one fact and says what to do, in order. Never raises for a late or repeated fact."""
@@ -96,45 +75,61 @@ class TurnTaking:
             if isinstance(event, FinalTranscript):
                 self._user.hear(event, now_ms)
             return []
+        if isinstance(event, TranscriptEvent):
+            return self._hear(event, now_ms)
         match event:
-            case SpeechStarted() | InterimTranscript() | FinalTranscript() | UtteranceEnded() | EagerEndOfTurn() | TurnResumed():
-                return self._hear(event, now_ms)
             case TimePassed():
                 return self._time_passed(now_ms)
             case AgentAudioStarted(reply_id=reply_id):
                 return self._audio_started(now_ms) if reply_id == self._reply_id else []
+            case SentenceStarted(reply_id=reply_id, text=text):
+                if reply_id == self._reply_id:
+                    self._agent.say(text)
+                    self._user.asked = text
+                return []
             case ReplyEnded(reply_id=reply_id):
                 return self._reply_ended(event, now_ms) if reply_id == self._reply_id else []
-            case GoodbyeDecided(reply_id=reply_id):
-                if reply_id == self._reply_id and self.phase in (Phase.THINKING, Phase.SPEAKING):
-                    self._begin_closing(EndReason.AGENT_GOODBYE, now_ms)
-                return []
-            case SentenceStarted() | ToneHeard():
-                return []
-            case DtmfPressed():
-                self._caller_was_active(now_ms)
+            case GoodbyeDecided(reply_id=reply_id, reason=reason):
+                return self._goodbye_decided(reason, now_ms) if reply_id == self._reply_id else []
+            case DtmfPressed(digit=digit):
+                return self._press(digit, now_ms)
+            case KeyTaken():
+                self._silence.life(now_ms)
                 return []
             case CallerLeft(reason=reason):
-                return self._end(self._end_reason if self.phase is Phase.CLOSING else reason)
+                return self._caller_left(reason)
             case EndRequested(reason=reason):
                 return self._close(reason, now_ms)
             case HearingLost():
                 return self._close(EndReason.PROVIDER_FAILED, now_ms)
+            case ToneHeard():
+                return self._hear_tone(now_ms)
             case SessionOpened():
-                self._quiet_since_ms = now_ms
+                self._silence.begin(now_ms)
                 greets = self._rules.has_first_message and self.phase is Phase.LISTENING
                 return self._say(Prepared.FIRST_MESSAGE) if greets else []
 
     def deadline_ms(self) -> int | None:
         """When to feed `TimePassed` if nothing else happens before."""
-        if self.phase is Phase.ENDED:
-            return None
-        limit_ms = self._rules.max_duration_ms
-        if self.phase is Phase.CLOSING:
-            return min(self._closing_due_ms, limit_ms + self._tuning.max_duration_grace_ms)
-        if self.phase is Phase.LISTENING:
-            return min(limit_ms, self._silence_due_ms() if self._user.due_ms is None else self._user.due_ms)
-        return limit_ms
+        dues: list[int | None] = [self._closing.limit_ms]
+        match self.phase:
+            case Phase.ENDED:
+                return None
+            case Phase.CLOSING:
+                dues = [self._closing.due_ms]
+            case Phase.MACHINE:
+                dues += [self._voicemail.due_ms]
+            case Phase.SPEAKING:
+                dues += [self._interruption.due_ms]
+            case Phase.LISTENING if self._user.due_ms is None:
+                dues += [self._silence.due_ms, self._closing.warning_due_ms]
+            case Phase.LISTENING:
+                dues += [self._user.due_ms, self._ahead.due_ms]
+        return min(due_ms for due_ms in dues if due_ms is not None)
+
+    def awaits_tone(self, now_ms: int) -> bool:
+        """Whether a machine's tone would mean anything now."""
+        return self.phase is Phase.MACHINE or self._voicemail.is_watching(now_ms)
 
     def last_words(self, now_ms: int) -> list[Action]:
         """What the caller said and nobody answered, once the session has ended."""
@@ -145,31 +140,77 @@ class TurnTaking:
     def _hear(self, event: TranscriptEvent, now_ms: int) -> list[Action]:
         if isinstance(event, SpeechStarted):
             self._speech_started_ms = now_ms
-        text = event.text.strip() if isinstance(event, InterimTranscript | FinalTranscript) else ""
+            self._silence.sound(now_ms)
+        text = event.text.strip() if isinstance(event, InterimTranscript | FinalTranscript | EagerEndOfTurn) else ""
+        if self._is_machine(text, now_ms):
+            return self._hear_machine(event, text, now_ms)
         actions: list[Action] = []
-        if self.phase is Phase.SPEAKING and self._rules.mode == "live":
-            if interrupts(event, self._tuning):
-                actions.append(self._stop_reply(by_caller=True))
-                self._listen(now_ms)
-            elif text and is_backchannel(text, self._tuning):
-                return []
-        elif self.phase is Phase.THINKING and text and self._rules.mode == "live":
+        if self.phase is Phase.SPEAKING and self._is_live:
+            verdict = judge(event, self._agent.saying, self._tuning)
+            actions += self._carry_out(self._interruption.hear(verdict, event, now_ms), now_ms)
+            if self.phase is Phase.SPEAKING and verdict in (Verdict.ACKNOWLEDGEMENT, Verdict.ECHO, Verdict.PERHAPS_ECHO):
+                self._set_aside(event, verdict, now_ms)
+                return actions
+        elif self.phase is Phase.THINKING and text and self._is_live:
             self._owes_greeting = self._saying is Prepared.FIRST_MESSAGE
+            if self._is_answering:
+                self._user.patience.cut_off()
             actions.append(self._stop_reply(by_caller=False))
             self._listen(now_ms)
+        elif self.phase is Phase.LISTENING and text and self._agent.is_late_echo(text, self._speech_started_ms, now_ms):
+            return []
         is_waiting = self.phase is Phase.THINKING and not text
         if not is_waiting and self._user.hear(event, now_ms):
             actions.append(ShowUserWords(self._user.text))
         if text:
-            self._caller_was_active(now_ms)
+            self._silence.life(now_ms)
+        if self.phase is Phase.LISTENING and self._is_live:
+            actions += _dropped(self._ahead.hear(event, self._user.text, self._user.asked, now_ms))
         return actions + self._answer_if_due(now_ms)
+
+    def _press(self, key: str, now_ms: int) -> list[Action]:
+        """A key is said like a word, and as clearly meant."""
+        self._silence.life(now_ms)
+        if not self._is_live or self.phase is Phase.MACHINE:
+            return []
+        actions = _dropped(self._ahead.drop())
+        is_thinking = self.phase is Phase.THINKING
+        if is_thinking or (self.phase is Phase.SPEAKING and self._tuning.keys_interrupt):
+            actions.append(self._stop_reply(by_caller=not is_thinking))
+            self._listen(now_ms)
+        self._user.press(key, now_ms)
+        return [*actions, ShowUserWords(self._user.text), *self._answer_if_due(now_ms)]
+
+    def _carry_out(self, order: Order, now_ms: int) -> list[Action]:
+        match order:
+            case Order.PAUSE:
+                return [PauseReply()]
+            case Order.RESUME:
+                return [ResumeReply()]
+            case Order.STOP:
+                if self._saying is None and self._agent.has_only_begun(now_ms):
+                    self._user.patience.cut_off()
+                stop = self._stop_reply(by_caller=True)
+                self._listen(now_ms)
+                return [stop]
+            case Order.GO_ON:
+                return []
+
+    def _set_aside(self, event: TranscriptEvent, verdict: Verdict, now_ms: int) -> None:
+        """These words stop nobody. Those of the caller are kept for a moment: they may answer the question that is being asked."""
+        self._user.hear(InterimTranscript(""), now_ms)
+        if verdict is not Verdict.ECHO and isinstance(event, FinalTranscript):
+            self._agent.set_aside(event, now_ms)
+            self._silence.life(now_ms)
 
     def _answer_if_due(self, now_ms: int) -> list[Action]:
         due_ms = self._user.due_ms
-        if self.phase is not Phase.LISTENING or due_ms is None or now_ms < due_ms:
+        if self.phase is not Phase.LISTENING or due_ms is None:
             return []
+        if now_ms < due_ms:
+            return self._prepare_if_due(now_ms)
         self._user.close()
-        if self._rules.mode == "voicemail":
+        if not self._is_live:
             return self._commit(now_ms)
         text = self._user.text
         self._is_answering = True
@@ -177,13 +218,19 @@ class TurnTaking:
             self._owes_greeting = False
             return self._say(Prepared.FIRST_MESSAGE)
         self._owes_greeting = False
-        self._reply_id += 1
+        if self._ahead.take() is None:
+            self._reply_id += 1
         self._saying, self.phase = None, Phase.THINKING
         return [AnswerUser(self._reply_id, text, self._user.last_word_ms)]
 
-    def _caller_was_active(self, now_ms: int) -> None:
-        self._asked_still_there = False
-        self._quiet_since_ms = max(self._quiet_since_ms, now_ms)
+    def _prepare_if_due(self, now_ms: int) -> list[Action]:
+        if not self._ahead.is_due(now_ms):
+            return []
+        if self._owes_greeting:  # a short word is answered by the greeting, which needs no thought
+            return _dropped(self._ahead.take())
+        self._reply_id += 1
+        self._ahead.prepare(self._reply_id, self._user.text)
+        return [PrepareAnswer(self._reply_id, self._user.text)]
 
     def _commit(self, now_ms: int) -> list[Action]:
         self._user.close()
@@ -195,30 +242,69 @@ class TurnTaking:
         self._user.reset()
         return [commit]
 
+    # --- a machine speaks ---------------------------------------------------------------------------------------------
+
+    def _is_machine(self, text: str, now_ms: int) -> bool:
+        if self.phase is Phase.MACHINE or not text or self.phase is Phase.CLOSING:
+            return self.phase is Phase.MACHINE
+        return self._voicemail.hears_machine(f"{self._user.text} {text}", now_ms)
+
+    def _hear_machine(self, event: TranscriptEvent, text: str, now_ms: int) -> list[Action]:
+        """It is known to be a machine: what it says is kept, and answered by the message or by nothing."""
+        actions = self._stop_everything() if self.phase is not Phase.MACHINE else []
+        if text or self.phase is not Phase.MACHINE:
+            self._voicemail.keep_waiting(now_ms)
+        self.phase = Phase.MACHINE
+        if self._user.hear(event, now_ms):
+            actions.append(ShowUserWords(self._user.text))
+        return actions if self._voicemail.leaves_message else actions + self._end(EndReason.VOICEMAIL_DETECTED)
+
+    def _hear_tone(self, now_ms: int) -> list[Action]:
+        is_ready = self.phase is Phase.MACHINE or (self.phase is not Phase.CLOSING and self._voicemail.hears_tone(now_ms))
+        if not is_ready:
+            return []
+        return [*self._stop_everything(), *self._leave_message(now_ms)]
+
+    def _leave_message(self, now_ms: int) -> list[Action]:
+        if not self._voicemail.leaves_message:
+            return self._end(EndReason.VOICEMAIL_DETECTED)
+        committed = self._commit(now_ms)
+        self._begin_closing(EndReason.VOICEMAIL_DETECTED, now_ms)
+        return committed + self._say(Prepared.VOICEMAIL_MESSAGE)
+
     # --- the agent speaks ---------------------------------------------------------------------------------------------
 
     def _say(self, sentence: Prepared) -> list[Action]:
+        dropped = _dropped(self._ahead.take())
         self._reply_id += 1
         self._saying = sentence
         if self.phase is not Phase.CLOSING:
             self.phase = Phase.THINKING
-        return [SayPrepared(self._reply_id, sentence)]
+        return [*dropped, SayPrepared(self._reply_id, sentence)]
 
     def _audio_started(self, now_ms: int) -> list[Action]:
         if self.phase is Phase.THINKING:
             self.phase = Phase.SPEAKING
+        self._agent.begin(now_ms)
         return self._commit(now_ms) if self._is_answering else []
 
     def _reply_ended(self, event: ReplyEnded, now_ms: int) -> list[Action]:
         committed = self._commit(now_ms) if self._is_answering else []
         if self.phase is Phase.CLOSING:
-            return committed + self._end(self._end_reason)
+            return committed + self._end(self._closing.reason)
+        if self.phase not in (Phase.THINKING, Phase.SPEAKING):
+            return committed
         said, self._saying = self._saying, None
-        self._listen(now_ms)
+        early_answer = self._agent.end(now_ms)
+        self._interruption = Interruption(self._tuning)
+        self._listen(now_ms, after_farewell=said is None and self._agent.takes_leave)
         if event.failed and not event.spoke:
             return committed + self._after_failure(said, now_ms)
         if said is None and not event.failed:
             self._failed_turns = 0
+            self._user.patience.heard_out()
+        if early_answer is not None:
+            self._user.hear(early_answer, now_ms)
         return committed + self._answer_if_due(now_ms)
 
     def _after_failure(self, said: Prepared | None, now_ms: int) -> list[Action]:
@@ -234,51 +320,78 @@ class TurnTaking:
             self._failed_turns = 0  # an answer was audible: the providers work
         self._reply_id += 1  # whatever the stopped reply still reports is stale
         self._saying = None
+        self._interruption = Interruption(self._tuning)
         return StopReply(by_caller)
 
-    def _listen(self, now_ms: int) -> None:
+    def _stop_everything(self) -> list[Action]:
+        """Whatever is being said or prepared is not wanted any more."""
+        if self.phase in (Phase.THINKING, Phase.SPEAKING):
+            return [self._stop_reply(by_caller=False)]
+        return _dropped(self._ahead.take())
+
+    def _listen(self, now_ms: int, *, after_farewell: bool = False) -> None:
         self.phase = Phase.LISTENING
-        self._quiet_since_ms = now_ms
+        self._silence.begin(now_ms, after_farewell=after_farewell)
 
     # --- time and the end ---------------------------------------------------------------------------------------------
-
-    def _silence_due_ms(self) -> int:
-        """A sound of speech puts the question off for a moment, but only words start the count anew."""
-        return max(self._quiet_since_ms + self._rules.silence_timeout_ms, self._speech_started_ms + self._tuning.words_follow_ms)
 
     def _time_passed(self, now_ms: int) -> list[Action]:
         deadline_ms = self.deadline_ms()
         if deadline_ms is None or now_ms < deadline_ms:
             return []
         if self.phase is Phase.CLOSING:
-            return self._end(self._end_reason)
-        if now_ms >= self._rules.max_duration_ms:
+            return self._end(self._closing.reason)
+        if now_ms >= self._closing.limit_ms:
             return self._close(EndReason.MAX_DURATION, now_ms)
+        if self.phase is Phase.MACHINE:
+            return self._leave_message(now_ms)
+        if self.phase is Phase.SPEAKING:
+            return self._carry_out(self._interruption.look(now_ms), now_ms)
         if self._user.due_ms is not None:
             return self._answer_if_due(now_ms)
-        if self._rules.mode == "voicemail":
+        return self._after_silence(now_ms)
+
+    def _after_silence(self, now_ms: int) -> list[Action]:
+        if not self._is_live:
             return self._end(EndReason.VOICEMAIL_DONE)
-        if self._asked_still_there:
-            return self._close(EndReason.SILENCE, now_ms)
-        self._asked_still_there = True
-        return self._say(Prepared.STILL_THERE)
+        if self._closing.warn(now_ms):
+            return self._say(Prepared.TIME_WARNING)
+        if self._silence.is_over:
+            return self._end(EndReason.AGENT_GOODBYE)
+        return self._say(Prepared.STILL_THERE) if self._silence.ask() else self._close(EndReason.SILENCE, now_ms)
+
+    def _goodbye_decided(self, reason: EndReason, now_ms: int) -> list[Action]:
+        if self.phase not in (Phase.THINKING, Phase.SPEAKING):
+            return []
+        resumed: list[Action] = [ResumeReply()] if self._interruption.is_paused else []
+        self._interruption = Interruption(self._tuning)
+        self._begin_closing(reason, now_ms)
+        return resumed
+
+    def _caller_left(self, reason: EndReason) -> list[Action]:
+        if self.phase is Phase.MACHINE:
+            return self._end(EndReason.VOICEMAIL_DETECTED)
+        return self._end(self._closing.reason_when_left(reason) if self.phase is Phase.CLOSING else reason)
 
     def _close(self, reason: EndReason, now_ms: int) -> list[Action]:
         """Says goodbye where that is due, then ends. A second wish to end changes nothing."""
         if self.phase is Phase.CLOSING:
             return []
-        if self._rules.mode == "voicemail" or reason not in _SAID_WITH_GOODBYE:
+        if not self._closing.says_goodbye(reason):
             return self._end(reason)
-        is_busy = self.phase in (Phase.THINKING, Phase.SPEAKING)
-        stopped: list[Action] = [self._stop_reply(by_caller=False)] if is_busy else []
+        stopped = self._stop_everything()
         committed = self._commit(now_ms)
         self._begin_closing(reason, now_ms)
         return stopped + committed + self._say(Prepared.GOODBYE)
 
     def _begin_closing(self, reason: EndReason, now_ms: int) -> None:
-        self.phase, self._end_reason = Phase.CLOSING, reason
-        self._closing_due_ms = now_ms + self._tuning.goodbye_limit_ms
+        self.phase = Phase.CLOSING
+        self._closing.begin(reason, now_ms)
 
     def _end(self, reason: EndReason) -> list[Action]:
         self.phase = Phase.ENDED
-        return [End(reason)]
+        return [*_dropped(self._ahead.take()), End(reason)]
+
+
+def _dropped(reply_id: int | None) -> list[Action]:
+    return [] if reply_id is None else [DropAnswer(reply_id)]

@@ -5,11 +5,12 @@ import math
 import pytest
 
 from engine.audio import AudioChunk, silence
-from engine.barge_in import interrupts, is_backchannel, words_of
+from engine.barge_in import Verdict, is_backchannel, judge, words_of
 from engine.endpointing import EndSignal, looks_unfinished, wait_ms
 from engine.events import TurnLatency
 from engine.latency import AudioClock, TurnMoments
-from engine.ports import FinalTranscript, InterimTranscript, SpeechStarted, UtteranceEnded
+from engine.patience import Patience
+from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, TurnResumed, UtteranceEnded
 from engine.tuning import Tuning
 from engine.vad import EnergyDetector, SpeechEdge
 
@@ -39,37 +40,81 @@ def test_whether_words_sound_unfinished(text, unfinished):
 
 
 @pytest.mark.parametrize(
-    ("text", "signal", "wait"),
+    ("text", "signal", "quiet_ms", "wait"),
     [
-        ("I want tea.", EndSignal.END_OF_TURN, 0),
-        ("I want tea and", EndSignal.END_OF_TURN, TUNING.unfinished_wait_ms),
-        ("I want tea and", EndSignal.UTTERANCE_ENDED, 0),
-        ("I want tea.", EndSignal.FINAL_WORDS, TUNING.quiet_gap_ms),
-        ("I want tea.", EndSignal.INTERIM_WORDS, TUNING.stale_interim_ms),
+        ("I want tea.", EndSignal.END_OF_TURN, 300, 0),
+        ("I want tea and", EndSignal.END_OF_TURN, 300, TUNING.unfinished_wait_ms),
+        ("My number is", EndSignal.END_OF_TURN, 300, TUNING.dictation_wait_ms),
+        ("My mobile number is 98765", EndSignal.END_OF_TURN, 300, TUNING.dictation_wait_ms),
+        ("My mobile number is 9876543210", EndSignal.END_OF_TURN, 300, 0),
+        ("I want tea and", EndSignal.UTTERANCE_ENDED, 1000, 0),
+        ("My mobile number is 98765", EndSignal.UTTERANCE_ENDED, 1000, TUNING.dictation_wait_ms - 1000),
+        ("I want tea.", EndSignal.FINAL_WORDS, 0, TUNING.quiet_gap_ms),
+        ("My mobile number is 98765", EndSignal.FINAL_WORDS, 0, TUNING.dictation_wait_ms),
+        ("I want tea.", EndSignal.INTERIM_WORDS, 0, TUNING.stale_interim_ms),
     ],
 )
-def test_how_long_to_wait_for_more(text, signal, wait):
-    assert wait_ms(text, signal, TUNING) == wait
+def test_how_long_to_wait_for_more(text, signal, quiet_ms, wait):
+    assert wait_ms(text, signal, TUNING, quiet_ms=quiet_ms) == wait
+
+
+def test_an_operator_may_ask_for_more_patience_and_a_slow_caller_gets_it():
+    unhurried = Tuning(complete_wait_ms=400)
+    assert wait_ms("I want tea.", EndSignal.END_OF_TURN, unhurried) == 400
+    assert wait_ms("I want tea.", EndSignal.END_OF_TURN, TUNING, extra_ms=250) == 250
+    assert wait_ms("98765", EndSignal.END_OF_TURN, TUNING, asked="What is your phone number?") == TUNING.dictation_wait_ms
+
+
+def test_patience_grows_when_we_cut_somebody_off_and_goes_back_turn_by_turn():
+    patience = Patience(most_ms=600)
+    for _ in range(4):
+        patience.cut_off()
+    assert patience.extra_ms == 600
+    for _ in range(7):
+        patience.heard_out()
+    assert patience.extra_ms == 0
+
+
+SAYING = "First you take the train to Pune. Then you walk along the river."
 
 
 @pytest.mark.parametrize(
-    ("event", "tuning", "stops"),
+    ("event", "tuning", "verdict"),
     [
-        (SpeechStarted(0), TUNING, True),
-        (InterimTranscript("ok"), TUNING, True),
-        (InterimTranscript("  "), TUNING, False),
-        (FinalTranscript("", True, 10), TUNING, False),
-        (UtteranceEnded(10), TUNING, False),
-        (SpeechStarted(0), PATIENT, False),
-        (InterimTranscript("wait"), PATIENT, False),
-        (InterimTranscript("wait please"), PATIENT, True),
-        (FinalTranscript("haan ji", True, 10), PATIENT, False),
-        (FinalTranscript("Okay, yeah.", True, 10), PATIENT, False),
-        (FinalTranscript("okay but stop", True, 10), PATIENT, True),
+        (SpeechStarted(0), TUNING, Verdict.SOUND),
+        (InterimTranscript("ok"), TUNING, Verdict.ACKNOWLEDGEMENT),
+        (InterimTranscript("  "), TUNING, Verdict.NOTHING),
+        (FinalTranscript("", True, 10), TUNING, Verdict.NOTHING),
+        (UtteranceEnded(10), TUNING, Verdict.NOTHING),
+        (TurnResumed(), TUNING, Verdict.NOTHING),
+        (EagerEndOfTurn("what about tomorrow"), TUNING, Verdict.INTERRUPTION),
+        (InterimTranscript("tomorrow"), TUNING, Verdict.INTERRUPTION),
+        (SpeechStarted(0), PATIENT, Verdict.NOTHING),
+        (InterimTranscript("tomorrow"), PATIENT, Verdict.FEW_WORDS),
+        (InterimTranscript("wait"), PATIENT, Verdict.INTERRUPTION),
+        (InterimTranscript("ruko"), PATIENT, Verdict.INTERRUPTION),
+        (InterimTranscript("रुको"), PATIENT, Verdict.INTERRUPTION),
+        (InterimTranscript("tomorrow please"), PATIENT, Verdict.INTERRUPTION),
+        (FinalTranscript("haan ji", True, 10), PATIENT, Verdict.ACKNOWLEDGEMENT),
+        (FinalTranscript("हाँ ठीक है", True, 10), TUNING, Verdict.ACKNOWLEDGEMENT),
+        (FinalTranscript("theek hai", True, 10), TUNING, Verdict.ACKNOWLEDGEMENT),
+        (FinalTranscript("Okay, yeah.", True, 10), PATIENT, Verdict.ACKNOWLEDGEMENT),
+        (FinalTranscript("okay but stop", True, 10), PATIENT, Verdict.INTERRUPTION),
+        (FinalTranscript("haan lekin kal", True, 10), TUNING, Verdict.INTERRUPTION),
+        (InterimTranscript("take the"), TUNING, Verdict.PERHAPS_ECHO),
+        (FinalTranscript("take the train to Pune", True, 10), TUNING, Verdict.ECHO),
+        (FinalTranscript("take a train to Poona", True, 10), TUNING, Verdict.ECHO),
+        (FinalTranscript("take the bus or the metro", True, 10), TUNING, Verdict.INTERRUPTION),
+        (FinalTranscript("take the train to Pune", True, 10), Tuning(echo_similarity=0), Verdict.INTERRUPTION),
+        (
+            FinalTranscript("नहीं", True, 10),
+            Tuning(interrupting_words=frozenset(), backchannels=frozenset({"नहीं"})),
+            Verdict.ACKNOWLEDGEMENT,
+        ),
     ],
 )
-def test_what_stops_the_agent(event, tuning, stops):
-    assert interrupts(event, tuning) is stops
+def test_what_a_sound_from_the_caller_is(event, tuning, verdict):
+    assert judge(event, SAYING, tuning) is verdict
 
 
 def test_acknowledgements_are_known_in_both_scripts():

@@ -6,6 +6,7 @@ import pytest
 
 from engine.events import AgentTurnEnded, AgentTurnInterrupted, EndReason, SessionEnded, UserTurnEnded
 from engine.session import ConversationSession, SessionParts
+from engine.tuning import Tuning
 from tests.engine.carrier import HangsUp, Line, Says
 from tests.engine.stage import GOODBYE, GREETING, STILL_THERE, Scene, perform, plan
 from tests.engine.vendors import Ears, Mind, Thought, Voice
@@ -60,17 +61,18 @@ def test_a_caller_who_talks_during_the_goodbye_does_not_stop_it():
     assert scene.dialogue[-1][0] == "user"  # what the caller said is kept, though nobody answers
 
 
-def test_silence_is_asked_about_once_then_ends_the_call():
-    scene = perform([], session_plan=plan(silence_timeout_ms=5000))
-    assert scene.dialogue == [("agent", GREETING), ("agent", STILL_THERE), ("agent", GOODBYE)]
+@pytest.mark.parametrize("prompts", [0, 1, 2])
+def test_silence_is_asked_about_so_often_then_ends_the_call(prompts):
+    scene = perform([], session_plan=plan(silence_timeout_ms=5000, tuning=Tuning(silence_prompts=prompts)))
+    assert scene.dialogue == [("agent", GREETING), *[("agent", STILL_THERE)] * prompts, ("agent", GOODBYE)]
     assert scene.reason is EndReason.SILENCE
-    greeting, asked, _ = scene.of(AgentTurnEnded)
+    greeting, asked = scene.of(AgentTurnEnded)[:2]
     assert asked.started_ms == pytest.approx(greeting.ended_ms + 5000 + 170, abs=5)
 
 
 def test_a_caller_who_comes_back_is_asked_again_later():
     scene = perform([Says(9500, "yes I am here")], session_plan=plan(silence_timeout_ms=5000))
-    assert [text for _, text in scene.dialogue].count(STILL_THERE) == 2
+    assert [text for _, text in scene.dialogue].count(STILL_THERE) == 3  # one before, two after
     assert scene.reason is EndReason.SILENCE
 
 

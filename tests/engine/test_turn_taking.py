@@ -10,34 +10,49 @@ from engine.moves import (
     AnswerUser,
     CallerLeft,
     CommitUserTurn,
+    DropAnswer,
     End,
     EndRequested,
     GoodbyeDecided,
     HearingLost,
+    KeyTaken,
+    PauseReply,
+    PrepareAnswer,
     Prepared,
     ReplyEnded,
+    ResumeReply,
     SayPrepared,
+    SentenceStarted,
     SessionOpened,
     ShowUserWords,
     StopReply,
     TimePassed,
+    ToneHeard,
 )
-from engine.ports import DtmfPressed, FinalTranscript, InterimTranscript, SpeechStarted, UtteranceEnded
+from engine.ports import (
+    DtmfPressed,
+    EagerEndOfTurn,
+    FinalTranscript,
+    InterimTranscript,
+    SpeechStarted,
+    TurnResumed,
+    UtteranceEnded,
+)
 from engine.tuning import Tuning
 from engine.turn_taking import Phase, TurnRules, TurnTaking
 
 
-def machine(mode="live", *, greets=True, tuning=None, silence_timeout_ms=8000, max_duration_ms=120_000):
-    return TurnTaking(TurnRules(mode, greets, silence_timeout_ms, max_duration_ms), tuning or Tuning())
+def machine(mode="live", *, greets=True, tuning=None, silence_timeout_ms=8000, max_duration_ms=120_000, **more):
+    return TurnTaking(TurnRules(mode, greets, silence_timeout_ms, max_duration_ms, **more), tuning or Tuning())
 
 
 def final(text, at_ms, *, ends=True):
     return FinalTranscript(text, ends, at_ms)
 
 
-def listening():
+def listening(tuning=None):
     """A machine whose greeting has been heard, at 2000 ms."""
-    turns = machine()
+    turns = machine(tuning=tuning)
     assert turns.feed(SessionOpened(), 0) == [SayPrepared(1, Prepared.FIRST_MESSAGE)]
     assert turns.feed(AgentAudioStarted(1), 200) == []
     assert turns.feed(ReplyEnded(1, failed=False, spoke=True), 2000) == []
@@ -75,7 +90,7 @@ def test_final_words_that_end_a_turn_are_answered_at_once_and_committed_when_the
     ],
 )
 def test_when_a_turn_is_over(events, answered_at_ms):
-    turns, answers, now_ms = listening(), [], 3000
+    turns, answers, now_ms = listening(Tuning(speculate=False)), [], 3000
     for event in events:
         now_ms, event = event if isinstance(event, tuple) else (3000, event)
         answers += [(now_ms, each) for each in turns.feed(event, now_ms) if isinstance(each, AnswerUser)]
@@ -86,14 +101,14 @@ def test_when_a_turn_is_over(events, answered_at_ms):
     assert [at_ms for at_ms, _ in answers] == [answered_at_ms]
 
 
-@pytest.mark.parametrize("event", [SpeechStarted(5000), InterimTranscript("wait"), FinalTranscript("wait", False, 5000)])
+@pytest.mark.parametrize("event", [InterimTranscript("wait"), FinalTranscript("and tomorrow", False, 5000), DtmfPressed("1")])
 def test_the_caller_stops_the_agent_that_is_audible(event):
     turns = speaking()
     assert turns.feed(event, 5000)[0] == StopReply(by_caller=True)
     assert turns.phase is Phase.LISTENING
 
 
-@pytest.mark.parametrize("event", [UtteranceEnded(3000), FinalTranscript("", True, 3000), InterimTranscript(""), DtmfPressed("1")])
+@pytest.mark.parametrize("event", [UtteranceEnded(3000), FinalTranscript("", True, 3000), InterimTranscript(""), InterimTranscript("haan")])
 def test_what_is_no_speech_stops_nobody(event):
     turns = speaking()
     assert turns.feed(event, 5000) == []
@@ -109,10 +124,12 @@ def test_a_turn_in_work_is_not_answered_twice(event):
 
 
 def test_words_before_the_answer_is_audible_join_the_turn():
-    turns = listening()
+    turns = listening(Tuning(speculate=False))
     turns.feed(final("what now", 3000), 3000)
     assert turns.feed(InterimTranscript("or later"), 3400) == [StopReply(by_caller=False), ShowUserWords("what now or later")]
-    assert turns.feed(final("or later", 3700), 3800)[-1].text == "what now or later"
+    turns.feed(final("or later", 3700), 3800)
+    assert turns.deadline_ms() == 4050  # who was cut off once is given a little more time
+    assert turns.feed(TimePassed(), 4050)[-1].text == "what now or later"
 
 
 def test_a_late_confirmation_replaces_the_guess_that_was_taken_for_words():
@@ -125,7 +142,7 @@ def test_a_late_confirmation_replaces_the_guess_that_was_taken_for_words():
 @pytest.mark.parametrize("stale", [AgentAudioStarted(2), GoodbyeDecided(2), ReplyEnded(2, failed=True, spoke=False)])
 def test_what_a_stopped_reply_still_reports_is_ignored(stale):
     turns = speaking()
-    turns.feed(SpeechStarted(5000), 5000)
+    turns.feed(InterimTranscript("stop"), 5000)
     assert turns.feed(stale, 5001) == []
     assert turns.phase is Phase.LISTENING
 
@@ -191,16 +208,102 @@ def test_a_sound_without_words_puts_the_question_off_but_does_not_start_the_sile
 
 def test_a_key_counts_as_a_sign_of_life():
     turns = listening()
-    turns.feed(DtmfPressed("5"), 9000)
+    turns.feed(KeyTaken(), 9000)
     assert turns.deadline_ms() == 17_000
+
+
+def test_keys_are_an_utterance_that_ends_with_a_pause_or_with_the_closing_key():
+    turns = listening()
+    turns.feed(DtmfPressed("4"), 9000)
+    assert turns.feed(DtmfPressed("2"), 9400) == [ShowUserWords("[pressed 42]")]
+    assert turns.deadline_ms() == 9400 + 1500
+    assert turns.feed(DtmfPressed("#"), 9900)[-1] == AnswerUser(2, "[pressed 42]", 9400)
+
+
+def test_a_sound_pauses_the_agent_and_the_lack_of_words_lets_it_go_on():
+    turns = speaking()
+    assert turns.feed(SpeechStarted(4900), 5000) == [PauseReply()]
+    assert turns.phase is Phase.SPEAKING
+    assert turns.deadline_ms() == 5000 + Tuning().false_start_ms
+    assert turns.feed(TimePassed(), turns.deadline_ms()) == [ResumeReply()]
+    assert turns.feed(ReplyEnded(2, failed=False, spoke=True), 8000) == []
+
+
+def test_words_after_the_pause_stop_the_agent():
+    turns = speaking()
+    turns.feed(SpeechStarted(4900), 5000)
+    assert turns.feed(InterimTranscript("and tomorrow"), 5500)[0] == StopReply(by_caller=True)
+
+
+def test_an_acknowledgement_ends_the_pause_at_once_and_leaves_no_turn():
+    turns = speaking()
+    turns.feed(SpeechStarted(4900), 5000)
+    assert turns.feed(InterimTranscript("haan"), 5300) == []
+    assert turns.feed(final("haan ji", 5500), 5600) == [ResumeReply()]
+    turns.feed(ReplyEnded(2, failed=False, spoke=True), 9000)
+    assert turns.last_words(9000) == []
+
+
+def test_a_goodbye_that_is_decided_during_a_pause_is_heard():
+    turns = speaking()
+    turns.feed(SpeechStarted(4900), 5000)
+    assert turns.feed(GoodbyeDecided(2, EndReason.TRANSFERRED), 5100) == [ResumeReply()]
+    assert turns.feed(ReplyEnded(2, failed=False, spoke=True), 7000) == [End(EndReason.TRANSFERRED)]
+
+
+def test_a_caller_who_leaves_during_a_transfer_was_not_transferred():
+    turns = speaking()
+    turns.feed(GoodbyeDecided(2, EndReason.TRANSFERRED), 5100)
+    assert turns.feed(CallerLeft(EndReason.CALLER_HANGUP), 5200) == [End(EndReason.CALLER_HANGUP)]
+
+
+def test_an_answer_is_begun_when_words_stand_still_and_kept_if_the_final_says_the_same():
+    turns = listening()
+    turns.feed(InterimTranscript("what does it cost?"), 3000)
+    assert turns.deadline_ms() == 3200
+    assert turns.feed(TimePassed(), 3200) == [PrepareAnswer(2, "what does it cost?")]
+    assert turns.feed(final("What does it cost?", 3000), 3400)[-1] == AnswerUser(2, "What does it cost?", 3000)
+
+
+def test_a_prepared_answer_is_dropped_when_the_caller_says_something_else():
+    turns = listening()
+    turns.feed(InterimTranscript("what does it cost"), 3000)
+    assert turns.deadline_ms() == 3450
+    turns.feed(TimePassed(), 3450)
+    dropped = turns.feed(InterimTranscript("what does it cost for two"), 3500)
+    assert dropped == [ShowUserWords("what does it cost for two"), DropAnswer(2)]
+    assert turns.feed(final("what does it cost for two", 3700), 3800)[-1].reply_id == 3
+
+
+@pytest.mark.parametrize(
+    "event", [TurnResumed(), DtmfPressed("1"), EndRequested(EndReason.OPERATOR_HANGUP), CallerLeft(EndReason.CALLER_HANGUP)]
+)
+def test_what_else_drops_a_prepared_answer(event):
+    turns = listening()
+    assert turns.feed(EagerEndOfTurn("what does it cost"), 3000)[-1] == PrepareAnswer(2, "what does it cost")
+    assert DropAnswer(2) in turns.feed(event, 3100)
+
+
+def test_the_caller_is_warned_before_the_longest_duration_once_and_not_in_a_short_call():
+    turns = listening()
+    turns._closing.warning_due_ms = 9000
+    assert turns.feed(TimePassed(), 9000) == [SayPrepared(2, Prepared.TIME_WARNING)]
+    turns.feed(AgentAudioStarted(2), 9100)
+    turns.feed(ReplyEnded(2, failed=False, spoke=True), 9900)
+    assert turns.deadline_ms() == 9900 + 8000
+    assert machine(max_duration_ms=59_000)._closing.warning_due_ms is None
 
 
 FACTS = st.one_of(
     st.builds(SpeechStarted, st.integers(0, 60_000)),
-    st.builds(InterimTranscript, st.sampled_from(["", "ok", "I want", "I want tea"])),
+    st.builds(InterimTranscript, st.sampled_from(["", "ok", "I want", "I want tea", "leave a message after the tone"])),
     st.builds(FinalTranscript, st.sampled_from(["", "ok", "I want tea and", "stop."]), st.booleans(), st.integers(0, 60_000)),
     st.builds(UtteranceEnded, st.integers(-1, 60_000)),
-    st.builds(DtmfPressed, st.just("1")),
+    st.builds(DtmfPressed, st.sampled_from("1#")),
+    st.builds(EagerEndOfTurn, st.sampled_from(["I want tea", "ok"])),
+    st.just(TurnResumed()),
+    st.just(ToneHeard()),
+    st.builds(SentenceStarted, st.integers(1, 6), st.sampled_from(["I want tea now.", "Do you want tea?", "Goodbye!"])),
     st.builds(AgentAudioStarted, st.integers(1, 6)),
     st.builds(GoodbyeDecided, st.integers(1, 6)),
     st.builds(ReplyEnded, st.integers(1, 6), st.booleans(), st.booleans()),
@@ -211,26 +314,47 @@ FACTS = st.one_of(
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(["live", "voicemail"]), st.booleans(), st.lists(st.tuples(st.integers(0, 3000), FACTS), max_size=40))
-def test_whatever_happens_it_ends_once_and_in_time(mode, patient, story):
-    """No order of facts makes it raise, hang past its limit, end twice, or have two replies in work."""
-    turns = machine(mode, tuning=Tuning(interrupt_on_speech=not patient), max_duration_ms=60_000)
+@given(
+    st.sampled_from(["live", "voicemail"]),
+    st.booleans(),
+    st.sampled_from(["off", "hang-up", "leave-message"]),
+    st.lists(st.tuples(st.integers(0, 3000), FACTS), max_size=40),
+)
+def test_whatever_happens_it_ends_once_and_in_time(mode, patient, voicemail, story):
+    """No order of facts makes it raise, hang past its limit, end twice, have two replies in work, or lose track of a pause or a draft."""
+    tuning = Tuning(interrupt_on_speech=not patient, voicemail=voicemail)
+    turns = machine(mode, tuning=tuning, max_duration_ms=60_000, has_time_warning=True, outbound=True, has_voicemail_message=True)
     now_ms, in_work = 0, False
+    is_paused, draft_id = False, None
     ends: list[End] = []
 
     def feed(fact):
-        nonlocal in_work
+        nonlocal in_work, is_paused, draft_id
         if isinstance(fact, ReplyEnded) and fact.reply_id == turns._reply_id:
-            in_work = False
+            in_work = is_paused = False
         for action in turns.feed(fact, now_ms):
             assert not ends
             if isinstance(action, AnswerUser | SayPrepared):
                 assert not in_work
-                in_work = True
+                assert draft_id in (None, action.reply_id)
+                in_work, draft_id = True, None
             elif isinstance(action, StopReply):
                 assert in_work
-                in_work = False
+                in_work = is_paused = False
+            elif isinstance(action, PauseReply):
+                assert in_work and not is_paused
+                is_paused = True
+            elif isinstance(action, ResumeReply):
+                assert in_work and is_paused
+                is_paused = False
+            elif isinstance(action, PrepareAnswer):
+                assert not in_work and draft_id is None
+                draft_id = action.reply_id
+            elif isinstance(action, DropAnswer):
+                assert action.reply_id == draft_id
+                draft_id = None
             elif isinstance(action, End):
+                assert draft_id is None
                 ends.append(action)
 
     feed(SessionOpened())

@@ -1,0 +1,51 @@
+"""How a call comes to its end: the longest duration and the word of warning before it, the reason, the limit of a goodbye. Pure."""
+
+from engine.events import EndReason
+from engine.tuning import Tuning
+from engine.turn_rules import TurnRules
+
+_SAID_WITH_GOODBYE = (
+    EndReason.OPERATOR_HANGUP,
+    EndReason.SHUTDOWN,
+    EndReason.SILENCE,
+    EndReason.MAX_DURATION,
+    EndReason.PROVIDER_FAILED,
+)
+
+
+class Closing:
+    """`limit_ms` is when the call has lasted long enough; `warning_due_ms` when the caller is told, None if not (any more)."""
+
+    def __init__(self, rules: TurnRules, tuning: Tuning) -> None:
+        self._rules = rules
+        self._tuning = tuning
+        self.reason = EndReason.CRASH
+        self.limit_ms = rules.max_duration_ms
+        self._goodbye_due_ms = 0
+        has_time = rules.max_duration_ms >= 2 * tuning.warning_ms > 0  # a call of a minute needs no warning half-way
+        warns = rules.mode == "live" and rules.has_time_warning and has_time
+        self.warning_due_ms = rules.max_duration_ms - tuning.warning_ms if warns else None
+
+    def begin(self, reason: EndReason, now_ms: int) -> None:
+        """The last words are in work."""
+        self.reason = reason
+        self._goodbye_due_ms = now_ms + self._tuning.goodbye_limit_ms
+
+    @property
+    def due_ms(self) -> int:
+        """When the line is closed though the last words were not heard to their end."""
+        return min(self._goodbye_due_ms, self.limit_ms + self._tuning.max_duration_grace_ms)
+
+    def says_goodbye(self, reason: EndReason) -> bool:
+        return self._rules.mode == "live" and reason in _SAID_WITH_GOODBYE
+
+    def warn(self, now_ms: int) -> bool:
+        """Whether to warn now; says so once."""
+        if self.warning_due_ms is None or now_ms < self.warning_due_ms:
+            return False
+        self.warning_due_ms = None
+        return True
+
+    def reason_when_left(self, reason: EndReason) -> EndReason:
+        """The caller left during the last words: they had been decided, but a transfer has nobody left to hand over."""
+        return reason if self.reason is EndReason.TRANSFERRED else self.reason
