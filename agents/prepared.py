@@ -172,3 +172,9 @@ def _fetch(keys: list[str]) -> None:
 def keep(key: str, audio: bytes) -> None:
     """Puts new audio where every process finds it. Raises what the cache raises."""
     cache.set(_cache_key(key), audio, CACHE_S)
+
+
+def recall(key: str) -> bytes | None:
+    """What the cache has. Raises what the cache raises."""
+    audio: bytes | None = cache.get(_cache_key(key))
+    return audio

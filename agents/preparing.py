@@ -24,7 +24,7 @@ from providers.storage import ObjectStore
 
 logger = structlog.get_logger()
 
-MOST_IN_ONE_GO = 20
+MOST_IN_ONE_GO = 10
 ONE_LIMIT_S = 30.0
 
 
@@ -68,8 +68,11 @@ def _missing() -> Iterator[tuple[AgentSpec, str, str]]:
 
 
 def _make(spec: AgentSpec, text: str, row: PreparedSentence) -> None:
-    audio = asyncio.run(_speak(spec, prepared.spoken(spec, text)))
-    prepared.keep(row.key, audio)
+    # A row whose audio the store did not take comes here again: the cache may still have what was paid for.
+    audio = prepared.recall(row.key) if row.is_ready else None
+    if audio is None:
+        audio = asyncio.run(_speak(spec, prepared.spoken(spec, text)))
+        prepared.keep(row.key, audio)
     is_stored = False
     if settings.RECORDING_STORE.bucket:
         try:

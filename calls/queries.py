@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.cache import cache
 from django.db.models import Prefetch, Q, QuerySet
 
-from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, Transfer, Turn, UsageLine
+from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, ToolRun, Transfer, Turn, UsageLine
 from calls.status import TERMINAL
 from engine.errors import ProviderError
 from providers.storage.objects import ObjectStore
@@ -21,7 +21,7 @@ logger = structlog.get_logger()
 
 User = AbstractBaseUser | AnonymousUser
 PAGE_ROWS = 50
-_WITH_NAMES = ("call_log", "agent", "agent_version", "recording")
+_WITH_NAMES = ("call_log", "agent", "agent_version", "recording", "transfer")
 
 
 def find_session(*, call_sid: str = "", session_id: str = "") -> Session | None:
@@ -110,6 +110,7 @@ def call_page(user: User, session_id: str) -> Session | None:
             Prefetch("turns", queryset=_in_order()),
             Prefetch("events", queryset=CallEvent.objects.order_by("id")),
             Prefetch("usage_lines", queryset=UsageLine.objects.select_related("charge").order_by("id")),
+            Prefetch("tool_runs", queryset=ToolRun.objects.order_by("id")),
             Prefetch("jobs", queryset=Job.objects.order_by("id")),
         )
         .first()

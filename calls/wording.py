@@ -48,6 +48,18 @@ USAGE: dict[str, str] = {
     "storage": "Storage",
 }
 
+# Why something was used, where it is not what the caller heard.
+PURPOSE: dict[str, str] = {
+    "speculative": "prepared ahead and not needed",
+    "interrupted": "cut short by the caller, estimated",
+}
+
+
+def usage_words(kind: str, purpose: str) -> str:
+    words = USAGE.get(kind, kind)
+    return f"{words}, {PURPOSE.get(purpose, purpose)}" if purpose else words
+
+
 EVENT_SOURCE: dict[str, str] = {
     "carrier": "Carrier",
     "stream": "Audio stream",

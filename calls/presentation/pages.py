@@ -74,7 +74,7 @@ def cost_lines(summary: ChargesSummary) -> list[CostLine]:
     groups: dict[_Use, tuple[int, Decimal | None]] = {}
     for line in summary.lines:
         charge = line.charge
-        use = _Use(line.usage.kind, line.usage.provider, line.usage.model, line.usage.unit, *_price(charge))
+        use = _Use(line.usage.kind, line.usage.provider, line.usage.model, line.usage.unit, line.usage.purpose, *_price(charge))
         quantity, amount = groups.get(use, (0, None))
         if charge is not None and charge.amount is not None:
             amount = (amount or Decimal(0)) + charge.amount
@@ -89,6 +89,7 @@ class _Use(NamedTuple):
     provider: str
     model: str
     unit: str
+    purpose: str
     state: str
     unit_price: Decimal | None
     price_per: int | None
@@ -106,7 +107,7 @@ def _price(charge: Charge | None) -> tuple[str, Decimal | None, int | None, str,
 def _cost_line(use: _Use, quantity: int, amount: Decimal | None) -> CostLine:
     per = wording.per_words(use.price_per, use.unit)
     return CostLine(
-        what=wording.USAGE.get(use.kind, use.kind),
+        what=wording.usage_words(use.kind, use.purpose),
         detail=" ".join(part for part in (use.provider, use.model) if part),
         quantity=wording.quantity_words(quantity, use.unit),
         unit_price=f"{wording.money_words(use.unit_price, use.currency)} / {per}" if use.unit_price is not None else "–",

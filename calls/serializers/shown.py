@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from calls import queries
-from calls.models import CallEvent, Job, Recording, Session, Turn
+from calls.models import CallEvent, Job, Recording, Session, ToolRun, Transfer, Turn
 from calls.queries import ChargeLine
 from calls.status import CallStatus, Direction
 
@@ -129,6 +129,9 @@ class ChargeLineSerializer(serializers.Serializer[Any]):
     model = serializers.CharField(source="usage.model", read_only=True)
     unit = serializers.CharField(source="usage.unit", read_only=True)
     quantity = serializers.IntegerField(source="usage.quantity", read_only=True)
+    purpose = serializers.CharField(
+        source="usage.purpose", read_only=True, help_text="Empty for what the caller heard; speculative or interrupted otherwise."
+    )
     accounted = serializers.SerializerMethodField()
     amount = serializers.SerializerMethodField()
     currency = serializers.SerializerMethodField()
@@ -173,6 +176,22 @@ class JobSerializer(serializers.ModelSerializer[Job]):
         read_only_fields = fields
 
 
+class ToolRunSerializer(serializers.ModelSerializer[ToolRun]):
+    """What the agent asked of the world. Secret digits are names here."""
+
+    class Meta:
+        model = ToolRun
+        fields = ("tool", "arguments", "state", "tries", "result", "started_at", "ended_at")
+        read_only_fields = fields
+
+
+class TransferSerializer(serializers.ModelSerializer[Transfer]):
+    class Meta:
+        model = Transfer
+        fields = ("destination_id", "name", "numbers", "decided_at", "asked_at", "outcome", "outcome_at")
+        read_only_fields = fields
+
+
 class CallDetailSerializer(CallSerializer):
     """One call with everything that is known of it. Takes what `queries.call_page` loads."""
 
@@ -180,6 +199,9 @@ class CallDetailSerializer(CallSerializer):
     turns = TurnSerializer(many=True, read_only=True)
     recording = serializers.SerializerMethodField()
     charges = serializers.SerializerMethodField()
+    customer = serializers.DictField(child=serializers.CharField(), read_only=True, help_text="What was known about the human.")
+    tools = ToolRunSerializer(source="tool_runs", many=True, read_only=True)
+    transfer = serializers.SerializerMethodField(help_text="Whom the caller was handed over to, if anybody.")
     events = CallEventSerializer(many=True, read_only=True)
     jobs = JobSerializer(many=True, read_only=True)
 
@@ -187,6 +209,11 @@ class CallDetailSerializer(CallSerializer):
     def get_recording(self, session: Session) -> dict[str, Any] | None:
         recording: Recording | None = getattr(session, "recording", None)
         return None if recording is None else dict(RecordingSerializer(recording).data)
+
+    @extend_schema_field(TransferSerializer(allow_null=True))
+    def get_transfer(self, session: Session) -> dict[str, Any] | None:
+        transfer: Transfer | None = getattr(session, "transfer", None)
+        return None if transfer is None else dict(TransferSerializer(transfer).data)
 
     @extend_schema_field(ChargesSerializer)
     def get_charges(self, session: Session) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def test_what_differs_from_call_to_call_is_not_prepared(make_agent: Callable[...
 @pytest.mark.parametrize(
     "change",
     [{"voice_speed": 1.1}, {"voice_id": "AAAAAAAAAAAAAAAAAAA1"}, {"voice_model": "eleven_multilingual_v2"}, {"language": "hi"},
-     {"first_message": "Other."}],
+     {"first_message": "Other."}, {"pronunciations": [{"written": "desk", "spoken": "dexk"}]}],
 )  # fmt: skip
 def test_another_voice_or_text_is_another_recording(agent: Agent, change: dict[str, Any]) -> None:
     before = prepared.key_of(of(agent), HELLO)
@@ -99,7 +99,7 @@ def test_what_does_not_change_the_sound_costs_no_new_recording(agent: Agent) -> 
 def test_published_sentences_are_made_once_and_play_from_memory(agent: Agent, outside: Served) -> None:
     wanted = prepared.sentences(of(agent))
     assert loaded(of(agent)).get(HELLO) is None
-    assert prepare_sentences() == len(wanted)
+    assert preparing.prepare(limit=100) == len(wanted)
     assert prepare_sentences() == 0
     assert syntheses(outside) == len(wanted)
     ready = loaded(of(agent))
@@ -139,12 +139,29 @@ def test_a_voice_that_fails_is_tried_again_later_and_nothing_is_lost(agent: Agen
     settings.ELEVENLABS_BASE_URL = f"{outside.http}/elevenlabs"
     assert preparing.prepare() == 0, "not before it is due"
     PreparedSentence.objects.update(try_after=timezone.now())
-    assert preparing.prepare() == len(prepared.sentences(of(agent)))
+    assert preparing.prepare(limit=100) == len(prepared.sentences(of(agent)))
+
+
+def test_a_store_that_is_away_costs_no_second_synthesis(agent: Agent, outside: Served, settings: Settings) -> None:
+    good, settings.RECORDING_STORE = (
+        settings.RECORDING_STORE,
+        replace(settings.RECORDING_STORE, endpoint_url="http://127.0.0.1:9", max_attempts=1),
+    )
+    assert preparing.prepare(limit=1) == 1
+    row = PreparedSentence.objects.get(size_bytes__isnull=False)
+    assert (row.in_storage, "not stored yet" in row.last_error) == (False, True)
+    assert loaded(of(agent)).get(HELLO), "the cache has it all the same"
+    settings.RECORDING_STORE, before = good, syntheses(outside)
+    PreparedSentence.objects.update(try_after=timezone.now())
+    assert preparing.prepare(limit=1) == 1
+    row.refresh_from_db()
+    assert (row.in_storage, row.last_error, syntheses(outside)) == (True, "", before)
+    assert ObjectStore(settings.RECORDING_STORE).read(prepared.storage_key(row.key), prepared.LONGEST_BYTES)
 
 
 def test_without_storage_the_cache_alone_keeps_them(agent: Agent, settings: Settings) -> None:
     settings.RECORDING_STORE = replace(settings.RECORDING_STORE, bucket="")
-    assert preparing.prepare() > 0
+    assert preparing.prepare(limit=100) > 0
     assert preparing.prepare() == 0
     assert loaded(of(agent)).get(HELLO)
 

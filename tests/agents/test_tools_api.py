@@ -151,6 +151,12 @@ def test_operators_reach_their_own_tools_only(api: APIClient, make_agent: Callab
     assert f"There is no agent {theirs.pk}" in str(refused.json())
 
 
+def test_an_agent_goes_with_its_tools(api: APIClient, agent: Agent) -> None:
+    api.post(TOOLS, {**BOOK, "agent": agent.pk}, format="json")
+    assert api.delete(f"{AGENTS}{agent.pk}/").status_code == 204
+    assert not HttpTool.objects.exists()
+
+
 # --- the admin --------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from agents.ledger import Begun
 from calls import commands
@@ -122,3 +124,21 @@ def test_an_outbound_call_keeps_what_is_known_about_the_customer(db):
     agent = made.agent_of(made.operator())
     session = commands.queue_outbound_call(owner=agent.owner, agent=agent, to_phone="+919876543210", customer={"name": "Asha"})
     assert Session.objects.get(pk=session.pk).customer == {"name": "Asha"}
+
+
+def test_the_call_shows_its_tools_its_transfer_and_what_was_used_in_vain(session):
+    commands.end_tool_run(begin(session).run_id, state="done", result="Booked.")
+    decide(session)
+    wasted = UsageRecord(UsageKind.LLM, "openai", "gpt-6-luna", Unit.OUTPUT_TOKENS, 9, "one", purpose="speculative")
+    heard = UsageRecord(UsageKind.LLM, "openai", "gpt-6-luna", Unit.OUTPUT_TOKENS, 5, "two")
+    commands.add_usage(session.session_id, [wasted, heard])
+    Session.objects.filter(pk=session.pk).update(customer={"name": "Asha"})
+    client = APIClient()
+    client.force_authenticate(session.owner)
+    shown = client.get(f"/api/v1/calls/{session.session_id}/").json()
+    assert [(run["tool"], run["state"], run["result"]) for run in shown["tools"]] == [("book", "done", "Booked.")]
+    assert (shown["transfer"]["name"], shown["transfer"]["outcome"], shown["customer"]) == ("Sales", "", {"name": "Asha"})
+    assert [(line["quantity"], line["purpose"]) for line in shown["charges"]["lines"]] == [(9, "speculative"), (5, "")]
+    page = Client()
+    page.force_login(session.owner)
+    assert "prepared ahead and not needed" in page.get(f"/calls/{session.session_id}/").content.decode()

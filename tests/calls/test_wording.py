@@ -105,3 +105,10 @@ def test_a_strip_is_as_long_as_the_measured_total(times, parts):
 )
 def test_latency_is_judged_as_callers_judge_it(ms, words, tone):
     assert (wording.latency_words(ms), wording.latency_tone(ms)) == (words, tone)
+
+
+def test_what_was_used_in_vain_says_so():
+    assert wording.usage_words("llm", "") == "Language model"
+    assert wording.usage_words("llm", "speculative") == "Language model, prepared ahead and not needed"
+    assert wording.usage_words("tts", "interrupted") == "Text to speech, cut short by the caller, estimated"
+    assert wording.usage_words("llm", "rehearsal") == "Language model, rehearsal"

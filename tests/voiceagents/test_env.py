@@ -71,3 +71,23 @@ def test_an_env_file_is_read_as_people_write_it(tmp_path):
     (tmp_path / ".env").write_text("# c\nexport A=1\nB='two words'\nC=3 # why\n\nD=a#b\nnonsense\nE=\n")
     assert read_file(tmp_path / ".env") == {"A": "1", "B": "two words", "C": "3", "D": "a#b", "E": ""}
     assert read_file(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize("value", ["10.0.0.0/40", "example.com", "10.20.0.0/16, nonsense"])
+def test_a_network_that_is_none_stops_the_start(value: str) -> None:
+    with pytest.raises(EnvironmentProblem, match=r"which is not a network\. Write for example"):
+        Environment({"NETS": value}).networks("NETS")
+
+
+def test_networks_and_keys_are_read_in_order() -> None:
+    env = Environment({"NETS": "10.20.0.0/16, 127.0.0.1", "KEYS": f"old:{'1' * 64}, new:{'a' * 64}"})
+    assert env.networks("NETS") == ("10.20.0.0/16", "127.0.0.1")
+    assert list(env.keys("KEYS")) == ["old", "new"]
+    assert env.keys("NONE") == {}
+
+
+@pytest.mark.parametrize("value", ["1234", "old:xyz", f"a:{'1' * 63}", f"a:{'1' * 64},a:{'2' * 64}"])
+def test_a_field_key_that_cannot_be_used_is_told_by_its_place_and_never_shown(value: str) -> None:
+    with pytest.raises(EnvironmentProblem, match=r"key number \d cannot be used\. Write a new id") as caught:
+        Environment({"KEYS": value}).keys("KEYS")
+    assert value not in str(caught.value)
