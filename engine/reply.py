@@ -168,14 +168,16 @@ class Reply:
             return None
         now_ms = parts.now_ms()
         switched = self._count_switches() > self._switches
-        quiet_ms = min(parts.playback.quiet_ms(), now_ms - begun_ms)
+        fillers = self._fillers()
+        since_ms = begun_ms if fillers else max(begun_ms, writer.tool_ended_ms)  # a tool that needs no filler was no dead air
+        quiet_ms = min(parts.playback.quiet_ms(), now_ms - since_ms)
         quiet = Quiet(
             quiet_ms=quiet_ms,
             tool_ms=now_ms - writer.tool_began_ms if writer.tool is not None else None,
             has_words=bool(own_words),
             said_anything=bool(self._turn.pieces),
             switched=switched,
-            fillers=self._fillers(),
+            fillers=fillers,
         )
         due_ms = filler_wait_ms(quiet, parts.tuning)
         if due_ms <= 0:

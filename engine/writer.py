@@ -60,6 +60,7 @@ class Writer:
         self.ends: EndReason | None = None
         self.tool: str | None = None  # the one that runs now
         self.tool_began_ms = 0
+        self.tool_ended_ms = 0  # the last one
         self.tools_took_ms = 0
 
     async def write(self) -> None:
@@ -199,8 +200,8 @@ class Writer:
             result = await self._parts.toolbox.call(call)
             self._parts.transcript.add_tools([call], [result.content])
         finally:
-            took_ms = self._parts.now_ms() - self.tool_began_ms
-            self.tool = None
+            self.tool, self.tool_ended_ms = None, self._parts.now_ms()
+            took_ms = self.tool_ended_ms - self.tool_began_ms
             self.tools_took_ms += took_ms
             self._on_change()
         self._parts.emit(ToolCalled(call.name, result.ok, self._parts.now_ms(), took_ms))
