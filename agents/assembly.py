@@ -25,7 +25,7 @@ from engine.keypad import Keypad
 from engine.ports import LanguageModel, PreparedAudio, SpeechToText, TextToSpeech
 from engine.session import SessionParts, SessionPlan
 from engine.tools import Tool
-from providers import registry
+from providers import operator_http, registry
 from providers.config import (
     DeepgramConfig,
     ElevenLabsConfig,
@@ -207,7 +207,9 @@ async def warm() -> None:
         async with asyncio.timeout(WARM_UP_LIMIT_S):
             specs = await _specs_in_use()
             await asyncio.gather(
-                *(_warm_one(name, port) for name, port in _ports_in_use(specs).items()), *(prepared.load(spec) for spec in specs)
+                operator_http.warm(),
+                *(_warm_one(name, port) for name, port in _ports_in_use(specs).items()),
+                *(prepared.load(spec) for spec in specs),
             )
     except TimeoutError:
         logger.warning("warm_up_cut_short", limit_s=WARM_UP_LIMIT_S)
@@ -222,15 +224,15 @@ async def _specs_in_use() -> list[AgentSpec]:
 
 
 def _ports_in_use(specs: Iterable[AgentSpec]) -> dict[str, object]:
-    """One port for each kind and provider that an agent uses and that is configured."""
+    """One port for each kind, provider and its stand-ins that an agent uses and that is configured."""
     ports: dict[str, object] = {}
     for spec in specs:
-        for kind, provider, build in (
-            ("stt", spec.stt.provider, speech_to_text),
-            ("llm", spec.llm.provider, language_model),
-            ("tts", spec.voice.provider, text_to_speech),
+        for kind, provider, stand_ins, build in (
+            ("stt", spec.stt.provider, spec.fallbacks.stt, speech_to_text),
+            ("llm", spec.llm.provider, spec.fallbacks.llm, language_model),
+            ("tts", spec.voice.provider, spec.fallbacks.tts, text_to_speech),
         ):
-            name = f"{kind}.{provider}"
+            name = f"{kind}.{'+'.join((provider, *(one.provider for one in stand_ins)))}"
             if name in ports:
                 continue
             try:

@@ -143,7 +143,11 @@ async def _text(response: httpx.Response) -> str:
     return body[:_MOST_BYTES].decode("utf-8", errors="replace") if is_text else ""
 
 
+async def warm() -> None:
+    """Reads the trusted roots before the first tool needs them: that blocks for longer than audio may."""
+    await asyncio.to_thread(_tls)
+
+
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    """Reading the trusted roots takes longer than many a request."""
     return httpx.create_ssl_context(trust_env=False)

@@ -69,6 +69,42 @@ def test_the_parts_are_the_chosen_providers_with_the_chosen_models(fields: dict[
     assert (parts.tts.provider, parts.tts.model) == (wanted.voice.provider, wanted.voice.model)
 
 
+def test_stand_ins_take_over_and_one_without_a_key_is_left_out(settings: Settings) -> None:
+    fallbacks = {
+        "llm": [{"provider": "openai-responses", "model": "gpt-5.6-luna"}],
+        "tts": [{"provider": "openai", "model": "gpt-4o-mini-tts", "voice_id": "marin"}],
+        "stt": [{"provider": "deepgram", "model": "nova-2"}],
+    }
+    _plan, parts = assembly.assemble(spec(fallbacks=fallbacks))
+    assert [type(port).__name__ for port in (parts.stt, parts.llm, parts.tts)] == [
+        "FallbackSpeechToText", "FallbackLanguageModel", "FallbackTextToSpeech"
+    ]  # fmt: skip
+    assert (parts.llm.model, parts.tts.model) == ("gpt-6-luna", "eleven_flash_v2_5")
+    settings.OPENAI_API_KEY = ""
+    with capture_logs() as logs:
+        assert type(assembly.text_to_speech(spec(fallbacks=fallbacks))).__name__ == "ElevenLabsTextToSpeech"
+    assert logs[0]["event"] == "stand_in_not_ready"
+
+
+async def test_a_failing_voice_is_replaced_by_the_stand_in_of_the_agent(vendors: Served, settings: Settings) -> None:
+    settings.ELEVENLABS_BASE_URL = "http://127.0.0.1:9"
+    stand_in = {"provider": "openai", "model": "gpt-4o-mini-tts", "voice_id": "marin"}
+    _plan, parts = assembly.assemble(spec(fallbacks={"tts": [stand_in]}))
+    await said(parts)
+    assert seen(vendors, "openai.speech")["request"]["voice"] == "marin"
+
+
+def test_manners_languages_and_pronunciations_reach_the_plan() -> None:
+    fields = {"manners": {"silence_prompts": 0}, "pronunciations": [{"written": "Rao", "spoken": "Raav"}], "language": "hi"}
+    made, parts = assembly.assemble(spec(**fields, collects_digits=True, voicemail_message="Call {{agent_name}} back."))
+    assert (made.tuning.silence_prompts, made.pronunciations) == (0, (("Rao", "Raav"),))
+    assert made.voicemail_message == "Call Desk back."
+    assert "समय" in made.time_warning
+    assert "मिनट" in made.filler
+    assert [tool.spec.name for tool in made.tools] == ["collect_digits"]
+    assert parts.keypad is not None
+
+
 def test_every_provider_that_may_be_chosen_can_be_assembled() -> None:
     for name in registry.names("tts"):
         assert assembly.text_to_speech(spec(voice_provider=name)).provider == catalogue.vendor(name)
