@@ -128,6 +128,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "totals": [wording.money_words(amount, currency, at_most=4) for currency, amount in sorted(costs.totals.items())],
         "unpriced": costs.unpriced,
         "events": sorted((presentation.event_line(event) for event in session.events.all()), key=lambda line: line.at),
+        "tools": presentation.tool_lines(session),
         "jobs": [presentation.job_line(job) for job in session.jobs.all()],
         "watch": presentation.is_live(session) or log.settled_at is None,
     }

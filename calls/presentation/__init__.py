@@ -1,5 +1,6 @@
 """What pages and live sockets show of a call. Reads rows that are already loaded; decides nothing about calls and writes nothing."""
 
+from calls.presentation.deeds import ToolLine, tool_lines
 from calls.presentation.live import call_json, figures_json, is_live, snapshot_json, turn_json, turns_json
 from calls.presentation.pages import CallRow, CostLine, EventLine, JobLine, call_row, cost_lines, event_line, job_line, utterances
 
@@ -8,6 +9,7 @@ __all__ = [
     "CostLine",
     "EventLine",
     "JobLine",
+    "ToolLine",
     "call_json",
     "call_row",
     "cost_lines",
@@ -16,6 +18,7 @@ __all__ = [
     "is_live",
     "job_line",
     "snapshot_json",
+    "tool_lines",
     "turn_json",
     "turns_json",
     "utterances",

@@ -1,0 +1,39 @@
+"""What the agent did beside talking, for a call's page: its tools and the hand-over. Reads rows that are already loaded."""
+
+from dataclasses import dataclass
+
+from calls.models import Session, ToolRun, Transfer
+
+_WORDS = {
+    ToolRun.State.RUNNING: ("Running", "wait"),
+    ToolRun.State.DONE: ("Done", "good"),
+    ToolRun.State.FAILED: ("Not done", "warn"),
+    ToolRun.State.UNKNOWN: ("Nobody knows", "bad"),
+}
+# The carrier's word for how the person who was rung answered.
+_OUTCOMES = {"answered": ("Answered", "good"), "completed": ("Answered", "good"), "": ("Not known yet", "wait")}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolLine:
+    """One deed: what, how it stands, and in which words it was asked for."""
+
+    what: str
+    state: str
+    tone: str
+    facts: str
+
+
+def tool_lines(session: Session) -> list[ToolLine]:
+    """The tools in the order in which they ran, then the hand-over."""
+    lines = [_tool_line(run) for run in session.tool_runs.all() if run.tool != "transfer_call" or run.state == ToolRun.State.FAILED]
+    transfer: Transfer | None = getattr(session, "transfer", None)
+    if transfer is not None:
+        state, tone = _OUTCOMES.get(transfer.outcome, (transfer.outcome.replace("-", " ").capitalize(), "warn"))
+        lines.append(ToolLine(f"Handed over to {transfer.name}", state, tone, ""))
+    return lines
+
+
+def _tool_line(run: ToolRun) -> ToolLine:
+    state, tone = _WORDS[ToolRun.State(run.state)]
+    return ToolLine(run.tool, state, tone, " · ".join(f"{name}: {value}" for name, value in run.arguments.items()))
