@@ -1,7 +1,8 @@
 """Sockets to ElevenLabs that are open before they are needed, so that a sentence never waits for a handshake.
 
 A socket speaks one text and is gone, which also makes an interruption one abort. A few spares for each voice are kept for every call of
-the process; a spare costs ElevenLabs nothing until it is given a text.
+the process; a spare costs ElevenLabs nothing until it is given a text. One that grows too old is replaced for as long as the voice is
+in use, so that a call after a quiet hour finds one too.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from providers.elevenlabs.client import PROVIDER, error_code
 
 INACTIVITY_S = 180  # the most that ElevenLabs allows
 _FRESH_S = 150.0
+_IN_USE_S = 4 * 3_600.0
 _MOST_SPARES = 4
 _MAX_MESSAGE_BYTES = 1 << 22
 
@@ -31,9 +33,12 @@ class Spares:
         self._deadlines = deadlines
         self._waiting: deque[tuple[ClientConnection, float]] = deque()
         self._opening: set[asyncio.Task[None]] = set()
+        self._wanted_until = 0.0
+        self._renewal: asyncio.TimerHandle | None = None
 
     async def take(self) -> ClientConnection:
         """An open socket, and another is opened in the background. Raises `ProviderError`."""
+        self._wanted_until = asyncio.get_running_loop().time() + _IN_USE_S
         socket = self._freshest()
         self.refill()
         return socket or await self.open()
@@ -53,7 +58,12 @@ class Spares:
             if not quietly:
                 raise
             return
-        self._waiting.append((socket, asyncio.get_running_loop().time()))
+        loop = asyncio.get_running_loop()
+        self._waiting.append((socket, loop.time()))
+        if not quietly:
+            self._wanted_until = loop.time() + _IN_USE_S
+        if self._renewal is None:
+            self._renewal = loop.call_later(_FRESH_S, self._renew)
 
     async def open(self) -> ClientConnection:
         opening = connect(
@@ -77,6 +87,8 @@ class Spares:
             raise unreachable(PROVIDER) from error
 
     async def close(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
         for task in self._opening:
             task.cancel()
         if self._opening:
@@ -84,17 +96,30 @@ class Spares:
         while self._waiting:
             discard(self._waiting.pop()[0])
 
+    def _renew(self) -> None:
+        """Puts a fresh spare in the place of one that grew too old, and looks again when the oldest of the others will be."""
+        self._renewal = None
+        self._drop_stale()
+        loop = asyncio.get_running_loop()
+        if self._waiting:
+            self._renewal = loop.call_at(self._waiting[0][1] + _FRESH_S, self._renew)
+        elif loop.time() < self._wanted_until:
+            self.refill()
+
     def _freshest(self) -> ClientConnection | None:
         """The spare that was opened last, if it is still good; the others wait, and what is too old goes."""
-        oldest = asyncio.get_running_loop().time() - _FRESH_S
-        while self._waiting and (self._waiting[0][1] < oldest or self._waiting[0][0].state is not State.OPEN):
-            discard(self._waiting.popleft()[0])
+        self._drop_stale()
         while self._waiting:
             socket, _ = self._waiting.pop()
             if socket.state is State.OPEN:
                 return socket
             discard(socket)
         return None
+
+    def _drop_stale(self) -> None:
+        oldest = asyncio.get_running_loop().time() - _FRESH_S
+        while self._waiting and (self._waiting[0][1] <= oldest or self._waiting[0][0].state is not State.OPEN):
+            discard(self._waiting.popleft()[0])
 
 
 def discard(socket: ClientConnection) -> None:

@@ -13,6 +13,7 @@ from engine.errors import ErrorCategory, ProviderError
 from engine.ports import SpokenAudio
 from providers.config import Voice
 from providers.connection import LoopClients
+from providers.elevenlabs import spares as sockets
 from providers.elevenlabs.alignment import Utterance
 from providers.elevenlabs.live import ElevenLabsLiveTextToSpeech, path
 from providers.fallback import FallbackTextToSpeech
@@ -127,6 +128,27 @@ async def test_spares_that_the_other_side_closed_are_not_used(vendors: Served) -
     await socket.wait_closed()
     await spoken(port, TEXT)
     assert doors(vendors) == ["socket"]
+
+
+async def test_a_spare_that_grew_old_is_replaced_while_the_voice_is_in_use(vendors: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = live(vendors)
+    await port.warm()
+    spares = port._spares
+    old, _ = spares._waiting[0]
+    monkeypatch.setattr(sockets, "_FRESH_S", 0.0)
+    spares._renew()
+    monkeypatch.undo()
+    assert not spares._waiting
+    async with asyncio.timeout(10):
+        while not spares._waiting:
+            await asyncio.sleep(0.01)
+    assert spares._waiting[0][0] is not old
+
+    spares._wanted_until = 0.0
+    monkeypatch.setattr(sockets, "_FRESH_S", 0.0)
+    spares._renew()
+    assert not spares._opening, "nobody has used the voice for hours"
+    await LoopClients.close_everywhere()
 
 
 async def test_spares_are_few_and_shared_by_every_call(vendors: Served) -> None:
