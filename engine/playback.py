@@ -220,14 +220,14 @@ class Playback:
 
         The chunk that the carrier is playing cannot be stopped; it counts as heard.
         """
-        heard_bytes, in_play_bytes = self._heard_bytes()
+        heard_bytes = self._heard_bytes()
         must_clear = not self._is_paused and (self._sent_bytes > 0 or self._sending.locked())
         self._reset()
         if must_clear:
             async with self._sending:  # a chunk on its way out must not follow the clear
                 with suppress(LinkClosed):
                     await self._link.clear()
-        self._silenced(in_play_bytes)
+        self._silenced()
         return self._ms(heard_bytes)
 
     async def pause(self) -> None:
@@ -236,23 +236,22 @@ class Playback:
             return
         self._is_paused = True
         async with self._sending:  # a chunk on its way out is sent, and then taken back
-            heard_bytes, in_play_bytes = self._heard_bytes()
+            heard_bytes = self._heard_bytes()
             self._epoch += 1
             if self._sent_bytes:
                 self._take_back(heard_bytes)
                 with suppress(LinkClosed):
                     await self._link.clear()
-            self._silenced(in_play_bytes)
+            self._silenced()
 
     def resume(self) -> None:
         self._is_paused = False
         self._changed.set()
 
-    def _heard_bytes(self) -> tuple[int, int]:
-        """What the caller will have heard if the line is silenced now, and how much of that is still in play: a chunk plays to its end."""
+    def _heard_bytes(self) -> int:
+        """What the caller will have heard if the line is silenced now: the chunk in play is heard to its end."""
         heard_bytes = self._bytes(self.heard_ms())
-        in_play_bytes = -heard_bytes % self._chunk_bytes if heard_bytes else 0
-        return min(self._sent_bytes, heard_bytes + in_play_bytes), in_play_bytes
+        return min(self._sent_bytes, heard_bytes + (-heard_bytes % self._chunk_bytes))
 
     def _take_back(self, heard_bytes: int) -> None:
         """Queues again what was sent beyond `heard_bytes`, and the marks behind it under new names: the old ones may yet come back."""
@@ -264,9 +263,13 @@ class Playback:
             mark = self._awaited_marks.pop()
             self._unsent_marks.appendleft(_Mark(f"{mark.name}-{self._epoch}", mark.end_bytes))
 
-    def _silenced(self, in_play_bytes: int) -> None:
+    def _silenced(self) -> None:
+        """The link has dropped what it had, but for the rest of the chunk in play."""
         now_s = asyncio.get_running_loop().time()
-        self._play_end_s = min(self._play_end_s, now_s + self._ms(in_play_bytes) / 1000)
+        ahead_s = self._play_end_s - now_s
+        if ahead_s > 0:
+            rest_s = ahead_s % self._chunk_s
+            self._play_end_s = now_s + (rest_s if rest_s > _DUE_S else min(ahead_s, self._chunk_s))
         self._drained.set()
         self._marks_back.set()
 

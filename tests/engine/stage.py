@@ -73,7 +73,7 @@ class Scene:
         return round((at_s - self.line.zero_s) * 1000)
 
 
-def perform(script=(), *, thoughts=None, session_plan=None, ears=None, voice=None, line=None, during=None):
+def perform(script=(), *, thoughts=None, session_plan=None, ears=None, voice=None, line=None, during=None, prepared=None):
     """Plays the conversation to its end in virtual time. `during(session)` may be a coroutine function that acts while it runs."""
     scene = Scene()
 
@@ -84,7 +84,7 @@ def perform(script=(), *, thoughts=None, session_plan=None, ears=None, voice=Non
         scene.mind = Mind(thoughts or [Thought("I see, thank you for telling me.")])
         scene.voice = voice or Voice()
         session = ConversationSession(
-            session_plan or plan(), SessionParts(scene.ears, scene.mind, scene.voice), scene.line, scene.events.append
+            session_plan or plan(), SessionParts(scene.ears, scene.mind, scene.voice, prepared), scene.line, scene.events.append
         )
         actor = asyncio.create_task(during(session)) if during else None
         ended = await session.run()

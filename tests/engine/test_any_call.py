@@ -4,12 +4,14 @@ import random
 
 import pytest
 
-from engine.events import AgentTurnEnded, AgentTurnStarted, EndReason, UserTurnEnded
+from engine.events import AgentTurnEnded, AgentTurnStarted, EndReason, UsageRecorded, UserTurnEnded
 from engine.tuning import Tuning
+from engine.usage import UsageKind
 from tests.engine.carrier import HangsUp, Line, Presses, Says
-from tests.engine.stage import perform, plan
-from tests.engine.vendors import Ears, Thought, Voice
+from tests.engine.stage import APOLOGY, GOODBYE, GREETING, STILL_THERE, perform, plan
+from tests.engine.vendors import Ears, Memory, Thought, Voice
 
+FILLER = "One moment."
 CALLER_WORDS = ("I", "want", "tea", "and", "milk", "please.", "ok", "haan", "stop")
 AGENT_WORDS = ("Sure.", "It", "costs", "five", "hundred", "rupees,", "and", "more.", "Really?", "😀")
 
@@ -59,13 +61,16 @@ def call(seed):
             first_ms=lot.choice([1, 150, 1500]),
             speed=lot.choice([0.9, 1.5, 5, 50]),
             fails=lot.choices([None, None, None, None, "open", "mid", "stall", "empty"], k=6),
+            aligns=lot.random() < 0.5,
         ),
         ears=Ears(
             [],
             ends=lot.choice(["speech-final", "utterance-ended", "never", "interims-only"]),
             fails=lot.choices([None, None, "open", "hang", ("after", 4000)], k=3),
         ),
+        prepared=lot.choice([None, Memory(GREETING, STILL_THERE), Memory(GREETING, APOLOGY, GOODBYE, STILL_THERE, FILLER)]),
         session_plan=plan(
+            filler=lot.choice(["", FILLER]),
             mode=lot.choice(["live", "live", "live", "voicemail"]),
             max_duration_ms=lot.choice([10_000, 60_000]),
             silence_timeout_ms=lot.choice([3000, 8000]),
@@ -73,6 +78,9 @@ def call(seed):
                 interrupt_on_speech=lot.random() < 0.6,
                 interrupt_min_words=lot.choice([1, 3]),
                 local_vad=lot.random() < 0.3,
+                speculate=lot.random() < 0.5,
+                eager_stable_ms=lot.choice([50, 200, 400]),
+                false_start_ms=lot.choice([300, 1200]),
             ),
         ),
     )
@@ -92,6 +100,11 @@ def test_every_call_ends_in_time_and_tells_a_story_that_holds_together(seed):
     for event in scene.of(AgentTurnEnded):
         assert event.interrupted or scene.failed_providers or event.heard == event.generated
         assert event.started_ms <= event.ended_ms
+    records = [event.record for event in scene.of(UsageRecorded)]
+    assert len({(each.kind, each.unit, each.evidence) for each in records if each.kind is not UsageKind.STT}) == len(
+        [each for each in records if each.kind is not UsageKind.STT]
+    )
+    assert {each.purpose for each in records} <= {"", "speculative", "interrupted"}
     for event in scene.of(UserTurnEnded):
         assert event.text
         assert event.started_ms <= event.ended_ms

@@ -24,23 +24,11 @@ from engine.tuning import Tuning
 from engine.usage import Unit
 from tests.engine.carrier import Line
 from tests.engine.stage import APOLOGY, GREETING, plan
-from tests.engine.vendors import Mind, Thought, Voice
+from tests.engine.vendors import Memory, Mind, Thought, Voice
 from tests.engine.virtual_loop import play
 
 FILLER = "One moment, please."
 ANSWER = "It costs five hundred. And for children half."
-
-
-class Memory:
-    """Prepared audio: 50 ms a character, as the scripted voice takes."""
-
-    def __init__(self, *texts):
-        self.texts = texts
-        self.asked: list[str] = []
-
-    def get(self, text):
-        self.asked.append(text)
-        return b"\x02\x20" * (len(text) * 50 * 8) if text in self.texts else None
 
 
 class Stage:

@@ -245,3 +245,13 @@ class Voice:
     def usage(self, text):
         number = len(self.spoken) + 1
         return [UsageRecord(UsageKind.TTS, self.provider, self.model, Unit.CHARACTERS, len(text), f"speech-{number}")]
+
+
+class Memory:
+    """Prepared audio at 8 kHz: 50 ms a character, as the scripted voice takes."""
+
+    def __init__(self, *texts):
+        self.texts = texts
+
+    def get(self, text):
+        return b"\x02\x20" * (len(text) * 50 * 8) if text in self.texts else None
