@@ -12,7 +12,15 @@ from dataclasses import replace
 from engine.audio import AudioChunk
 from engine.errors import ErrorCategory, ProviderError
 from engine.latency import AudioClock
-from engine.ports import FinalTranscript, SpeechStarted, SpeechToText, TranscriptEvent, TranscriptStream, UtteranceEnded
+from engine.ports import (
+    FinalTranscript,
+    QuickTranscriptStream,
+    SpeechStarted,
+    SpeechToText,
+    TranscriptEvent,
+    TranscriptStream,
+    UtteranceEnded,
+)
 from engine.tuning import Tuning
 from engine.usage import UsageRecord
 from engine.vad import EnergyDetector, SpeechEdge
@@ -49,6 +57,7 @@ class Hearing:
         self._most_frames = most_frames = max(1, tuning.stt_keep_ms // _FRAME_MS)
         self._unsent: deque[Frame] = deque(maxlen=most_frames)
         self._unconfirmed: deque[tuple[float, Frame]] = deque(maxlen=most_frames)  # with the offset at which each ends
+        self._quick: QuickTranscriptStream | None = None  # the open stream, where it takes frames at once
         self._arrived = asyncio.Event()
         self._is_finishing = False
         self._audio_clock = AudioClock()
@@ -59,8 +68,11 @@ class Hearing:
         if len(self._unsent) == self._unsent.maxlen:
             self.dropped_frames += 1  # recognition is not open: the oldest frame makes room
         now_ms = self._now_ms()
-        self._unsent.append((chunk, now_ms))
-        self._arrived.set()
+        if self._quick is not None and not self._unsent and self._quick.send_now(chunk):
+            self._note_sent((chunk, now_ms))
+        else:
+            self._unsent.append((chunk, now_ms))
+            self._arrived.set()
         if self._detector is not None and self._detector.feed(chunk) is SpeechEdge.STARTED:
             return SpeechStarted(now_ms)
         return None
@@ -68,6 +80,7 @@ class Hearing:
     def finish(self) -> None:
         """No more audio comes: `run` returns once the last words were delivered."""
         self._is_finishing = True
+        self._quick = None
         self._arrived.set()
 
     async def run(self) -> bool:
@@ -114,6 +127,7 @@ class Hearing:
         self._unconfirmed.clear()
         self._arrived.set()
         failures: list[ProviderError] = []
+        self._quick = stream if isinstance(stream, QuickTranscriptStream) else None
         try:
             async with asyncio.TaskGroup() as tasks:
                 sender = tasks.create_task(self._send(stream), name="caller audio")
@@ -121,6 +135,8 @@ class Hearing:
                 sender.cancel()
         except* ProviderError as group:
             failures = [error for error in _leaves(group) if isinstance(error, ProviderError)]
+        finally:
+            self._quick = None
         if failures:
             raise failures[0]
 
@@ -130,14 +146,17 @@ class Hearing:
         if not self._is_finishing:
             raise ProviderError(self._stt.provider, ErrorCategory.CONNECTION, "recognition ended by itself in mid-call", retryable=True)
 
+    def _note_sent(self, frame: Frame) -> None:
+        chunk, arrived_ms = frame
+        self._audio_clock.advance(chunk.duration_ms, arrived_ms)
+        self._unconfirmed.append((self._audio_clock.sent_ms, frame))
+
     async def _send(self, stream: TranscriptStream) -> None:
         while True:
             while self._unsent:
                 frame = self._unsent.popleft()
-                chunk, arrived_ms = frame
-                self._audio_clock.advance(chunk.duration_ms, arrived_ms)
-                self._unconfirmed.append((self._audio_clock.sent_ms, frame))
-                await stream.send(chunk)
+                self._note_sent(frame)
+                await stream.send(frame[0])
             if self._is_finishing:
                 await stream.finish()
                 return

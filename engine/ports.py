@@ -78,6 +78,14 @@ class TranscriptStream(Protocol):
         """What was used so far; complete once iteration has ended or the context was left."""
 
 
+@runtime_checkable
+class QuickTranscriptStream(TranscriptStream, Protocol):
+    """A stream that can take a frame without an await. 50 frames a second make a task's wake-up for each worth saving."""
+
+    def send_now(self, chunk: AudioChunk) -> bool:
+        """Sends `chunk` as `send` would; False, and nothing sent, if that needs waiting or fails: `send` then waits, or raises."""
+
+
 class SpeechToText(Protocol):
     provider: str
     model: str

@@ -109,14 +109,26 @@ class DeepgramStream:
     async def send(self, chunk: AudioChunk) -> None:
         """Raises `ProviderError`: TIMEOUT if Deepgram stopped reading, or stopped answering what it reads."""
         await self._send(chunk.pcm)
+        if self._is_stalled_after(chunk):
+            raise self._fail(timed_out(PROVIDER, f"recognised nothing in {self._deadlines.stall_ms} ms of audio"))
+
+    def send_now(self, chunk: AudioChunk) -> bool:
+        """`send` without an await; False if the socket would have to be waited for, or is no more."""
+        if self._failure is not None or not self._goes_at_once(chunk.pcm):
+            return False
+        if self._is_stalled_after(chunk):
+            self._fail(timed_out(PROVIDER, f"recognised nothing in {self._deadlines.stall_ms} ms of audio"))
+        return True
+
+    def _is_stalled_after(self, chunk: AudioChunk) -> bool:
+        """Counts what was sent, and tells whether Deepgram has been silent for too much of it."""
         length_ms = duration_ms(len(chunk.pcm), chunk.sample_rate_hz)
         self._sent_ms += length_ms
         self._unanswered_ms += length_ms
         # Results come about once a second of audio, in silence too: nothing at all for this long is a dead recogniser. Both clocks
         # count, because audio held back during a reconnection goes out faster than it was spoken.
         quiet_ms = (self._last_sent_at - self._last_heard_at) * 1000
-        if min(self._unanswered_ms, quiet_ms) > self._deadlines.stall_ms:
-            raise self._fail(timed_out(PROVIDER, f"recognised nothing in {self._deadlines.stall_ms} ms of audio"))
+        return min(self._unanswered_ms, quiet_ms) > self._deadlines.stall_ms
 
     async def finish(self) -> None:
         self._finishing = True
@@ -151,7 +163,6 @@ class DeepgramStream:
         if self._failure is not None:
             raise self._failure
         if self._goes_at_once(payload):
-            self._last_sent_at = asyncio.get_running_loop().time()
             return
         try:
             await within(self._deadlines.send_ms, PROVIDER, "did not take our audio", self._socket.send(payload))
@@ -175,6 +186,7 @@ class DeepgramStream:
         protocol.send_binary(payload)
         for output in protocol.data_to_send():
             transport.write(output)
+        self._last_sent_at = asyncio.get_running_loop().time()
         return True
 
     def _fail(self, error: ProviderError) -> ProviderError:

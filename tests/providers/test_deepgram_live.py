@@ -253,3 +253,51 @@ async def test_no_answer_to_the_handshake_is_a_time_out() -> None:
 def test_the_socket_goes_to_the_same_place_as_http() -> None:
     assert DeepgramConfig(KEY, "https://api.deepgram.com").websocket_url == "wss://api.deepgram.com"
     assert DeepgramConfig(KEY, "http://localhost:9000/deepgram/").websocket_url == "ws://localhost:9000/deepgram"
+
+
+async def test_frames_sent_at_once_arrive_in_order_and_are_billed_like_the_others() -> None:
+    arrived: Frames = []
+
+    async def keep(connection: ServerConnection) -> None:
+        async for frame in connection:
+            arrived.append(frame)
+
+    async with deepgram_like(keep) as config, DeepgramSpeechToText(config, OPTIONS, PATIENT).stream(8_000) as stream:
+        for number in range(20):
+            chunk = AudioChunk(bytes([number]) * 320, 8_000)
+            if number % 3:
+                assert stream.send_now(chunk)
+            else:
+                await stream.send(chunk)
+        async with asyncio.timeout(5):
+            while len(arrived) < 20:
+                await asyncio.sleep(0.01)
+        assert [frame[0] for frame in arrived] == list(range(20))
+        assert [record.quantity for record in stream.usage] == [400]
+
+
+async def test_a_socket_that_nobody_reads_takes_nothing_at_once() -> None:
+    async def deaf(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await asyncio.sleep(30)
+
+    async with deepgram_like(deaf) as config, DeepgramSpeechToText(config, OPTIONS, PATIENT).stream(8_000) as stream:
+        chunk, taken = AudioChunk(bytes(64_000), 8_000), 0
+        while taken < 1_000 and stream.send_now(chunk):
+            taken += 1
+            await asyncio.sleep(0)
+        assert taken < 1_000
+        assert sum(record.quantity for record in stream.usage) == taken * 4_000
+
+
+async def test_a_closed_socket_takes_nothing_at_once_and_send_says_why() -> None:
+    async def leave(connection: ServerConnection) -> None:
+        await connection.close(1011, "gone")
+
+    async with deepgram_like(leave) as config, DeepgramSpeechToText(config, OPTIONS, PATIENT).stream(8_000) as stream:
+        chunk = AudioChunk(bytes(320), 8_000)
+        async with asyncio.timeout(5):
+            while stream.send_now(chunk):
+                await asyncio.sleep(0.01)
+        with pytest.raises(ProviderError):
+            await stream.send(chunk)
