@@ -21,6 +21,8 @@ CLOSE_DEADLINE_S: Final = 1.0
 MAX_WAITING_AUDIO: Final = 250  # 5 s of 20 ms frames: more than that and the engine is not listening any more
 MAX_WAITING_EVENTS: Final = 1_000
 MAX_BAD_MESSAGES: Final = 20
+# Exotel sends audio all the time, silence included: a stream that brings none from one look to the next is half dead.
+LOOK_EVERY_S: Final = 6.0
 UNSUPPORTED: Final = 1003
 _HANG_UP_CODES: Final = frozenset({1000, 1001, 1005})
 _END_REASONS: Final = {"callended": "caller-hangup", "stopped": "stopped"}
@@ -40,6 +42,7 @@ class ExotelLink:
         self._ended = False  # LinkEnded is queued: whatever comes later is nobody's
         self._finished = False  # LinkEnded was handed out: iteration is over
         self._closed = False
+        self._looking: asyncio.TimerHandle | None = None
         self.received_frames = 0
         self.dropped_frames = 0
         self.bad_messages = 0
@@ -102,13 +105,23 @@ class ExotelLink:
     def _end(self, reason: str) -> None:
         if not self._ended:
             self._ended = True
+            if self._looking is not None:
+                self._looking.cancel()
             self._events.append(LinkEnded(reason))
             self._arrived.set()
 
     # --- AudioLink ----------------------------------------------------------------------------------------------------------
 
     def __aiter__(self) -> Self:
+        if self._looking is None:
+            self._look(-1)
         return self
+
+    def _look(self, frames_before: int) -> None:
+        if self.received_frames and self.received_frames == frames_before:
+            self._end("lost")
+        if not self._ended:
+            self._looking = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look, self.received_frames)
 
     async def __anext__(self) -> LinkEvent:
         while not self._events:

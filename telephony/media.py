@@ -80,9 +80,8 @@ async def _call(scope: Scope, receive: Receive, send: Send) -> None:
     finally:
         await link.close()
         reading.cancel()
-        logger.info(
-            "stream_closed", session_id=session.session_id, frames=link.received_frames, dropped=link.dropped_frames, bad=link.bad_messages
-        )
+        told = {"frames": link.received_frames, "dropped": link.dropped_frames, "bad": link.bad_messages}
+        logger.info("stream_closed", session_id=session.session_id, **told)
 
 
 async def _handshake(scope: Scope) -> admission.Pass:

@@ -85,7 +85,7 @@ class DeepgramSpeechToText:
             raise status_error(PROVIDER, error.response.status_code, code=code, request_id=request_id) from error
         except (InvalidHandshake, InvalidURI) as error:
             raise nonsense(PROVIDER) from error
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, ConnectionClosed) as error:
             raise unreachable(PROVIDER) from error
 
 

@@ -179,3 +179,19 @@ async def test_a_cancelled_engine_leaves_the_link_usable(link):
         await waiting
     link.feed(audio())
     assert isinstance(await anext(link), CallerAudio)
+
+
+async def test_a_stream_that_brings_no_audio_any_more_is_lost(monkeypatch):
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.05)
+
+    async def send(_message) -> None:
+        return None
+
+    link = ExotelLink(send, stream_sid="s", sample_rate_hz=8000, chunk_bytes=3200)
+    events = aiter(link)
+    frame = json.dumps({"event": "media", "media": {"payload": base64.b64encode(bytes(320)).decode()}})
+    for _ in range(4):
+        assert link.feed(frame)
+        assert isinstance(await anext(events), CallerAudio)
+        await asyncio.sleep(0.02)
+    assert await asyncio.wait_for(anext(events), 10) == LinkEnded("lost")
