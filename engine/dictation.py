@@ -14,6 +14,7 @@ _DIGITS_SAID = (
 )
 _DIGIT_WORDS = frozenset(_DIGITS_SAID.split())
 _REPEATS = {"double": 2, "डबल": 2, "triple": 3, "ट्रिपल": 3}
+_USUAL_LENGTHS = frozenset({4, 6, 8, 10, 11, 12, 16})
 # What is asked for or announced, and how many digits it has.
 _LENGTHS = (
     (re.compile(r"\b(?:mobile|phone|contact|whatsapp|telephone)\b|मोबाइल|फ़ोन|फोन", re.IGNORECASE), 10),
@@ -58,5 +59,5 @@ def is_dictating(text: str, asked: str = "") -> bool:
     if expected:
         return digits < expected
     if expected == 0:
-        return digits < 4 or groups > 1
+        return digits not in _USUAL_LENGTHS
     return groups >= 3 and digits < 10

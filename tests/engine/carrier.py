@@ -10,6 +10,7 @@ from engine.ports import CallerAudio, DtmfPressed, LinkEnded, MarkReached
 
 FRAME_MS = 20
 MS_PER_WORD = 300
+_TONE = (0, 4243, 6000, 4243, 0, -4243, -6000, -4243)  # one period of 1000 Hz at 8 kHz
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,14 @@ class Says:
 class Presses:
     at_ms: int
     digit: str
+
+
+@dataclass(frozen=True)
+class Beeps:
+    """A machine's tone of 1000 Hz."""
+
+    at_ms: int
+    until_ms: int
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,8 @@ class Line:
                 self.is_closed = True
 
     def _frame(self, at_ms):
+        if any(isinstance(each, Beeps) and each.at_ms <= at_ms < each.until_ms for each in self.script):
+            return b"".join(level.to_bytes(2, "little", signed=True) for level in _TONE) * (self.sample_rate_hz * FRAME_MS // 8000)
         number = next((index for index, line in enumerate(self._lines, start=1) if line.at_ms <= at_ms < line.until_ms), 0)
         return (number * 1000).to_bytes(2, "little", signed=True) * (self.sample_rate_hz * FRAME_MS // 1000)
 
