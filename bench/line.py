@@ -16,6 +16,10 @@ from bench import process
 from bench.figures import Figures, figures
 
 
+SPREAD_S = 10
+"""Callers do not speak in chorus: begun together, N calls of one script would all want their answers in the same millisecond."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """Whoever answers the calls to `number` in process `pid`. `scripted_ms`: the waits its turns are made of that are not its own."""
@@ -77,7 +81,7 @@ def place(line: Line, subject: Subject, calls: int) -> list[dict[str, Any]]:
     """Reports of all calls that were completed. Prints what was wrong with any; exits if none was."""
     command = [sys.executable, "-m", "simulator", "call", "--port", str(line.port), "--to", subject.number, "--scenario", line.scenario]
     done = subprocess.run(
-        [*command, "--json", "--count", str(calls), "--concurrency", str(calls)],
+        [*command, "--json", "--count", str(calls), "--concurrency", str(calls), "--over", str(SPREAD_S)],
         env=line.environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     events = [json.loads(text) for text in done.stdout.splitlines() if text.startswith("{")]

@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
                 scenario=options.scenario,
                 count=options.count,
                 concurrency=options.concurrency,
+                over_s=options.over,
                 as_json=options.json,
             )
         )
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--json", action="store_true", help="print events as one JSON object per line")
     call.add_argument("--count", type=_positive, default=1, help="how many calls in all")
     call.add_argument("--concurrency", type=_positive, default=1, help="how many of them at once")
+    call.add_argument("--over", type=float, default=0.0, help="begin the calls evenly spread over so many seconds (default: together)")
     for command in (serve, call):
         command.add_argument("--host", default="127.0.0.1")
         command.add_argument("--port", type=int, default=int(os.environ.get("SIMULATOR_PORT") or 9000))

@@ -39,7 +39,7 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the command line asked for."""
+    """What the command line asked for. `over_s`: the calls begin evenly spread over so many seconds, as real callers do."""
 
     server: str
     to_number: str
@@ -47,6 +47,7 @@ class Order:
     scenario: str
     count: int = 1
     concurrency: int = 1
+    over_s: float = 0.0
     as_json: bool = False
 
 
@@ -75,6 +76,7 @@ async def _dial_all(order: Order, table: dict[str, Any]) -> list[dict[str, Any]]
     async with httpx.AsyncClient(base_url=order.server, timeout=timeout, limits=limits, trust_env=False) as http:
 
         async def one(number: int) -> dict[str, Any]:
+            await asyncio.sleep(order.over_s * number / order.count)
             async with gate:
                 return await _dial_one(http, order, table, number)
 
