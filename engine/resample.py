@@ -17,15 +17,14 @@ class Resampler:
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
         self._ratio = to_hz / from_hz
-        self._passes_through = from_hz == to_hz
         self._flush_samples = from_hz * _FLUSH_MS // 1000
-        self._converter = samplerate.Resampler("sinc_fastest", channels=1)
+        self._converter = None if from_hz == to_hz else samplerate.Resampler("sinc_fastest", channels=1)
         self._taken_samples = 0
         self._given_samples = 0
 
     def convert(self, pcm: bytes) -> bytes:
         """The audio that is ready; what is still inside the filter comes with the next call or with `flush`."""
-        if self._passes_through or not pcm:
+        if self._converter is None or not pcm:
             return pcm
         self._taken_samples += len(pcm) // BYTES_PER_SAMPLE
         samples = self._converter.process(np.frombuffer(pcm, dtype="<i2").astype(np.float32), self._ratio)
@@ -34,7 +33,7 @@ class Resampler:
 
     def flush(self) -> bytes:
         """The tail of what was converted; afterwards the converter knows nothing of it."""
-        if self._passes_through or self._taken_samples == 0:
+        if self._converter is None or self._taken_samples == 0:
             return b""
         missing = max(0, round(self._taken_samples * self._ratio) - self._given_samples)
         tail = self._converter.process(np.zeros(self._flush_samples, dtype=np.float32), self._ratio, end_of_input=True)

@@ -78,6 +78,12 @@ def test_the_first_piece_comes_at_the_first_clause_when_the_sentence_is_long():
     assert len(pieces) == 2
 
 
+def test_a_first_clause_is_cut_off_once_it_lasts_long_enough_to_fetch_the_next():
+    text = "Thank you for asking, it is five hundred. Sure, it is."
+    assert cut(text)[0] == "Thank you for asking, "
+    assert cut("Certainly, it is five hundred.")[0] == "Certainly, it is five hundred."
+
+
 def test_later_short_sentences_travel_together():
     assert cut("Fine. Yes. No problem. It will be ready by noon.") == ["Fine. ", "Yes. No problem. It will be ready by noon."]
 
