@@ -62,7 +62,7 @@ def parameters(voice: Voice, sample_rate_hz: int) -> dict[str, str]:
 
 def model_of(voice: Voice) -> str:
     """Deepgram's voices are models. Either name may be whole ("aura-2-thalia-en"), or model ("aura-2") and voice ("thalia") are joined."""
-    if voice.voice_id.startswith(voice.model):
+    if voice.voice_id.startswith((voice.model, "aura-")):
         return voice.voice_id
     if voice.voice_id in voice.model.split("-"):
         return voice.model

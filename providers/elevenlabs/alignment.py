@@ -40,10 +40,14 @@ _decoder = msgspec.json.Decoder(_Message)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one message holds; a chunk may be empty of audio or of characters, but not of both."""
+    """What one message holds; a chunk may be empty of audio or of characters, but not of both.
+
+    `is_useful`: audio came, even if it is but half a sample.
+    """
 
     chunk: SpokenAudio | None
     is_last: bool
+    is_useful: bool
 
 
 class Utterance:
@@ -68,7 +72,7 @@ class Utterance:
         self._received_bytes += len(audio)
         pcm, characters = self._aligner.feed(audio), self._characters(message.alignment, begin_ms)
         chunk = SpokenAudio(pcm, self._rate_hz, characters) if pcm or characters else None
-        return Said(chunk, bool(message.isFinal))
+        return Said(chunk, bool(message.isFinal), bool(audio))
 
     def _characters(self, alignment: _Alignment | None, begin_ms: float) -> tuple[tuple[str, int], ...]:
         if alignment is None:

@@ -92,8 +92,9 @@ async def _audio(socket: ClientConnection, utterance: Utterance, patience: Patie
             said = utterance.read(await patience.wait(socket.recv()))
         except ConnectionClosed as error:
             raise _closed(error, spoke=spoke) from error
-        if said.chunk is not None:
+        if said.is_useful:
             patience.useful()
+        if said.chunk is not None:
             spoke = spoke or bool(said.chunk.pcm)
             yield said.chunk
         if said.is_last:

@@ -281,6 +281,7 @@ async def test_openai_is_asked_for_raw_pcm(vendors: Served) -> None:
     ("voice_id", "model", "language", "asked"),
     [
         ("aura-2-thalia-en", "aura-2", "", "aura-2-thalia-en"),
+        ("aura-asteria-en", "aura-2", "", "aura-asteria-en"),
         ("thalia", "aura-2", "", "aura-2-thalia-en"),
         ("celeste", "aura-2", "es-MX", "aura-2-celeste-es"),
         ("thalia", "aura-2-thalia-en", "hi", "aura-2-thalia-en"),
