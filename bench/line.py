@@ -15,7 +15,6 @@ from typing import Any
 from bench import process
 from bench.figures import Figures, figures
 
-
 SPREAD_S = 10
 """Callers do not speak in chorus: begun together, N calls of one script would all want their answers in the same millisecond."""
 

@@ -7,7 +7,7 @@ from calls import broadcast
 from calls.models import Session
 
 # Often enough to look alive, seldom enough to cost nothing.
-GAP_S = 0.15
+GAP_S = 0.3
 
 
 class LiveFeed:
