@@ -6,8 +6,8 @@ from engine.events import AgentTurnEnded, EndReason, ProviderFailed, UserTurnEnd
 from engine.ports import Message
 from engine.tuning import Tuning
 from tests.engine.carrier import HangsUp, Says
-from tests.engine.stage import APOLOGY, GOODBYE, GREETING, perform, plan
-from tests.engine.vendors import Ears, Thought, Voice
+from tests.engine.stage import APOLOGY, GOODBYE, GREETING, STILL_THERE, perform, plan
+from tests.engine.vendors import Ears, Memory, Thought, Voice
 
 ASKS = [Says(4000, "what does it cost"), HangsUp(14_000)]
 ASKS_TWICE = [Says(4000, "what does it cost"), Says(11_000, "tell me the price"), HangsUp(30_000)]
@@ -218,3 +218,26 @@ def test_recognition_that_hangs_while_opening_is_given_up_and_tried_again():
     scene = perform(ASKS, thoughts=[FINE], ears=Ears([], fails=["hang"]))
     assert [event.category for event in scene.of(ProviderFailed)] == ["timeout"]
     assert ("user", "what does it cost") in scene.dialogue
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mind", ["error", "stall", "truncate"])
+@pytest.mark.parametrize("voice", ["open", "stall", "empty"])
+@pytest.mark.parametrize("filler", ["", "One moment."])
+def test_with_everything_down_the_caller_is_never_left_in_silence_and_the_call_ends_with_a_goodbye(mind, voice, filler):
+    script = [Says(4000, "what does it cost"), Says(13_000, "hello? tell me the price"), HangsUp(60_000)]
+    scene = perform(
+        script,
+        thoughts=[Thought("", fails_after=0, fault=mind)],
+        voice=Voice(always_fails=voice),
+        prepared=Memory(GREETING, APOLOGY, GOODBYE, STILL_THERE, "One moment."),
+        session_plan=plan(filler=filler),
+    )
+    agent_ms = [scene.ms(sent.at_s) for sent in scene.line.sent]
+    for said in script[:2]:
+        assert min(at_ms for at_ms in agent_ms if at_ms >= said.until_ms) - said.until_ms < 5000
+    heard = [turn.heard for turn in scene.of(AgentTurnEnded) if turn.heard != filler]
+    assert heard == [GREETING, APOLOGY, GOODBYE]
+    assert scene.reason is EndReason.PROVIDER_FAILED
