@@ -5,13 +5,14 @@ import json
 
 import pytest
 from asgiref.sync import sync_to_async
+from structlog.testing import capture_logs
 
 from agents import assembly, prepared
 from agents.models import Destination, HttpTool
 from calls import commands, conductor
-from calls.models import Session, ToolRun, Transfer, Turn, UsageLine
+from calls.models import CallEvent, Session, ToolRun, Transfer, Turn, UsageLine
 from engine.audio import silence
-from engine.ports import TextDelta, ToolCall
+from engine.ports import DtmfPressed, TextDelta, ToolCall
 from tests.calls import made_calls as made
 from tests.calls.scripted import RATE_HZ, Ears, Line, Mind, Voice
 from tests.providers.test_operator_http import LOOPBACK, answers, service
@@ -85,6 +86,7 @@ async def test_a_caller_is_handed_over_after_the_handover_sentence(monkeypatch):
     transfer = await Transfer.objects.aget(session=session)
     assert (transfer.name, transfer.numbers, transfer.asked_at) == ("Sales", ["+918047112200"], None)
     last = await Turn.objects.filter(session=session, speaker="agent").order_by("-number").afirst()
+    assert last is not None
     assert last.text == "Gladly. I connect you to sales."
     run = await ToolRun.objects.aget(session=session)
     assert (run.tool, run.state, run.arguments) == ("transfer_call", "done", {"destination": sales})
@@ -128,12 +130,13 @@ async def test_the_first_message_plays_from_memory_without_a_voice(monkeypatch):
     def fail(text):
         raise AssertionError("the voice was asked for what is in memory")
 
-    speak, stage.voice.speak = stage.voice.speak, fail
+    speak = stage.voice.speak
+    monkeypatch.setattr(stage.voice, "speak", fail)
     talk = asyncio.create_task(stage.talk(session, "Bye"))
     async with asyncio.timeout(20):
         while await Turn.objects.filter(session=session).acount() < 1:
             await asyncio.sleep(0.02)
-    stage.voice.speak = speak
+    monkeypatch.setattr(stage.voice, "speak", speak)
     await talk
     first = await Turn.objects.aget(session=session, number=1)
     assert first.text == spec.first_message
@@ -166,3 +169,39 @@ def test_what_still_ran_when_the_talk_ended_counts_as_unknown():
     commands.end_session(session.session_id, reason="caller-hangup", at=timezone.now())
     run = ToolRun.objects.get(session=session)
     assert (run.state, run.ended_at is not None) == ("unknown", True)
+
+
+async def test_a_pin_pressed_for_a_tool_is_nowhere_but_at_the_tool(monkeypatch, settings):
+    settings.TOOL_ALLOWED_NETWORKS = LOOPBACK
+    async with service(answers("200 OK", b"right", "text/plain")) as (place, seen):
+
+        def rows() -> Session:
+            session = begin(collects_digits=True)
+            schema = {"type": "object", "properties": {"pin": {"type": "string"}}}
+            HttpTool.objects.create(agent=session.agent, name="check", description="Checks.", url=f"http://{place}/", parameters=schema)
+            return renewed(session)
+
+        session = await sync_to_async(rows)()
+        ask_for = ToolCall("1", "collect_digits", '{"secret": true, "length": 8}')
+        check = ToolCall("2", "check", '{"pin": "secret_digits_1"}')
+        stage = Stage(monkeypatch, ("Your PIN, please.", ask_for), ("Thank you.", check), "That is right. END")
+
+        async def press() -> None:
+            async with asyncio.timeout(20):
+                while not await ToolRun.objects.filter(session=session, tool="collect_digits").aexists():
+                    await asyncio.sleep(0.02)
+            for digit in "80412759":
+                stage.line._events.put_nowait(DtmfPressed(digit))
+
+        pressing = asyncio.create_task(press())
+        with capture_logs() as logs:
+            await stage.talk(session, "Check my account")
+        await pressing
+    assert json.loads(seen[0].split(b"\r\n\r\n", 1)[1]) == {"pin": "80412759"}
+    everything = [str(logs), str(stage.mind.told)]
+    for model in (Turn, ToolRun, CallEvent):
+        everything.append(str(await sync_to_async(lambda model=model: list(model.objects.filter(session=session).values()))()))
+    assert not [text for text in everything if "80412759" in text]
+    assert "secret_digits_1" in str(stage.mind.told)
+    await session.arefresh_from_db()
+    assert session.end_reason == "agent-goodbye"
