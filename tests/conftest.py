@@ -29,3 +29,12 @@ def _empty_cache() -> Iterator[None]:
         from django.core.cache import cache
 
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _everybody_is_well() -> Iterator[None]:
+    """A provider that failed in one test is not left alone in the next."""
+    from providers.breakers import PROCESS_HEALTH
+
+    yield
+    PROCESS_HEALTH.forget()

@@ -1,6 +1,6 @@
 """One port made of several: who works, who is left alone, and from when on nobody else may take over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -40,13 +40,6 @@ def voices(server: Served, *, elevenlabs_rate_hz: int = 24_000) -> list[TextToSp
         ElevenLabsTextToSpeech(elevenlabs_config(server), eleven, PATIENT),
         OpenAITextToSpeech(openai_config(server), Voice("openai", "marin", "tts-1"), PATIENT),
     ]
-
-
-@pytest.fixture(autouse=True)
-def everybody_is_well() -> Iterator[None]:
-    PROCESS_HEALTH.forget()
-    yield
-    PROCESS_HEALTH.forget()
 
 
 def models(server: Served, *names: str, hurried: bool = False) -> list[LanguageModel]:
