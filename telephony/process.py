@@ -40,8 +40,8 @@ async def lifespan(receive: Callable[[], Awaitable[Message]], send: Callable[[Me
 
 
 def settle_memory() -> None:
-    """Takes everything that start-up made (some 300,000 objects) out of the garbage collector's sight: a pass over it stops every call's
-    audio for a tenth of a second. What calls make is freed by counting, almost all of it; the rest is looked for less often.
+    """Takes what start-up made (150,000 objects and more) out of the garbage collector's sight: a pass over it stops every call's audio
+    for a tenth of a second. What calls make is freed by counting, almost all of it; the rest is looked for less often.
     """
     gc.collect()
     gc.freeze()
