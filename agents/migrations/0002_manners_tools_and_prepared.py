@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ('description', models.CharField(help_text='When to hand a caller over to them. The model reads this.', max_length=300)),
                 ('numbers', models.JSONField(help_text='A list of numbers with country code, rung in this order until one answers.')),
                 ('ring_s', models.PositiveSmallIntegerField(default=30, help_text='How long each is rung, in seconds: 5 to 120.')),
-                ('handover', models.CharField(blank=True, help_text="Said before the line is handed over. Empty: the model's own words.", max_length=300)),
+                ('handover', models.CharField(blank=True, help_text='Said before the line is handed over. Empty: a short sentence of ours.', max_length=300)),
                 ('active', models.BooleanField(default=True)),
                 ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='destinations', to='agents.agent')),
             ],
