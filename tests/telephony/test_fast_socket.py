@@ -8,7 +8,7 @@ import socket
 import struct
 
 import pytest
-from websockets.frames import apply_mask
+from websockets.speedups import apply_mask
 
 from telephony.fast_socket import DIRECT, frame_bounds
 from tests.telephony.servers import eventually, serving
