@@ -1,13 +1,14 @@
 """What is this sound from the caller while the agent speaks? Decisions only; `interruption.py` makes a pause or a stop of it."""
 
+from dataclasses import replace
 from enum import Enum
 
 from engine.echo import could_be_echo, is_echo
 from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent
 from engine.tuning import Tuning
-from engine.words import words_of
+from engine.words import GREETINGS, words_of
 
-__all__ = ["Verdict", "is_backchannel", "judge", "words_of"]
+__all__ = ["Verdict", "is_backchannel", "judge", "while_greeting", "words_of"]
 
 
 class Verdict(Enum):
@@ -37,6 +38,11 @@ def judge(event: TranscriptEvent, saying: str, tuning: Tuning) -> Verdict:
             return _judge_words(text, saying, tuning)
         case _:
             return Verdict.NOTHING
+
+
+def while_greeting(tuning: Tuning) -> Tuning:
+    """The tuning for the first message: a "hello?" at pick-up is only a greeting there."""
+    return replace(tuning, backchannels=tuning.backchannels | GREETINGS, interrupting_words=tuning.interrupting_words - GREETINGS)
 
 
 def _judge_words(text: str, saying: str, tuning: Tuning) -> Verdict:

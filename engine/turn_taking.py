@@ -4,7 +4,7 @@ It never waits, never reads a clock and never touches audio. Whoever runs it fee
 """
 
 from engine.agent_words import AgentWords
-from engine.barge_in import Verdict, judge
+from engine.barge_in import Verdict, judge, while_greeting
 from engine.closing import Closing
 from engine.events import EndReason
 from engine.interruption import Interruption, Order
@@ -53,7 +53,7 @@ class TurnTaking:
     def __init__(self, rules: TurnRules, tuning: Tuning) -> None:
         self.phase = Phase.LISTENING
         self._rules = rules
-        self._tuning = tuning
+        self._tuning, self._greeting_tuning = tuning, while_greeting(tuning)
         self._is_live = rules.mode == "live"
         self._user = UserTurn(tuning)
         self._ahead = Speculation(tuning)
@@ -146,7 +146,8 @@ class TurnTaking:
             return self._hear_machine(event, text, now_ms)
         actions: list[Action] = []
         if self.phase is Phase.SPEAKING and self._is_live:
-            verdict = judge(event, self._agent.saying, self._tuning)
+            tuning = self._greeting_tuning if self._saying is Prepared.FIRST_MESSAGE else self._tuning
+            verdict = judge(event, self._agent.saying, tuning)
             actions += self._carry_out(self._interruption.hear(verdict, event, now_ms), now_ms)
             if self.phase is Phase.SPEAKING and verdict in (Verdict.ACKNOWLEDGEMENT, Verdict.ECHO, Verdict.PERHAPS_ECHO):
                 self._set_aside(event, verdict, now_ms)

@@ -21,6 +21,10 @@ _LISTENING = (
 )
 ACKNOWLEDGEMENTS = frozenset(_LISTENING.split())
 
+# Said when a call is picked up: no wish to stop the greeting that it meets half-way.
+_PICKING_UP = "hello hallo hi namaste namaskar hey हैलो हेलो नमस्ते नमस्कार हाय"
+GREETINGS = frozenset(_PICKING_UP.split())
+
 # "Let me speak": one of these is enough, however many words are asked for.
 _OBJECTING = (
     "stop wait hold listen pause excuse sorry hello no"

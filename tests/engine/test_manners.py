@@ -254,11 +254,9 @@ def test_the_ladder_of_silence():
 def test_after_a_farewell_the_silence_is_short_until_somebody_speaks():
     ladder = SilenceLadder(8000, TUNING)
     ladder.begin(1000, after_farewell=True)
-    assert ladder.is_over
-    assert ladder.due_ms == 1000 + TUNING.farewell_wait_ms
+    assert (ladder.is_over, ladder.due_ms) == (True, 1000 + TUNING.farewell_wait_ms)
     ladder.life(2000)
-    assert not ladder.is_over
-    assert ladder.due_ms == 10_000
+    assert (ladder.is_over, ladder.due_ms) == (False, 10_000)
 
 
 @pytest.mark.parametrize(

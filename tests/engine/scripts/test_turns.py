@@ -70,6 +70,13 @@ def test_a_word_that_objects_stops_the_agent_however_many_words_are_asked_for(wo
     assert scene.dialogue[-2:] == [("user", word), ("agent", "Of course.")]
 
 
+@pytest.mark.parametrize("word", ["hello", "haan hello", "namaste"])
+def test_a_hello_at_pick_up_does_not_cost_the_greeting(word):
+    scene = perform([Says(500, word), HangsUp(8000)])
+    assert scene.dialogue[0] == ("agent", GREETING)
+    assert not scene.of(AgentTurnInterrupted)
+
+
 def test_a_haan_into_the_end_of_a_question_is_its_answer():
     scene = perform(
         [ASKED, Says(7000, "haan"), HangsUp(16_000)],
