@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check lint bench bench-peers lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check lint bench bench-peers leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: dev-venv ## Latency, CPU and memory with N concurrent simulated calls (CA
 
 bench-peers: dev-venv ## The same calls on a bare relay and on Pipecat (its own venv), in one table
 	@exec $(PY) -m bench --peers $(ARGS)
+
+leaks: dev-venv ## 1,000 calls, four of five unhappy, against one media process: what is left behind (LEAK_CALLS=1000)
+	@LEAK_CALLS=$${LEAK_CALLS:-1000} $(PY) -m pytest tests/leaks -s -q
 
 lock: dev-venv ## Resolves requirements*.in anew into the locked files
 	@sh deploy/bootstrap/lock.sh

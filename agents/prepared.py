@@ -9,10 +9,12 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import structlog
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
 
 from agents import catalogue, prompts, variables
 from agents.spec import AgentSpec, Mode
@@ -117,6 +119,16 @@ def storage_key(key: str) -> str:
     return f"prepared/{key}.pcm"
 
 
+@lru_cache(maxsize=2)
+def _connected(_location: str) -> BaseCache:
+    return caches.create_connection("default")
+
+
+def _cache() -> BaseCache:
+    """One client for every thread and call. Django's own `cache` makes one, with its own connections, in each task that uses it."""
+    return _connected(str(settings.CACHES["default"]["LOCATION"]))
+
+
 def _cache_key(key: str) -> str:
     return f"prepared:{key}"
 
@@ -137,7 +149,7 @@ async def load(spec: AgentSpec) -> Prepared:
 async def _from_cache(keys: Iterable[str]) -> None:
     try:
         async with asyncio.timeout(FETCH_LIMIT_S):
-            cached = await asyncio.get_running_loop().run_in_executor(_threads, cache.get_many, [_cache_key(key) for key in keys])
+            cached = await asyncio.get_running_loop().run_in_executor(_threads, _cache().get_many, [_cache_key(key) for key in keys])
     except Exception as error:  # noqa: BLE001 - a cache that is away costs the greeting some time, never the call
         logger.warning("prepared_audio_not_loaded", error=type(error).__name__)
         return
@@ -162,7 +174,7 @@ def _fetch(keys: list[str]) -> None:
         for key in keys:
             if audio := store.read(storage_key(key), LONGEST_BYTES):
                 memory.put(key, audio)
-                cache.set(_cache_key(key), audio, CACHE_S)
+                _cache().set(_cache_key(key), audio, CACHE_S)
     except Exception as error:  # noqa: BLE001 - whatever fails here, the voice itself can still speak
         logger.warning("prepared_audio_not_fetched", error=type(error).__name__)
     finally:
@@ -171,10 +183,10 @@ def _fetch(keys: list[str]) -> None:
 
 def keep(key: str, audio: bytes) -> None:
     """Puts new audio where every process finds it. Raises what the cache raises."""
-    cache.set(_cache_key(key), audio, CACHE_S)
+    _cache().set(_cache_key(key), audio, CACHE_S)
 
 
 def recall(key: str) -> bytes | None:
     """What the cache has. Raises what the cache raises."""
-    audio: bytes | None = cache.get(_cache_key(key))
+    audio: bytes | None = _cache().get(_cache_key(key))
     return audio

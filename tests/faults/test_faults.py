@@ -41,7 +41,7 @@ def test_nobody_is_left_in_silence(party, transactional_db, tmp_path, settings, 
             changes = {"exophones": phones, "handshake_timeout_s": 0.7, "handshake_retries": 1, "public_url": root}
             httpx.post(f"{root}/control/settings", json={"exotel": changes}).raise_for_status()
             if party in ("postgres", "valkey"):
-                healing = threading.Timer(4.0, lambda: [wires.heal(case.wire) for case in cases.values()])
+                healing = threading.Timer(4.0, wires.heal_all)
                 healing.start()
             rig.call_all(root, cases)
             assert eventually(lambda: conductor.load().calls == 0, 30), "a conversation never came to its end"

@@ -192,8 +192,9 @@ class Wires:
         self._open.append(wire)
         return wire
 
-    def heal(self, wire: Wire) -> None:
-        self._loop.call_soon_threadsafe(wire.heal)
+    def heal_all(self) -> None:
+        for wire in self._open:
+            self._loop.call_soon_threadsafe(wire.heal)
 
     def __exit__(self, *_: object) -> None:
         async def close() -> None:
