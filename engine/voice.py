@@ -77,14 +77,16 @@ class Voice:
         self._parts.playback.add(pcm)
         self._parts.playback.close(piece)
 
-    def known(self, text: str) -> bytes | None:
-        """The audio of a sentence that needs no provider."""
+    def known(self, text: str, words: str | None = None) -> bytes | None:
+        """The audio of a sentence that needs no provider. `words` is how it is spoken, if that is known already."""
         prepared = self._parts.prepared
         pcm = prepared.get(text.strip()) if prepared is not None else None
-        return pcm if pcm is not None else self._parts.cache.get(for_voice(text, self._parts.pronunciations))
+        if pcm is not None:
+            return pcm
+        return self._parts.cache.get(for_voice(text, self._parts.pronunciations) if words is None else words)
 
     async def _say(self, piece: Piece, words: str) -> None:
-        pcm = self.known(piece.text)
+        pcm = self.known(piece.text, words)
         if pcm is not None:
             self.say_known(piece, pcm)
             self.is_cut_short = False

@@ -227,16 +227,16 @@ def test_recognition_that_hangs_while_opening_is_given_up_and_tried_again():
 @pytest.mark.parametrize("voice", ["open", "stall", "empty"])
 @pytest.mark.parametrize("filler", ["", "One moment."])
 def test_with_everything_down_the_caller_is_never_left_in_silence_and_the_call_ends_with_a_goodbye(mind, voice, filler):
-    script = [Says(4000, "what does it cost"), Says(13_000, "hello? tell me the price"), HangsUp(60_000)]
+    asks = [Says(4000, "what does it cost"), Says(13_000, "hello? tell me the price")]
     scene = perform(
-        script,
+        [*asks, HangsUp(60_000)],
         thoughts=[Thought("", fails_after=0, fault=mind)],
         voice=Voice(always_fails=voice),
         prepared=Memory(GREETING, APOLOGY, GOODBYE, STILL_THERE, "One moment."),
         session_plan=plan(filler=filler),
     )
     agent_ms = [scene.ms(sent.at_s) for sent in scene.line.sent]
-    for said in script[:2]:
+    for said in asks:
         assert min(at_ms for at_ms in agent_ms if at_ms >= said.until_ms) - said.until_ms < 5000
     heard = [turn.heard for turn in scene.of(AgentTurnEnded) if turn.heard != filler]
     assert heard == [GREETING, APOLOGY, GOODBYE]
