@@ -53,7 +53,9 @@ class CallLog(models.Model):
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="call_log")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="call_logs")
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="call_logs")
-    call_sid = models.CharField(max_length=64, unique=True, null=True, blank=True, help_text="The carrier's id; unknown until it answers a dial.")
+    call_sid = models.CharField(
+        max_length=64, unique=True, null=True, blank=True, help_text="The carrier's id; unknown until it answers a dial."
+    )
     direction = models.CharField(max_length=16, choices=[(d.value, d.value) for d in Direction])
     from_phone = models.CharField(max_length=20, blank=True)
     to_phone = models.CharField(max_length=20, blank=True)

@@ -1,6 +1,7 @@
 """Runs one of the two servers: `python -m voiceagents.serve web|media`. The flags that matter live here, for every deployment alike."""
 
 import sys
+from typing import Any
 
 import uvicorn
 
@@ -10,7 +11,7 @@ from voiceagents import env as environment
 def main(role: str) -> None:
     env = environment.load()
     host = env.text("BIND_HOST", "127.0.0.1")
-    shared = {
+    shared: dict[str, Any] = {
         "host": host,
         "loop": "uvloop",
         "http": "httptools",
