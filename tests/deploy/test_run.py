@@ -38,7 +38,7 @@ def _complete(**changes):
     """A complete environment; nothing of this machine's own beyond what a process needs."""
     ports = free_port(), free_port(), free_port()
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    fakes = {name: value for name, value in demo.simulated(*ports).items() if value}
+    fakes = {name: value for name, value in demo.simulated(*ports).items() if value and name != "ENV_FILES"}
     return ports, {**kept, **fakes, "EXOTEL_WEBHOOK_SECRETS": "a-secret-for-this-test", **changes}
 
 
