@@ -45,7 +45,7 @@ _NO_SPACES = (
 def problems(env: Environment) -> Iterator[str]:
     """Yields one line for each value that is missing or makes no sense, naming the variable and what to write."""
     for name, meaning in REQUIRED.items():
-        if not env.raw(name):
+        if not env.words(name):  # a list of nothing but commas is no value either
             yield f"{name} is not set: it must be {meaning}."
     for name, schemes in _URLS.items():
         try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from voiceagents.env import Environment, EnvironmentProblem, read_file, redact
+from voiceagents.env import ROOT, Environment, EnvironmentProblem, read_file, redact
 from voiceagents.preflight import REQUIRED, problems
 
 COMPLETE = {
@@ -71,3 +71,18 @@ def test_an_env_file_is_read_as_people_write_it(tmp_path):
     (tmp_path / ".env").write_text("# c\nexport A=1\nB='two words'\nC=3 # why\n\nD=a#b\nnonsense\nE=\n")
     assert read_file(tmp_path / ".env") == {"A": "1", "B": "two words", "C": "3", "D": "a#b", "E": ""}
     assert read_file(tmp_path / "none") == {}
+
+
+def test_an_empty_value_with_a_remark_behind_it_is_empty(tmp_path):
+    (tmp_path / ".env").write_text("A=   # what A is\nB= # b\nC=#x\nD='# quoted'\n")
+    assert read_file(tmp_path / ".env") == {"A": "", "B": "", "C": "#x", "D": "# quoted"}
+
+
+def test_the_example_as_it_is_copied_sets_no_secret():
+    copied = Environment(read_file(ROOT / ".env.example"))
+    assert [name for name in REQUIRED if copied.raw(name)] == ["WEBHOOK_BASE_URL", "MEDIA_BASE_URL"]
+
+
+def test_secrets_that_are_nothing_but_commas_are_missing():
+    (found,) = problems(Environment({**COMPLETE, "EXOTEL_WEBHOOK_SECRETS": " , ,"}))
+    assert found.startswith("EXOTEL_WEBHOOK_SECRETS is not set")
