@@ -58,7 +58,7 @@ def _starts(path: str) -> bool:
 
 @cache
 def _playwrights() -> str | None:
-    """Where Playwright would keep its own browser; None if its driver does not start. Asked in a process of its own: the failure is noisy."""
+    """Where Playwright would keep its own browser; None if its driver does not start. Asked in another process: its failure is noisy."""
     ask = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
     try:
         done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=False)
