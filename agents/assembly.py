@@ -113,11 +113,13 @@ class Warmable(Protocol):
 
 
 async def warm() -> None:
-    """Imports the providers of the active agents and opens their connections, so that the first caller does not wait for it.
+    """Imports the providers and opens the connections of the active agents, so that the first caller does not wait for it.
 
-    Never raises and takes at most WARM_UP_LIMIT_S: a provider that is down is a warning in the log; its calls fail on their own.
+    All providers: an agent made or changed tomorrow must not hold up the calls of this process while its vendor's SDK is read.
+    Never raises, and waits for providers at most WARM_UP_LIMIT_S: one that is down is a warning in the log; its calls fail on their own.
     """
     try:
+        await asyncio.to_thread(registry.load, "stt", "llm", "tts")
         async with asyncio.timeout(WARM_UP_LIMIT_S):
             specs = [agent.spec() async for agent in Agent.objects.filter(active=True).order_by("-updated_at")[:WARM_UP_AGENTS]]
             await asyncio.gather(*(_warm_one(name, port) for name, port in _ports_in_use(specs).items()))
