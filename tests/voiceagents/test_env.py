@@ -35,6 +35,10 @@ def test_a_missing_name_is_one_line_that_says_which_and_what(name):
         ("EXOTEL_API_KEY", "key with space", "space"),
         ("EXOTEL_WEBHOOK_SECRETS", "short", "fewer than 8"),
         ("AWS_S3_ENDPOINT_URL", "ftp://x", "https://"),
+        ("EXOTEL_APP_ID", "my flow", "flow's number"),
+        ("LOG_LEVEL", "LOUD", "INFO"),
+        ("LOG_FORMAT", "xml", "json or console"),
+        ("TIME_ZONE", "Mars/Phobos", "Asia/Kolkata"),
     ],
 )
 def test_nonsense_is_one_line_that_says_why(name, value, says):
