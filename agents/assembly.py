@@ -199,11 +199,13 @@ class Warmable(Protocol):
 
 
 async def warm() -> None:
-    """Imports the providers of the active agents and opens their connections, so that the first caller does not wait for it.
+    """Imports the providers and opens the connections of the active agents, so that the first caller does not wait for it.
 
-    Never raises and takes at most WARM_UP_LIMIT_S: a provider that is down is a warning in the log; its calls fail on their own.
+    All providers: an agent made or changed tomorrow must not hold up the calls of this process while its vendor's SDK is read.
+    Never raises, and waits for providers at most WARM_UP_LIMIT_S: one that is down is a warning in the log; its calls fail on their own.
     """
     try:
+        await asyncio.to_thread(registry.load, "stt", "llm", "tts")
         async with asyncio.timeout(WARM_UP_LIMIT_S):
             specs = await _specs_in_use()
             await asyncio.gather(

@@ -25,7 +25,7 @@ from calls.serializers import (
     HangupSerializer,
     PlaceCallSerializer,
 )
-from calls.status import CallStatus
+from calls.status import TERMINAL, CallStatus
 
 logger = structlog.get_logger()
 
@@ -118,7 +118,9 @@ class CallViewSet(viewsets.GenericViewSet[Session]):
     def hangup(self, request: Request, session_id: str) -> Response:
         session = self._find(session_id)
         if not commands.request_hangup(session, by=request.user.get_username()):
-            raise Conflict(_("This call is over (%(status)s): there is nothing to hang up.") % {"status": session.call_log.status})
+            status_now = session.call_log.status
+            how = status_now if status_now in TERMINAL else _("the talk has ended, the carrier has not confirmed it yet")
+            raise Conflict(_("This call is over (%(status)s): there is nothing to hang up.") % {"status": how})
         session = self._find(session_id)
         answer = {"session_id": session_id, "status": session.call_log.status, "detail": _what_happens(session)}
         return Response(answer, status=status.HTTP_202_ACCEPTED)

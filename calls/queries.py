@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db.models import Prefetch, Q, QuerySet
 
 from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, ToolRun, Transfer, Turn, UsageLine
-from calls.status import TERMINAL
+from calls.status import TERMINAL, CallStatus, Direction
 from engine.errors import ProviderError
 from providers.storage.objects import ObjectStore
 
@@ -31,6 +31,20 @@ def find_session(*, call_sid: str = "", session_id: str = "") -> Session | None:
     if found is None and session_id:
         found = rows.filter(session_id=session_id).first()
     return found
+
+
+def awaited_dial(*, person: str, exophone: str, since: datetime) -> Session | None:
+    """The one call that we asked for since then and whose answer the carrier still owes us; None if there is none, or more than one."""
+    rows = Session.objects.select_related("call_log", "agent", "agent_version").filter(
+        call_log__direction=Direction.OUTBOUND,
+        call_log__status=CallStatus.INITIATED,
+        call_log__call_sid=None,
+        call_log__to_phone=person,
+        call_log__from_phone__in=("", exophone),
+        call_log__started_at__gte=since,
+    )
+    found = list(rows[:2])
+    return found[0] if len(found) == 1 else None
 
 
 def visible_sessions(user: User) -> QuerySet[Session]:

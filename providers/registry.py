@@ -35,6 +35,13 @@ def names(kind: Kind) -> tuple[str, ...]:
     return tuple(sorted(name for other, name in _PROVIDERS if other == kind))
 
 
+def load(*kinds: Kind) -> None:
+    """Imports every provider of these kinds now. Takes about a second: never on a loop that carries calls."""
+    for (kind, _name), path in _PROVIDERS.items():
+        if kind in kinds:
+            import_module(path.rpartition(".")[0])
+
+
 @overload
 def build(kind: Literal["stt"], name: str, config: ProviderConfig, options: SpeechToTextOptions) -> SpeechToText: ...
 @overload

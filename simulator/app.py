@@ -19,7 +19,7 @@ MOUNTED: dict[str, Callable[[SimulatorState], list[BaseRoute]]] = {"/exotel": re
 
 
 def build_app(state: SimulatorState) -> Starlette:
-    """The whole simulator as one ASGI application. It answers once it can speak and hear; its end hangs every live call up."""
+    """The whole simulator as one ASGI application. It answers once it can speak and hear; its end hangs up every live call."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ The person lives on the line's own clock: the line calls `tick` every 20 ms with
 sleep and no socket, so a scenario plays the same way every time. Nothing here understands the agent's words.
 """
 
+import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
@@ -52,6 +53,22 @@ async def prepare(scenario: Scenario, speech: Speech, sample_rate_hz: int) -> di
         if text not in clips:
             clips[text] = await speech.synthesise(text, sample_rate_hz, voice=scenario.voice, speed=scenario.speed)
     return clips
+
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+async def rehearse(scenario: Scenario, speech: Speech, sample_rate_hz: int) -> None:
+    """Speaks the scenario's part and what the scripted model will answer once, so that real voices are quick however busy the machine is.
+
+    Only a back end that keeps what it spoke gains by this. Answers built from what was heard cannot be known before.
+    """
+    await prepare(scenario, speech, sample_rate_hz)
+    for reply in scenario.replies:
+        for text in (str(reply.get("say", "")), str(reply.get("after_tool", ""))):
+            for sentence in _SENTENCE_END.split(text):
+                if sentence.strip() and "{" not in sentence:
+                    await speech.synthesise(sentence.strip(), sample_rate_hz)
 
 
 class Caller:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from simulator import scenario as scenarios
+from simulator.caller import rehearse
 from simulator.exotel.exchange import Exchange, exchange
 from simulator.exotel.life import CallLife
 from simulator.exotel.numbers import last_ten
@@ -105,6 +106,8 @@ async def _place(state: SimulatorState, order: Mapping[str, Any]) -> Response:
     if len(last_ten(from_number)) < 10:
         raise OrderRefused(f"from must be a number of at least ten digits, not {from_number!r}")
     part = scenarios.load(order.get("scenario") or "")
+    if state.speech.name == "real":
+        await rehearse(part, state.speech, line.settings.sample_rate_hz)
     life = CallLife(line, line.incoming(from_number, to_number), part)
     life.call.tell("call_placed", caller=from_number, called=to_number, scenario=part.name)
     return StreamingResponse(_watch(line, life), media_type="application/x-ndjson")

@@ -21,7 +21,6 @@ from django.utils import timezone
 
 from calls import commands, queries
 from calls.models import Session
-from calls.status import Direction
 from providers.exotel.media import Started
 from providers.exotel.webhooks import CallReport, e164_or_empty, is_call_sid
 from telephony import applying, tokens
@@ -172,7 +171,7 @@ def _as_report(started: Started) -> CallReport:
     return CallReport(
         call_sid=started.call_sid,
         custom_field=started.custom_parameters.get("CustomField", ""),
-        direction=Direction.INBOUND,
+        direction=None,
         human=caller,
         exophones=tuple(number for number in (called, caller) if number),
         status=None,

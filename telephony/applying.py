@@ -5,9 +5,11 @@ own news of a dial may be slower than the carrier's.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 
 from agents.models import Agent
 from calls import commands, queries
@@ -20,6 +22,8 @@ from telephony.models import Phone, WebhookDelivery
 
 logger = structlog.get_logger()
 
+# From our order to the person's answer: Exotel takes up to half a minute to dial and rings for about one.
+_ANSWER_WITHIN = timedelta(minutes=3)
 OPENING_DOORS = frozenset({"incoming", "voicebot"})
 _State = WebhookDelivery.State
 
@@ -95,8 +99,17 @@ def find(report: CallReport, *, session_id: str = "") -> Session | None:
 
 
 def open_for(report: CallReport) -> Session:
-    """Opens the rows of a call that one of our phones answers. Raises `Unanswered`."""
+    """Opens the rows of a call that one of our phones answers. Raises `Unanswered`.
+
+    A call that we are placing ourselves has its rows already: its flow may ask before the answer to our dial is here, or when there never
+    was one, and an applet need not say our id. Taken for a new call, the dialled one would look as if it had failed.
+    """
     agent, exophone, human = _answering(report)
+    if report.direction != Direction.INBOUND and human:
+        dialled = queries.awaited_dial(person=human, exophone=exophone, since=timezone.now() - _ANSWER_WITHIN)
+        if dialled is not None:
+            commands.dial_accepted(dialled, call_sid=report.call_sid, from_phone=exophone)
+            return queries.find_session(call_sid=report.call_sid) or dialled
     return commands.open_call(
         agent_version=agent.current_version,
         direction=report.direction or Direction.INBOUND,

@@ -38,8 +38,7 @@ def read(request: HttpRequest) -> dict[str, Any]:
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
-    if request.method != "POST":
-        return {}
+    """What the body says, whatever the method: some clients send a form or JSON with their GET."""
     try:
         announced = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:

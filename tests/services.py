@@ -52,6 +52,7 @@ def _start() -> None:
     valkey.start()
     # Every name is set, so that a developer's .env never reaches a test and no test reaches a real provider.
     os.environ.update(
+        ENV_FILES="none",
         DATABASE_URL=postgres.url(),
         REDIS_URL=valkey.url,
         SECRET_KEY="only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
+_REMARK = re.compile(r"\s#")
 
 
 class EnvironmentProblem(SystemExit):
@@ -32,11 +33,13 @@ def read_file(path: Path) -> dict[str, str]:
         line = line.strip().removeprefix("export ").strip()
         if not line or line.startswith("#") or "=" not in line:
             continue
-        name, value = (part.strip() for part in line.split("=", 1))
+        name, _, given = line.partition("=")
+        name, value = name.strip(), given.strip()
         if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]
         else:
-            value = value.split(" #", 1)[0].rstrip()
+            # An empty value with a remark behind it stays empty: the words of `.env.example` must never pass for a secret.
+            value = _REMARK.split(given, maxsplit=1)[0].strip()
         values[name] = value
     return values
 
@@ -139,5 +142,7 @@ def redact(url: str) -> str:
 
 
 def load() -> Environment:
-    """The environment of this process."""
+    """The environment of this process. `ENV_FILES=none` leaves the files out: for tests and the demo, which must not meet real keys."""
+    if os.environ.get("ENV_FILES") == "none":
+        return Environment(os.environ)
     return Environment(os.environ, read_file(ROOT / ".env"), read_file(ROOT / ".local" / "run" / "environment"))

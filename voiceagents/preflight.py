@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from voiceagents.env import Environment, EnvironmentProblem
 
@@ -42,10 +43,14 @@ _NO_SPACES = (
 )
 
 
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_FORMATS = ("json", "console")
+
+
 def problems(env: Environment) -> Iterator[str]:
     """Yields one line for each value that is missing or makes no sense, naming the variable and what to write."""
     for name, meaning in REQUIRED.items():
-        if not env.raw(name):
+        if not env.words(name):  # a list of nothing but commas is no value either
             yield f"{name} is not set: it must be {meaning}."
     for name, schemes in _URLS.items():
         try:
@@ -55,6 +60,16 @@ def problems(env: Environment) -> Iterator[str]:
     for name in _NO_SPACES:
         if any(character.isspace() for character in env.text(name)):
             yield f"{name} holds a space or line break. Copy it again without."
+    app_id = env.text("EXOTEL_APP_ID")
+    if app_id and not (app_id.isascii() and app_id.isdigit()):
+        yield f"EXOTEL_APP_ID={app_id!r} is not a flow's number. It is in the flow's address; leave it out for Connect Voice AI."
+    level, form, zone = env.text("LOG_LEVEL", "INFO"), env.text("LOG_FORMAT", "json"), env.text("TIME_ZONE", "Asia/Kolkata")
+    if level.upper() not in _LEVELS:
+        yield f"LOG_LEVEL={level!r} is no level. Write one of {', '.join(_LEVELS)}."
+    if form not in _FORMATS:
+        yield f"LOG_FORMAT={form!r} is no format. Write {' or '.join(_FORMATS)}."
+    if zone not in available_timezones():
+        yield f"TIME_ZONE={zone!r} is no time zone. Write one such as Asia/Kolkata."
     for name in ("WEBHOOK_BASE_URL", "MEDIA_BASE_URL"):
         value = env.text(name)
         if value and (urlsplit(value).query or urlsplit(value).fragment):

@@ -98,6 +98,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "live"
 LOGOUT_REDIRECT_URL = "login"
@@ -291,4 +292,21 @@ UNFOLD = {
     "SITE_SUBHEADER": "AI phone agents",
     "SITE_URL": "/",
     "SITE_SYMBOL": "graphic_eq",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: f"/{STATIC_URL}favicon.svg"}],
+    # The dashboard's green (static/css/tokens.css), in the steps that the theme asks for.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .015 165)",
+            "100": "oklch(94% .035 165)",
+            "200": "oklch(88% .065 165)",
+            "300": "oklch(80% .095 165)",
+            "400": "oklch(70% .115 165)",
+            "500": "oklch(58% .115 165)",
+            "600": "oklch(48% .1 165)",
+            "700": "oklch(41% .085 165)",
+            "800": "oklch(35% .07 165)",
+            "900": "oklch(30% .055 165)",
+            "950": "oklch(22% .04 165)",
+        }
+    },
 }

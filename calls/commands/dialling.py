@@ -70,17 +70,21 @@ def claim_dial(session: Session) -> bool:
 
 
 def dial_accepted(session: Session, *, call_sid: str, from_phone: str) -> None:
-    """The carrier took the order. That does not mean that anybody has answered, or that the phone rings."""
+    """The carrier took the order. That does not mean that anybody has answered, or that the phone rings.
+
+    It may come out late: what was written down while nobody knew is no failure any more.
+    """
     with transaction.atomic():
         log = CallLog.objects.select_for_update(no_key=True).get(session=session)
         if log.call_sid and log.call_sid != call_sid:
             logger.error("dial_sid_differs", session_id=session.session_id)
         log.call_sid = log.call_sid or call_sid
+        log.failure = log.failure if log.dial_outcome != "unknown" else ""
         log.dial_outcome = "accepted"
         log.from_phone = from_phone or log.from_phone
         if log.poll_after is None and log.settled_at is None:
             log.poll_after = soon(RINGING_POLL_S)
-        log.save(update_fields=["call_sid", "dial_outcome", "from_phone", "poll_after"])
+        log.save(update_fields=["call_sid", "dial_outcome", "failure", "from_phone", "poll_after"])
         Session.objects.filter(pk=session.pk).update(agent_phone=log.from_phone)
         record_event(session=session, key="dial", source="carrier", kind="dial-accepted")
         broadcast.call_changed_on_commit(session)
@@ -105,8 +109,15 @@ def dial_refused(session: Session, *, message: str) -> None:
 
 
 def dial_unknown(session: Session, *, message: str) -> None:
-    """Nobody knows whether the carrier dialled. The call is not dialled again; what the carrier reports later still counts."""
+    """Nobody knows whether the carrier dialled. The call is not dialled again; what the carrier reports later still counts.
+
+    If its news or its audio was faster than this, there is nothing unknown about it any more.
+    """
     with transaction.atomic():
-        CallLog.objects.filter(session=session).update(dial_outcome="unknown", failure=message[:300], poll_after=soon(RINGING_POLL_S))
+        log = CallLog.objects.select_for_update(no_key=True).get(session=session)
+        if log.call_sid:
+            CallLog.objects.filter(pk=log.pk).update(dial_outcome="accepted")
+            return
+        CallLog.objects.filter(pk=log.pk).update(dial_outcome="unknown", failure=message[:300], poll_after=soon(RINGING_POLL_S))
         record_event(session=session, key="dial", source="carrier", kind="dial-unknown")
         broadcast.call_changed_on_commit(session)

@@ -60,8 +60,9 @@ def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | N
             logger.warning("media_claim_refused", session_id=session.session_id, reason="the token belongs to another call")
             return None
         if call_sid and not log.call_sid:
-            # An outbound call's audio can be faster than the answer to its dial.
-            CallLog.objects.filter(pk=log.pk, call_sid=None).update(call_sid=call_sid)
+            # An outbound call's audio can be faster than the answer to its dial, and it ends every doubt about one that got none.
+            doubt = {"dial_outcome": "accepted", "failure": ""} if log.dial_outcome == "unknown" else {}
+            CallLog.objects.filter(pk=log.pk, call_sid=None).update(call_sid=call_sid, **doubt)
         Session.objects.filter(pk=session.pk).update(
             state=Session.State.ACTIVE, media_token_id="", stream_sid=stream_sid[:64], started_at=now, seen_at=now
         )

@@ -42,6 +42,7 @@ def simulated(web: int, media: int, simulator: int) -> dict[str, str]:
     """The environment in which every outside party is the simulator. Nothing of the real ones is left in it."""
     fake = f"http://127.0.0.1:{simulator}"
     return {
+        "ENV_FILES": "none",
         "WEB_PORT": str(web),
         "MEDIA_PORT": str(media),
         "BIND_HOST": "127.0.0.1",

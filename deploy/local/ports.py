@@ -2,6 +2,9 @@
 
 import errno
 import socket
+from urllib.parse import urlsplit
+
+from voiceagents.env import redact
 
 
 class PortTaken(SystemExit):
@@ -25,3 +28,18 @@ def require_free(name: str, port: int, host: str = "127.0.0.1") -> None:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(f"Port {port} is taken. Stop what uses it, or choose another: {name}={port + 100} make …") from None
             raise PortTaken(f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with {name}=…") from None
+
+
+def require_answer(name: str, url: str, default_port: int, timeout_s: float = 5.0) -> None:
+    """Ends the start with one line if nothing listens where `url` points. An address without a host (a Unix socket) is believed."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return
+    try:
+        socket.create_connection((parts.hostname, parts.port or default_port), timeout_s).close()
+    except OSError as error:
+        why = error.strerror or str(error) or type(error).__name__
+        message = (
+            f"{name}={redact(url)}: nothing answers there ({why}). Start it, mend the address, or leave {name} out for an embedded one."
+        )
+        raise SystemExit(message) from None

@@ -7,7 +7,7 @@ from types import FrameType
 
 from deploy.local import roles, stack
 from deploy.local.places import ROOT
-from deploy.local.ports import require_free
+from deploy.local.ports import require_answer, require_free
 from deploy.local.supervisor import Supervisor
 from voiceagents import env as environment
 from voiceagents import preflight
@@ -39,6 +39,9 @@ def _settings() -> dict[str, str]:
         raise SystemExit(f"make run: {found[0]}{more}")
     for name, default in (("WEB_PORT", 8000), ("MEDIA_PORT", 8001)):
         require_free(name, env.port(name, default), env.text("BIND_HOST", "127.0.0.1"))
+    for name, default in (("DATABASE_URL", 5432), ("REDIS_URL", 6379)):
+        if url := env.text(name):
+            require_answer(name, url, default)
     return values
 
 

@@ -1,6 +1,7 @@
 """From an agent to the parts of its conversation, proven on the wires of the providers."""
 
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -198,6 +199,15 @@ def test_a_provider_of_an_older_release_is_refused_with_the_choices() -> None:
 def test_no_key_shows_in_what_was_assembled(settings: Settings) -> None:
     settings.OPENAI_API_KEY = settings.DEEPGRAM_API_KEY = settings.ELEVENLABS_API_KEY = "a-key-nobody-may-see"
     assert "a-key-nobody-may-see" not in repr(assembly.assemble(spec()))
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_that_started_without_agents_has_read_their_providers_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.load("tts")
+    monkeypatch.delitem(sys.modules, "providers.elevenlabs.tts")
+    await assembly.warm()
+    assert "providers.elevenlabs.tts" in sys.modules
+    await sync_to_async(connections.close_all)()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -391,3 +391,11 @@ def test_a_call_that_is_over_cannot_be_hung_up(api: APIClient, call: Session) ->
     answer = api.post(f"{URL}{call.session_id}/hangup/")
     assert answer.status_code == 409
     assert answer.json()["detail"] == "This call is over (completed): there is nothing to hang up."
+
+
+def test_a_talk_that_has_ended_is_not_said_to_be_in_progress(api: APIClient, call: Session) -> None:
+    CallLog.objects.filter(session=call).update(status="in-progress")
+    Session.objects.filter(pk=call.pk).update(state=Session.State.ENDED, end_reason="agent-goodbye")
+    answer = api.post(f"{URL}{call.session_id}/hangup/")
+    assert answer.status_code == 409
+    assert "has not confirmed it yet" in answer.json()["detail"]

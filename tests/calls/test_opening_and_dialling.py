@@ -141,6 +141,27 @@ def test_audio_that_is_faster_than_the_answer_to_the_dial_is_the_same_call(agent
     assert (log.call_sid, log.status) == ("sid-9", "in-progress")
 
 
+def test_a_dial_that_turns_out_to_have_worked_is_no_failure(agent):
+    heard, told = queued(agent), queued(agent)
+    for session in (heard, told):
+        commands.claim_dial(session)
+        commands.dial_unknown(session, message="The carrier did not answer in 30 s.")
+    commands.claim_media(token_id=commands.issue_media_token(heard), call_sid="sid-heard", stream_sid="s")
+    commands.dial_accepted(told, call_sid="sid-told", from_phone="+918047112233")
+    for session in (heard, told):
+        log = CallLog.objects.get(session=session)
+        assert (log.dial_outcome, log.failure) == ("accepted", "")
+
+
+def test_a_dial_whose_audio_was_faster_than_its_time_out_is_not_unknown(agent):
+    session = queued(agent)
+    commands.claim_dial(session)
+    commands.claim_media(token_id=commands.issue_media_token(session), call_sid="sid-9", stream_sid="s")
+    commands.dial_unknown(session, message="The carrier did not answer in 30 s.")
+    log = CallLog.objects.get(session=session)
+    assert (log.status, log.dial_outcome, log.failure) == ("in-progress", "accepted", "")
+
+
 def test_a_queued_call_that_is_hung_up_is_never_dialled(agent):
     session = queued(agent)
     assert commands.request_hangup(session, by="asha")

@@ -38,7 +38,7 @@ def _complete(**changes):
     """A complete environment; nothing of this machine's own beyond what a process needs."""
     ports = free_port(), free_port(), free_port()
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    fakes = {name: value for name, value in demo.simulated(*ports).items() if value}
+    fakes = {name: value for name, value in demo.simulated(*ports).items() if value and name != "ENV_FILES"}
     return ports, {**kept, **fakes, "EXOTEL_WEBHOOK_SECRETS": "a-secret-for-this-test", **changes}
 
 
@@ -60,6 +60,9 @@ def _start(checkout, environment):
         ),
         ({"WEB_PORT": "eighty"}, "WEB_PORT='eighty' is not a whole number"),
         ({"DATABASE_URL": "mysql://u:hunter2@h/d"}, "DATABASE_URL=mysql://u:***@h/d is not usable"),
+        ({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/d"}, "DATABASE_URL=postgresql://u:***@127.0.0.1:1/d: nothing answers there"),
+        ({"REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"}, "REDIS_URL=redis://:***@127.0.0.1:1/0: nothing answers there"),
+        ({"TIME_ZONE": "Mars/Phobos"}, "TIME_ZONE='Mars/Phobos' is no time zone"),
     ],
 )
 def test_a_value_that_is_missing_or_makes_no_sense_stops_the_start_with_one_line(checkout, changes, says):

@@ -69,3 +69,14 @@ def test_naming_the_choices_imports_no_sdk_and_no_django() -> None:
     code = f"import sys; from providers.registry import names; names('tts'); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_loading_reads_the_kinds_asked_for_and_no_other() -> None:
+    program = (
+        "import sys; from providers import registry; registry.load('llm', 'tts'); "
+        "print(*sorted(name for name in sys.modules if name.count('.') == 2 and name.startswith('providers.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"providers.openai.llm", "providers.openai.tts", "providers.elevenlabs.tts"} <= loaded
+    assert not {name for name in loaded if name.startswith("providers.deepgram")}

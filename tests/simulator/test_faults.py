@@ -29,14 +29,14 @@ def test_a_fault_without_times_stays_until_it_is_cleared():
     assert faults.take("s3.put") is None
     assert faults.in_force == (Fault("s3.get", "hang"),)
     faults.clear()
-    assert faults.in_force == ()
+    assert not faults.in_force
 
 
 def test_the_oldest_order_is_served_first():
     faults = Faults()
     faults.add({"target": "openai.chat", "fault": "drop", "after": 3, "times": 1})
     faults.add({"target": "openai.chat", "fault": "hang"})
-    assert [faults.take("openai.chat").fault for _ in range(3)] == ["drop", "hang", "hang"]
+    assert [fault and fault.fault for fault in (faults.take("openai.chat") for _ in range(3))] == ["drop", "hang", "hang"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def said(*texts):
 
 
 async def streamed(client, **request):
-    text, calls, finish, usage = "", {}, None, None
+    calls: dict = {}
+    text, finish, usage = "", None, None
     async with await client.chat.completions.create(model=MODEL, stream=True, **request) as stream:
         async for chunk in stream:
             usage = chunk.usage or usage
@@ -147,8 +148,9 @@ async def test_a_wrong_or_missing_key_is_refused(client, vendors):
     async with httpx.AsyncClient() as plain:
         answer = await plain.post(f"{vendors.http}/openai/v1/chat/completions", json={})
         assert answer.status_code == 401
-        unreadable = {"content": b"{", "headers": {"authorization": "Bearer sk-right"}}
-        assert (await plain.post(f"{vendors.http}/openai/v1/chat/completions", **unreadable)).status_code == 400
+        key = {"authorization": "Bearer sk-right"}
+        unreadable = await plain.post(f"{vendors.http}/openai/v1/chat/completions", content=b"{", headers=key)
+        assert unreadable.status_code == 400
 
 
 @pytest.mark.parametrize(

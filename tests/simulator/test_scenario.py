@@ -145,3 +145,22 @@ async def test_an_interruption_is_measured_to_the_end_of_the_agents_sound():
     said = person.utterances[0]
     stopped = interruption_ms(said, person.ear.stretches, float("inf"))
     assert stopped == pytest.approx(45 * 20 + 20 - said.start_ms, abs=1)
+
+
+async def test_a_rehearsal_speaks_both_parts_sentence_by_sentence_once(monkeypatch):
+    from simulator.caller import rehearse
+    from simulator.scenario import parse
+    from simulator.speech import load
+
+    tones, spoken = load("tones"), []
+    speak = tones.synthesise
+
+    async def listened_to(text, sample_rate_hz, *, voice="", speed=1.0):
+        spoken.append((text, voice))
+        return await speak(text, sample_rate_hz, voice=voice, speed=speed)
+
+    monkeypatch.setattr(tones, "synthesise", listened_to)
+    reply = {"heard": "hi", "say": "One moment. Here it is!", "after_tool": "Done."}
+    echo = {"heard": "(.*)", "say": "You said {1}."}
+    await rehearse(parse({"step": [{"say": "hi"}, {"say": "hi"}], "reply": [reply, echo]}), tones, 8_000)
+    assert spoken == [("hi", "caller"), ("One moment.", ""), ("Here it is!", ""), ("Done.", "")]

@@ -71,7 +71,7 @@ async def test_words_lie_where_they_are_spoken(speech):
 
 async def test_what_is_not_speech_is_not_words(speech):
     noise = to_pcm(np.random.default_rng(4).normal(size=64_000) * 1_500)
-    hold_music = to_pcm(sum(4_000 * np.sin(2 * np.pi * hz * np.arange(64_000) / 8_000) for hz in (262, 330, 392)))
+    hold_music = to_pcm(np.sum([4_000 * np.sin(2 * np.pi * hz * np.arange(64_000) / 8_000) for hz in (262, 330, 392)], axis=0))
     for sound in (b"", SECOND * 5, noise, hold_music, write("hello there", 8_000)):
         assert (await speech.recognise(sound, 8_000)).text == ""
 

@@ -9,11 +9,12 @@ from django.utils import timezone
 from calls import commands
 from calls.models import CallEvent, CallLog, Job, Session
 from providers.exotel.client import ExotelClient
+from providers.exotel.media import Started
 from providers.exotel.orders import CallOrder, ToStream
-from telephony import addresses, reconciling, tasks, tokens
+from telephony import addresses, admission, reconciling, tasks, tokens
 from telephony.models import Phone
 from tests.providers.exotel import payloads
-from tests.telephony.conftest import FIRST, as_form, door
+from tests.telephony.conftest import FIRST, as_form, as_query, door
 from tests.telephony.servers import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -168,6 +169,56 @@ def test_the_carriers_callback_may_be_faster_than_the_answer_to_our_dial(ordered
     as_form(client, door("status"), {**payloads.TERMINAL_FORM, "CustomField": ordered.session_id})
     log = CallLog.objects.get()
     assert (log.call_sid, log.status) == (payloads.SID, "completed")
+
+
+# The flow of a call that we place asks for its socket; of our id it says nothing.
+FLOW_ASKS = {
+    "CallSid": payloads.SID,
+    "CallFrom": "0" + PERSON[3:],
+    "CallTo": payloads.EXOPHONE[3:],
+    "Direction": "outbound-dial",
+    "CallStatus": "ringing",
+    "CallType": "incomplete",
+}
+
+
+def test_a_flow_that_asks_while_nobody_knows_about_the_dial_belongs_to_it(ordered, client):
+    commands.claim_dial(ordered)
+    commands.dial_unknown(ordered, message="Exotel did not answer.")
+    answer = as_query(client, door("voicebot"), FLOW_ASKS)
+    log = CallLog.objects.get()  # one call, not two
+    assert tokens.check(answer.json()["url"].rpartition("/")[2]).session_id == ordered.session_id
+    assert (log.call_sid, log.dial_outcome, log.failure) == (payloads.SID, "accepted", "")
+
+
+def test_a_static_socket_of_a_dial_that_nobody_knows_about_belongs_to_it(ordered):
+    commands.claim_dial(ordered)
+    started = Started("stream", payloads.SID, "exampleco1", payloads.EXOPHONE_0, "0" + PERSON[3:], {}, 8000)
+    session = admission._claim(None, started)
+    assert session.pk == ordered.pk and CallLog.objects.get().call_sid == payloads.SID
+
+
+@pytest.mark.parametrize("change", [{"Direction": "incoming"}, {"CallFrom": "09811199999"}])
+def test_a_call_of_somebody_else_or_into_us_is_not_taken_for_the_dialled_one(ordered, client, change):
+    commands.claim_dial(ordered)
+    as_query(client, door("voicebot"), {**FLOW_ASKS, **change})
+    assert CallLog.objects.count() == 2
+    assert CallLog.objects.get(session=ordered).call_sid is None
+
+
+def test_a_dial_of_long_ago_is_nobodys(ordered, client):
+    commands.claim_dial(ordered)
+    CallLog.objects.update(started_at=timezone.now() - timedelta(minutes=4))
+    as_query(client, door("voicebot"), FLOW_ASKS)
+    assert CallLog.objects.get(session=ordered).call_sid is None
+
+
+def test_two_dials_to_one_person_are_not_guessed_between(ordered, answering, client):
+    other = commands.queue_outbound_call(owner=answering.owner, agent=answering, to_phone=PERSON)
+    for session in (ordered, other):
+        commands.claim_dial(session)
+    as_query(client, door("voicebot"), FLOW_ASKS)
+    assert CallLog.objects.filter(call_sid=payloads.SID).exclude(session__in=[ordered, other]).count() == 1
 
 
 def test_the_carrier_is_asked_until_it_knows_the_price(ordered, exotel):

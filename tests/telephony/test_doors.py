@@ -4,9 +4,11 @@ import base64
 import json
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import pytest
 from django.db import DatabaseError
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from calls.models import CallEvent, CallLog, Session
 from telephony import applying, inbox, tokens
@@ -86,6 +88,20 @@ def test_a_number_that_nobody_answers_is_not_found_and_the_reason_is_kept(client
     assert Session.objects.count() == 0
     delivery = WebhookDelivery.objects.get()
     assert delivery.state == State.IGNORED and ("Phones" in delivery.reason or "Agents" in delivery.reason)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded", urlencode(payloads.VOICEBOT)),
+        ("application/json", json.dumps(payloads.VOICEBOT)),
+        (MULTIPART_CONTENT, encode_multipart(BOUNDARY, payloads.VOICEBOT).decode()),
+    ],
+)
+def test_a_get_may_carry_a_body_of_every_kind(client, answering, content_type, body):
+    answer = client.generic("GET", door("voicebot"), body, content_type=content_type)
+    assert answer.status_code == 200 and "url" in answer.json()
+    assert Session.objects.get().call_log.call_sid == payloads.SID
 
 
 def test_a_withheld_caller_is_answered_too(client, answering):

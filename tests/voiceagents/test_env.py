@@ -2,7 +2,7 @@
 
 import pytest
 
-from voiceagents.env import Environment, EnvironmentProblem, read_file, redact
+from voiceagents.env import ROOT, Environment, EnvironmentProblem, read_file, redact
 from voiceagents.preflight import REQUIRED, problems
 
 COMPLETE = {
@@ -35,6 +35,10 @@ def test_a_missing_name_is_one_line_that_says_which_and_what(name):
         ("EXOTEL_API_KEY", "key with space", "space"),
         ("EXOTEL_WEBHOOK_SECRETS", "short", "fewer than 8"),
         ("AWS_S3_ENDPOINT_URL", "ftp://x", "https://"),
+        ("EXOTEL_APP_ID", "my flow", "flow's number"),
+        ("LOG_LEVEL", "LOUD", "INFO"),
+        ("LOG_FORMAT", "xml", "json or console"),
+        ("TIME_ZONE", "Mars/Phobos", "Asia/Kolkata"),
     ],
 )
 def test_nonsense_is_one_line_that_says_why(name, value, says):
@@ -91,3 +95,18 @@ def test_a_field_key_that_cannot_be_used_is_told_by_its_place_and_never_shown(va
     with pytest.raises(EnvironmentProblem, match=r"key number \d cannot be used\. Write a new id") as caught:
         Environment({"KEYS": value}).keys("KEYS")
     assert value not in str(caught.value)
+
+
+def test_an_empty_value_with_a_remark_behind_it_is_empty(tmp_path):
+    (tmp_path / ".env").write_text("A=   # what A is\nB= # b\nC=#x\nD='# quoted'\n")
+    assert read_file(tmp_path / ".env") == {"A": "", "B": "", "C": "#x", "D": "# quoted"}
+
+
+def test_the_example_as_it_is_copied_sets_no_secret():
+    copied = Environment(read_file(ROOT / ".env.example"))
+    assert [name for name in REQUIRED if copied.raw(name)] == ["WEBHOOK_BASE_URL", "MEDIA_BASE_URL"]
+
+
+def test_secrets_that_are_nothing_but_commas_are_missing():
+    (found,) = problems(Environment({**COMPLETE, "EXOTEL_WEBHOOK_SECRETS": " , ,"}))
+    assert found.startswith("EXOTEL_WEBHOOK_SECRETS is not set")
