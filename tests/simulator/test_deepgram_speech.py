@@ -9,7 +9,7 @@ from simulator.sound import alaw_decoded, ulaw_decoded
 from simulator.speech.tones import read
 
 TEXT = "Your appointment is on Friday at ten."
-QUERY = {"model": "aura-2-thalia-en", "encoding": "linear16", "sample_rate": 8_000, "container": "none"}
+QUERY = {"model": "aura-2-thalia-en", "encoding": "linear16", "sample_rate": "8000", "container": "none"}
 
 
 async def speak(vendors, text=TEXT, **query):

@@ -194,7 +194,7 @@ def test_a_flow_that_asks_while_nobody_knows_about_the_dial_belongs_to_it(ordere
 def test_a_static_socket_of_a_dial_that_nobody_knows_about_belongs_to_it(ordered):
     commands.claim_dial(ordered)
     started = Started("stream", payloads.SID, "exampleco1", payloads.EXOPHONE_0, "0" + PERSON[3:], {}, 8000)
-    session = admission._claim(None, started)
+    session = admission._open_static(started)
     assert session.pk == ordered.pk and CallLog.objects.get().call_sid == payloads.SID
 
 

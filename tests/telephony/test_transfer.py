@@ -15,7 +15,7 @@ PERSON, ANOTHER = "+919811100001", "+919811100002"
 
 
 @pytest.fixture
-def talking(answering) -> Session:
+def talking(answering):
     session = commands.open_call(
         agent_version=answering.current_version,
         direction="inbound",
@@ -24,12 +24,12 @@ def talking(answering) -> Session:
         call_sid=payloads.SID,
     )
     claimed = commands.claim_media(token_id=commands.issue_media_token(session), call_sid=payloads.SID, stream_sid=payloads.STREAM_SID)
-    assert claimed is not None
+    assert isinstance(claimed, Session)
     return claimed
 
 
 @pytest.fixture
-def decided(talking) -> Session:
+def decided(talking):
     assert commands.decide_transfer(talking.session_id, destination_id=7, name="Billing", numbers=[PERSON, ANOTHER], ring_s=25)
     commands.end_session(talking.session_id, reason="transferred", at=timezone.now())
     return talking

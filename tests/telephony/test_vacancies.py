@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from django.core.cache import cache
@@ -22,7 +23,7 @@ async def reported(count: int) -> None:
 async def test_the_rooms_of_all_processes_add_up_and_go_with_them(monkeypatch):
     monkeypatch.setattr(vacancies, "REPORT_EVERY_S", 0.02)
     assert vacancies.told() is None
-    processes = [asyncio.create_task(vacancies.report(lambda room=room: room)) for room in (0, 3, 4)]
+    processes = [asyncio.create_task(vacancies.report(partial(int, room))) for room in (0, 3, 4)]
     await reported(3)
     assert await asyncio.to_thread(vacancies.told) == 7
     for process in processes:
