@@ -10,7 +10,8 @@ from telephony.models import Phone
 
 PROMPT = """You are Asha, the receptionist of Sunrise Clinic in Bengaluru.
 You book, move and cancel appointments, and answer questions about opening hours and directions.
-The clinic is open Monday to Saturday, nine in the morning to six in the evening. Doctor Rao sees patients on weekdays, Doctor Mehta on Saturdays.
+The clinic is open Monday to Saturday, nine in the morning to six in the evening. Doctor Rao sees patients on weekdays, \
+Doctor Mehta on Saturdays.
 Ask for one thing at a time. Never give medical advice: offer an appointment instead."""
 FIRST_MESSAGE = "Hello, this is Asha from Sunrise Clinic. How can I help you today?"
 
@@ -27,7 +28,9 @@ class Command(BaseCommand):
         user, _ = get_user_model().objects.get_or_create(username=options["username"], defaults={"is_staff": True, "is_superuser": True})
         user.set_password(options["password"])
         user.save()
-        agent = Agent.objects.filter(owner=user, name="Asha, clinic receptionist").first() or Agent(owner=user, name="Asha, clinic receptionist")
+        agent = Agent.objects.filter(owner=user, name="Asha, clinic receptionist").first() or Agent(
+            owner=user, name="Asha, clinic receptionist"
+        )
         agent.prompt, agent.first_message, agent.active = PROMPT, FIRST_MESSAGE, True
         agent.full_clean()
         agent.save()
