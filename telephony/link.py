@@ -23,6 +23,7 @@ MAX_WAITING_EVENTS: Final = 1_000
 MAX_BAD_MESSAGES: Final = 20
 # Exotel sends audio all the time, silence included: a stream that brings none from one look to the next is half dead.
 LOOK_EVERY_S: Final = 6.0
+READERS_WORD_S: Final = 0.3
 UNSUPPORTED: Final = 1003
 _HANG_UP_CODES: Final = frozenset({1000, 1001, 1005})
 _END_REASONS: Final = {"callended": "caller-hangup", "stopped": "stopped"}
@@ -178,7 +179,7 @@ class ExotelLink:
             self._end("lost")
             raise LinkClosed(f"the carrier did not read for {SEND_DEADLINE_S:.0f} s") from error
         except (OSError, RuntimeError) as error:
-            # uvicorn's ways of saying that the peer has left or that the close was sent already.
+            # uvicorn's ways of saying that the peer has left or that the close was sent already. How it left, the reader is about to say.
             self._closed = True
-            self._end("lost")
+            asyncio.get_running_loop().call_later(READERS_WORD_S, self._end, "lost")
             raise LinkClosed("the carrier closed the audio link") from error

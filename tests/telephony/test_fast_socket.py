@@ -123,6 +123,7 @@ def test_a_taker_that_wants_no_more_hands_the_rest_back():
         (frame(b"x" * 70_000), 1009),
         (frame(b"half", final=False) + frame(b"a new one inside"), 1002),
     ],
+    ids=["unmasked", "reserved bits", "a tera too long", "too long", "a text inside a text"],  # the masks differ from run to run
 )
 def test_what_breaks_the_protocol_ends_the_socket_as_it_always_did(bytes_sent, code):
     application = Application()
