@@ -19,6 +19,7 @@ T = TypeVar("T")
 _THREADS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="rows")
 MOST_WAITING_ROWS = 2000
 ONE_ROW_LIMIT_S = 15.0
+_TRIES_OF_REFUSED = 3
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 Row = tuple[str, Callable[[], object]]
@@ -82,6 +83,9 @@ class Writer:
                     return False
                 attempt += 1
                 await asyncio.sleep(wait_s)
-            except Exception as error:  # noqa: BLE001 - a row that can never be written must not hold up those behind it
-                logger.error("row_refused", what=what, error=type(error).__name__)
-                return False
+            except Exception as error:  # noqa: BLE001 - a row that can never be written must not hold up those behind it for long
+                if attempt >= _TRIES_OF_REFUSED:
+                    logger.error("row_refused", what=what, error=type(error).__name__)
+                    return False
+                await asyncio.sleep(_BACK_OFF_S[attempt])  # a broken connection can look like a bad row
+                attempt += 1

@@ -87,6 +87,10 @@ class DeepgramSpeechToText:
             raise nonsense(PROVIDER) from error
         except (OSError, EOFError, ConnectionClosed) as error:
             raise unreachable(PROVIDER) from error
+        except ProviderError:
+            raise
+        except Exception as error:  # bytes that are no HTTP can surface as any error of the client's own
+            raise unreachable(PROVIDER) from error
 
 
 class DeepgramStream:

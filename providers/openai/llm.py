@@ -54,7 +54,7 @@ class OpenAILanguageModel:
             stream = await patience.wait(
                 sdk.post("/chat/completions", cast_to=ChatCompletionChunk, body=body, stream=True, stream_cls=kind)
             )
-        except openai.APIError as error:
+        except (openai.APIError, AttributeError) as error:  # the latter: how a connection reset at once shows through the HTTP client
             raise client.as_provider_error(error, started=False) from None
         answer = Answer(self.provider, self.model)
         async with stream, aclosing(events_of(stream, answer, patience, _says_something)) as events:

@@ -56,7 +56,7 @@ class OpenAIResponsesLanguageModel:
             stream: AsyncStream[ResponseStreamEvent] = await patience.wait(
                 responses.create(model=self.model, input=items, stream=True, store=False, **extra)
             )
-        except openai.APIError as error:
+        except (openai.APIError, AttributeError) as error:  # the latter: how a connection reset at once shows through the HTTP client
             raise client.as_provider_error(error, started=False) from None
         answer = ResponseAnswer(self.model)
         async with stream, aclosing(events_of(stream, answer, patience, lambda event: event.type in _USEFUL)) as events:
