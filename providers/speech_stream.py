@@ -39,7 +39,7 @@ async def spoken(
     async with AsyncExitStack() as stack:
         try:
             response = await patience.wait(stack.enter_async_context(request))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, AttributeError) as error:  # the latter: how a connection reset at once shows under uvloop
             raise no_answer(patience.provider, error) from error
         if not response.is_success:
             code = code_of(await _beginning(response, patience))
@@ -57,13 +57,13 @@ async def warm(client: httpx.AsyncClient, path: str, patience: Patience, *, code
     """Opens a connection before it is needed. Raises `ProviderError` if the key or the address is wrong."""
     try:
         response = await patience.wait(client.get(path))
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, AttributeError) as error:
         raise no_answer(patience.provider, error) from error
     if not response.is_success:
         raise status_error(patience.provider, response.status_code, code=code_of(response.content))
 
 
-def no_answer(provider: str, error: httpx.HTTPError) -> ProviderError:
+def no_answer(provider: str, error: Exception) -> ProviderError:
     """Why no answer came at all."""
     if isinstance(error, httpx.TimeoutException):
         return timed_out(provider, "did not accept a connection or the request in time")

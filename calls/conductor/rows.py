@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 from channels.db import database_sync_to_async
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from calls.models import Session
 
@@ -20,6 +20,7 @@ _THREADS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="rows")
 MOST_WAITING_ROWS = 2000
 ONE_ROW_LIMIT_S = 15.0
 _TRIES_OF_REFUSED = 3
+_TRIES_OF_GARBLED = 5  # a connection whose bytes are damaged can look like a bad row for as long as it lives
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 Row = tuple[str, Callable[[], object]]
@@ -84,8 +85,8 @@ class Writer:
                 attempt += 1
                 await asyncio.sleep(wait_s)
             except Exception as error:  # noqa: BLE001 - a row that can never be written must not hold up those behind it for long
-                if attempt >= _TRIES_OF_REFUSED:
+                if attempt >= (_TRIES_OF_GARBLED if type(error) is DatabaseError else _TRIES_OF_REFUSED):
                     logger.error("row_refused", what=what, error=type(error).__name__)
                     return False
-                await asyncio.sleep(_BACK_OFF_S[attempt])  # a broken connection can look like a bad row
+                await asyncio.sleep(_BACK_OFF_S[attempt])
                 attempt += 1

@@ -277,9 +277,11 @@ async def test_frames_sent_at_once_arrive_in_order_and_are_billed_like_the_other
 
 
 async def test_a_socket_that_nobody_reads_takes_nothing_at_once() -> None:
+    is_over = asyncio.Event()
+
     async def deaf(connection: ServerConnection) -> None:
         connection.transport.pause_reading()
-        await asyncio.sleep(30)
+        await is_over.wait()
 
     async with deepgram_like(deaf) as config, DeepgramSpeechToText(config, OPTIONS, PATIENT).stream(8_000) as stream:
         chunk, taken = AudioChunk(bytes(64_000), 8_000), 0
@@ -288,6 +290,7 @@ async def test_a_socket_that_nobody_reads_takes_nothing_at_once() -> None:
             await asyncio.sleep(0)
         assert taken < 1_000
         assert sum(record.quantity for record in stream.usage) == taken * 4_000
+        is_over.set()
 
 
 async def test_a_closed_socket_takes_nothing_at_once_and_send_says_why() -> None:
