@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 CALL_S = 180.0
@@ -95,13 +96,18 @@ def _listen(caller: subprocess.Popen[str], api: Api, before: set[str]) -> tuple[
             new = [call["session_id"] for call in api.get("/api/v1/calls/")["results"] if call["session_id"] not in before]
             session_id = new[0] if new else None
         if session_id is not None:
-            turns = api.get(f"/api/v1/calls/{session_id}/")["turns"]
+            turns = list(takewhile(_is_over, api.get(f"/api/v1/calls/{session_id}/")["turns"]))
             for turn in turns[told:]:
                 print(_turn(turn), flush=True)
             told = max(told, len(turns))
         if over:
             break
     return report, session_id
+
+
+def _is_over(turn: dict[str, Any]) -> bool:
+    """Rows are there while a turn is still being spoken; until it is over they have no length."""
+    return bool(turn["ended_ms"] > turn["started_ms"])
 
 
 def _turn(turn: dict[str, Any]) -> str:
@@ -146,11 +152,11 @@ def _print_settled(call: dict[str, Any]) -> None:
     print(f"  transcript  {recording.get('transcript_text') or '-'}")
     print("  costs")
     for line in call["charges"]["lines"]:
-        what = " ".join(str(line[name]) for name in ("kind", "provider", "model") if line[name])
+        what = " ".join(str(line[name]) for name in ("kind", "provider", "model", "purpose") if line[name])
         amount = f"{line['currency']} {Decimal(line['amount']):.6f}" if line["amount"] is not None else "unpriced"
-        print(f"    {what:<40} {line['quantity']:>9} {line['unit']:<20} {amount}")
+        print(f"    {what:<52} {line['quantity']:>9} {line['unit']:<20} {amount}")
     totals = " + ".join(f"{currency} {Decimal(amount):.6f}" for currency, amount in call["charges"]["totals"].items())
-    print(f"    {'total':<40} {'':>30} {totals or '-'}", flush=True)
+    print(f"    {'total':<52} {'':>30} {totals or '-'}", flush=True)
 
 
 def _missing(call: dict[str, Any]) -> list[str]:
