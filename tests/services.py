@@ -54,6 +54,7 @@ def _start() -> None:
     os.environ.update(
         ENV_FILES="none",
         DATABASE_URL=postgres.url(),
+        DATABASE_POOL_SIZE="100",  # every event loop of a test leaves a thread behind that may keep its connection until it is collected
         REDIS_URL=valkey.url,
         SECRET_KEY="only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
         DEBUG="false",

@@ -104,6 +104,7 @@ LOGIN_REDIRECT_URL = "live"
 LOGOUT_REDIRECT_URL = "login"
 
 # --- Postgres: the truth ---------------------------------------------------------------------------------------------
+DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 10, low=2, high=200)
 DATABASE_URL = env.url("DATABASE_URL", "postgresql://voiceagents@127.0.0.1:5432/voiceagents", schemes=("postgresql", "postgres"))
 
 
@@ -125,7 +126,7 @@ def _database(url: str) -> dict[str, object]:
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         # Checked connections from a pool: a restarted Postgres costs one retry, not every later query.
-        "OPTIONS": {"connect_timeout": 5, **options, "pool": {"min_size": 0, "max_size": 10, "timeout": 10}},
+        "OPTIONS": {"connect_timeout": 5, **options, "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10}},
         "TEST": {"NAME": f"test_{name}"},
     }
 

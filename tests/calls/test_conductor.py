@@ -178,7 +178,15 @@ async def test_a_database_that_stands_still_delays_rows_and_never_the_voice(sess
     assert await end_of(session) == ("ended", "agent-goodbye")
 
 
-async def test_lost_database_connections_lose_no_row(session, scene, backend_of_the_fixtures):
+@pytest.fixture
+def pool_renewed():
+    """Named first, so that it ends last: a pool full of cut connections would keep the next test waiting."""
+    yield
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # of Postgres' own wrapper
+
+
+async def test_lost_database_connections_lose_no_row(pool_renewed, session, scene, backend_of_the_fixtures):
     play = scene("One.", "Two. END")
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await turns_written(session, 1)
