@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check lint bench bench-peers leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check faults lint bench bench-peers leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: dev-venv ## The whole suite, browser tests included
 
 check: dev-venv lint ## All that CI runs: format, lint, types, contracts, Django's checks, tests
 	@$(MAKE) --no-print-directory test
+
+faults: dev-venv ## Six parties, fifteen faults each: nobody is left in silence (judged by the clock, so not part of make test)
+	@$(PY) -m deploy.local.test -n0 -m faults tests/faults
 
 lint: dev-venv
 	.venv/bin/ruff format --check .

@@ -16,7 +16,7 @@ from tests.faults import rig
 from tests.faults.wires import Wires
 from tests.telephony.servers import eventually, serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 # A quarter of the real deadlines and half of the five seconds: the rest is room for a busy machine.
 SILENCE_LIMIT_MS = 2500
