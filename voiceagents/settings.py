@@ -126,7 +126,13 @@ def _database(url: str) -> dict[str, object]:
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         # Checked connections from a pool: a restarted Postgres costs one retry, not every later query.
-        "OPTIONS": {"connect_timeout": 5, **options, "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10}},
+        # The pool's own back-off doubles for five minutes: after an outage of one it would stay away for another, so it gives up early and
+        # the next query starts it afresh.
+        "OPTIONS": {
+            "connect_timeout": 5,
+            **options,
+            "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10, "reconnect_timeout": 3},
+        },
         "TEST": {"NAME": f"test_{name}"},
     }
 

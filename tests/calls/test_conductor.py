@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 
+import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
@@ -186,21 +187,30 @@ def pool_renewed():
     connection.close_pool()  # type: ignore[attr-defined]  # of Postgres' own wrapper
 
 
-async def test_lost_database_connections_lose_no_row(pool_renewed, session, scene, backend_of_the_fixtures):
+async def test_lost_database_connections_lose_no_row(pool_renewed, session, scene, settings, backend_of_the_fixtures):
     play = scene("One.", "Two. END")
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await turns_written(session, 1)
 
-    mine = [backend_of_the_fixtures, await sync_to_async(backend)()]
+    spared = [backend_of_the_fixtures, await sync_to_async(backend)()]
+
+    at = settings.DATABASES["default"]
+    parameters = {
+        "dbname": connection.settings_dict["NAME"],
+        "user": at["USER"],
+        "host": at["HOST"],
+        "port": at["PORT"],
+        "password": at["PASSWORD"],
+    }
 
     def cut_everybody_else() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
+        # A connection of its own: one out of the pool would wait for the very connections that are being cut.
+        with psycopg.connect(autocommit=True, **parameters) as axe:
+            axe.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where datname = current_database() and pid <> pg_backend_pid() and pid <> all (%s)",
-                [mine],
+                "where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid() and pid <> all (%s)",
+                [spared],
             )
-        connection.close()
 
     for question in ("First question", "Second question"):
         before = play.line.sent_bytes
