@@ -134,7 +134,7 @@ function showWatched(call) {
   form.setAttribute("action", call.hangup_url);
   form.setAttribute("hx-post", call.hangup_url);
   const button = form.querySelector("button");
-  button.disabled = call.hangup_requested;
+  button.disabled = call.hangup_requested || form.classList.contains("htmx-request");
   setText(button.querySelector("span"), call.hangup_requested ? "Hanging up" : "Hang up");
   if (!call.live) transcript.silence();
   showHint();
@@ -171,6 +171,9 @@ function showHint() {
   if (!call) return setText(hint.querySelector("p"), "Pick a call to read along.");
   setText(hint.querySelector("p"), call.live ? "Nothing said yet. Words appear here as they are spoken." : "Nothing was said in this call.");
 }
+
+// htmx enables the button when its answer arrives, which may be after the socket has told that the hang-up is under way.
+part("hangup").addEventListener("htmx:afterRequest", () => calls.has(watched) && showWatched(calls.get(watched)));
 
 // The first paint comes with the page itself, so a slow socket shows no empty page.
 const first = document.getElementById("first-snapshot");

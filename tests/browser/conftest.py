@@ -17,7 +17,7 @@ from channels.db import database_sync_to_async
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from django.test import Client
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from deploy.local import chromium as local_chromium
 from tests.calls import made_calls
@@ -31,7 +31,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-START_LIMIT_S = 60
+START_LIMIT_S = 90
+expect.set_options(timeout=30_000)  # a deadline for what comes anyway: a busy machine is no failure
 WIDE, NARROW = (1440, 900), (390, 844)
 
 
@@ -115,7 +116,7 @@ async def open_page(browser: Browser, web: str) -> AsyncIterator[Callable[..., A
             reduced_motion="reduce",
             timezone_id="Asia/Kolkata",
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(45_000)
         contexts.append(context)
         if user is not None:
             cookie = await database_sync_to_async(_session_cookie)(user)

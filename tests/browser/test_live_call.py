@@ -93,6 +93,24 @@ async def test_an_operator_hangs_up_after_confirming(open_page, do, operator):
     assert await do(hangup_requested, session)
 
 
+async def test_the_answer_to_a_hang_up_that_comes_after_its_news_enables_nothing(open_page, do, operator):
+    await do(made.talking_call, await do(made.agent_of, operator))
+    page = await open_page("/", operator)
+    hanging_up = page.get_by_role("button", name="Hanging up")
+
+    async def answer_late(route) -> None:
+        response = await route.fetch()
+        await hanging_up.wait_for()
+        await route.fulfill(response=response)
+
+    await page.route("**/hangup/", answer_late)
+    await page.get_by_role("button", name="Hang up").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
+    await hanging_up.wait_for()
+    await expect(page.locator('[data-part="hangup"].htmx-request')).to_have_count(0)
+    await expect(hanging_up).to_be_disabled()
+
+
 async def test_a_call_page_follows_its_call(open_page, do, operator):
     session = await do(made.talking_call, await do(made.agent_of, operator))
     page = await open_page(f"/calls/{session.session_id}/", operator)
