@@ -286,12 +286,12 @@ def test_what_else_drops_a_prepared_answer(event):
 
 def test_the_caller_is_warned_before_the_longest_duration_once_and_not_in_a_short_call():
     turns = listening()
-    turns._closing.warning_due_ms = 9000
+    turns._floor.closing.warning_due_ms = 9000
     assert turns.feed(TimePassed(), 9000) == [SayPrepared(2, Prepared.TIME_WARNING)]
     turns.feed(AgentAudioStarted(2), 9100)
     turns.feed(ReplyEnded(2, failed=False, spoke=True), 9900)
     assert turns.deadline_ms() == 9900 + 8000
-    assert machine(max_duration_ms=59_000)._closing.warning_due_ms is None
+    assert machine(max_duration_ms=59_000)._floor.closing.warning_due_ms is None
 
 
 FACTS = st.one_of(
@@ -330,7 +330,7 @@ def test_whatever_happens_it_ends_once_and_in_time(mode, patient, voicemail, sto
 
     def feed(fact):
         nonlocal in_work, is_paused, draft_id
-        if isinstance(fact, ReplyEnded) and fact.reply_id == turns._reply_id:
+        if isinstance(fact, ReplyEnded) and fact.reply_id == turns._floor.reply_id:
             in_work = is_paused = False
         for action in turns.feed(fact, now_ms):
             assert not ends
