@@ -40,14 +40,32 @@ def hear(floor: Floor, event: TranscriptEvent, now_ms: int) -> list[Action]:
         actions.append(ShowUserWords(floor.user.text))
     if text:
         floor.silence.life(now_ms)
+        floor.unheard.words()
     if floor.phase is Phase.LISTENING and floor.is_live:
         actions += drop(floor.ahead.hear(event, floor.user.text, floor.user.asked, now_ms))
     return actions + answer_if_due(floor, now_ms)
 
 
+def sound(floor: Floor, at_ms: int, now_ms: int) -> list[Action]:
+    """Our own ear hears something. It means nothing yet, unless the recogniser is known to tell of speech late."""
+    floor.unheard.sound(now_ms)
+    floor.ahead.sound()
+    return hear(floor, SpeechStarted(at_ms), now_ms) if floor.tuning.local_vad else []
+
+
+def quiet(floor: Floor, lasted_ms: int, now_ms: int) -> list[Action]:
+    """The sound is over: whoever spoke has at least paused."""
+    floor.unheard.quiet(lasted_ms, now_ms)
+    if floor.phase is not Phase.LISTENING or not floor.is_live:
+        return []
+    floor.ahead.quiet(floor.user.text, floor.user.asked, now_ms)
+    return _prepare_if_due(floor, now_ms) if floor.user.due_ms is not None and now_ms < floor.user.due_ms else []
+
+
 def press(floor: Floor, key: str, now_ms: int) -> list[Action]:
     """A key is said like a word, and as clearly meant."""
     floor.silence.life(now_ms)
+    floor.unheard.words()
     if not floor.is_live or floor.phase is Phase.MACHINE:
         return []
     actions = drop(floor.ahead.drop())

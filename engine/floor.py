@@ -12,6 +12,7 @@ from engine.silence import SilenceLadder
 from engine.speculation import Speculation
 from engine.tuning import Tuning
 from engine.turn_rules import Phase, TurnRules
+from engine.unheard import Unheard
 from engine.user_turn import UserTurn
 from engine.voicemail import VoicemailWatch
 
@@ -28,6 +29,7 @@ class Floor:
         self.ahead = Speculation(tuning)
         self.interruption = Interruption(tuning)
         self.silence = SilenceLadder(rules.silence_timeout_ms, tuning)
+        self.unheard = Unheard(tuning, is_on=rules.has_not_caught and self.is_live)
         self.voicemail = VoicemailWatch(tuning, outbound=rules.outbound and self.is_live, has_message=rules.has_voicemail_message)
         self.agent = AgentWords(tuning)
         self.closing = Closing(rules, tuning)
@@ -63,6 +65,7 @@ class Floor:
     def listen(self, now_ms: int, *, after_farewell: bool = False) -> None:
         self.phase = Phase.LISTENING
         self.silence.begin(now_ms, after_farewell=after_farewell)
+        self.unheard.begin()
 
     def commit(self, now_ms: int) -> list[Action]:
         """The caller's turn, if there is one, is final."""
@@ -86,9 +89,18 @@ class Floor:
         self.begin_closing(reason, now_ms)
         return stopped + committed + self.say(Prepared.GOODBYE)
 
-    def begin_closing(self, reason: EndReason, now_ms: int) -> None:
+    def give_up(self, now_ms: int) -> list[Action]:
+        """Nobody can be reached who could go on with this talk: says so, then hands the caller over or takes leave, in a few seconds."""
+        if self.phase is Phase.CLOSING or not self.closing.says_goodbye(EndReason.PROVIDER_FAILED):
+            return self.close(EndReason.PROVIDER_FAILED, now_ms)
+        stopped = self.stop_everything()
+        committed = self.commit(now_ms)
+        self.begin_closing(EndReason.PROVIDER_FAILED, now_ms, self.tuning.parting_ms)
+        return stopped + committed + self.say(Prepared.REGRET)
+
+    def begin_closing(self, reason: EndReason, now_ms: int, limit_ms: int | None = None) -> None:
         self.phase = Phase.CLOSING
-        self.closing.begin(reason, now_ms)
+        self.closing.begin(reason, now_ms, limit_ms)
 
     def end(self, reason: EndReason) -> list[Action]:
         self.phase = Phase.ENDED

@@ -20,6 +20,8 @@ from engine.moves import (
     ReplyEnded,
     SentenceStarted,
     SessionOpened,
+    SoundBegan,
+    SoundEnded,
     TimePassed,
     ToneHeard,
 )
@@ -64,7 +66,11 @@ class TurnTaking:
             case EndRequested(reason=reason):
                 return floor.close(reason, now_ms)
             case HearingLost():
-                return floor.close(EndReason.PROVIDER_FAILED, now_ms)
+                return floor.give_up(now_ms)
+            case SoundBegan(at_ms=at_ms):
+                return caller_speaks.sound(floor, at_ms, now_ms)
+            case SoundEnded(lasted_ms=lasted_ms):
+                return caller_speaks.quiet(floor, lasted_ms, now_ms)
             case ToneHeard():
                 return machine_speaks.hear_tone(floor, now_ms)
             case SessionOpened():
@@ -86,7 +92,7 @@ class TurnTaking:
             case Phase.SPEAKING:
                 dues += [floor.interruption.due_ms]
             case Phase.LISTENING if floor.user.due_ms is None:
-                dues += [floor.silence.due_ms, floor.closing.warning_due_ms]
+                dues += [floor.silence.due_ms, floor.unheard.due_ms, floor.closing.warning_due_ms]
             case Phase.LISTENING:
                 dues += [floor.user.due_ms, floor.ahead.due_ms]
         return min(due_ms for due_ms in dues if due_ms is not None)
@@ -132,6 +138,10 @@ class TurnTaking:
             return floor.end(EndReason.VOICEMAIL_DONE)
         if floor.closing.warn(now_ms):
             return floor.say(Prepared.TIME_WARNING)
+        if floor.unheard.ask(now_ms):
+            return floor.say(Prepared.NOT_CAUGHT)
+        if now_ms < floor.silence.due_ms:
+            return []
         if floor.silence.is_over:
             return floor.end(EndReason.AGENT_GOODBYE)
         return floor.say(Prepared.STILL_THERE) if floor.silence.ask() else floor.close(EndReason.SILENCE, now_ms)

@@ -25,6 +25,8 @@ from engine.moves import (
     SentenceStarted,
     SessionOpened,
     ShowUserWords,
+    SoundBegan,
+    SoundEnded,
     StopReply,
     TimePassed,
     ToneHeard,
@@ -171,6 +173,9 @@ def test_what_ends_a_call_and_whether_goodbye_is_said(at, event, reason, says_go
     actions = turns.feed(event, 5000)
     if says_goodbye:
         said = next(action for action in actions if isinstance(action, SayPrepared))
+        if isinstance(event, HearingLost):
+            assert said.sentence is Prepared.REGRET
+            [said] = turns.feed(ReplyEnded(said.reply_id, failed=False, spoke=True), 5050)
         assert said.sentence is Prepared.GOODBYE
         assert turns.feed(event, 5100) in ([], [End(reason)])
         actions = turns.feed(ReplyEnded(said.reply_id, failed=False, spoke=True), 6000)
@@ -306,8 +311,10 @@ FACTS = st.one_of(
     st.builds(SentenceStarted, st.integers(1, 6), st.sampled_from(["I want tea now.", "Do you want tea?", "Goodbye!"])),
     st.builds(AgentAudioStarted, st.integers(1, 6)),
     st.builds(GoodbyeDecided, st.integers(1, 6)),
-    st.builds(ReplyEnded, st.integers(1, 6), st.booleans(), st.booleans()),
+    st.builds(ReplyEnded, st.integers(1, 6), st.booleans(), st.booleans(), st.booleans()),
     st.just(HearingLost()),
+    st.builds(SoundBegan, st.integers(0, 60_000)),
+    st.builds(SoundEnded, st.integers(0, 3000)),
     st.builds(EndRequested, st.sampled_from(EndReason)),
     st.builds(CallerLeft, st.sampled_from([EndReason.CALLER_HANGUP, EndReason.LINK_LOST])),
 )
@@ -322,8 +329,9 @@ FACTS = st.one_of(
 )
 def test_whatever_happens_it_ends_once_and_in_time(mode, patient, voicemail, story):
     """No order of facts makes it raise, hang past its limit, end twice, have two replies in work, or lose track of a pause or a draft."""
-    tuning = Tuning(interrupt_on_speech=not patient, voicemail=voicemail)
-    turns = machine(mode, tuning=tuning, max_duration_ms=60_000, has_time_warning=True, outbound=True, has_voicemail_message=True)
+    tuning = Tuning(interrupt_on_speech=not patient, voicemail=voicemail, local_vad=patient)
+    has = dict.fromkeys(("has_time_warning", "has_voicemail_message", "has_not_caught", "has_handover"), True)
+    turns = machine(mode, tuning=tuning, max_duration_ms=60_000, outbound=True, **has)
     now_ms, in_work = 0, False
     is_paused, draft_id = False, None
     ends: list[End] = []
