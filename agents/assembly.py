@@ -18,7 +18,7 @@ from agents.http_tools import http_tool
 from agents.ledger import Ledger
 from agents.models import AgentVersion
 from agents.spec import AgentSpec, Mode, StandIn
-from agents.tools import SecretDigits, collect_digits, transfer_call
+from agents.tools import SecretDigits, collect_digits, hand_over, handover, rescuer, transfer_call
 from agents.variables import CallFacts
 from engine.errors import ProviderError
 from engine.keypad import Keypad
@@ -75,7 +75,7 @@ def assemble(spec: AgentSpec, call: OnCall | None = None, prepared_audio: Prepar
     keypad = Keypad()
     made = plan(spec, call, tools_of(spec, call, keypad))
     ports = {"stt": speech_to_text(spec), "llm": language_model(spec), "tts": text_to_speech(spec)}
-    return made, SessionParts(**ports, prepared=prepared_audio, keypad=keypad)  # type: ignore[arg-type]  # each port under its own name
+    return made, SessionParts(**ports, prepared=prepared_audio, keypad=keypad, hand_over=hand_over(spec, call.ledger))  # type: ignore[arg-type]  # each port under its own name
 
 
 async def assemble_with_audio(spec: AgentSpec, call: OnCall, line_rate_hz: int) -> tuple[SessionPlan, SessionParts]:
@@ -86,6 +86,7 @@ async def assemble_with_audio(spec: AgentSpec, call: OnCall, line_rate_hz: int) 
 
 def plan(spec: AgentSpec, call: OnCall, tools: Sequence[Tool] = ()) -> SessionPlan:
     tongue = prompts.tongue(spec.language)
+    rescue = rescuer(spec) if call.ledger is not None else None
     return SessionPlan(
         instructions=prompts.system_prompt(spec, call.facts),
         first_message=variables.fill(spec.first_message, call.facts).strip(),
@@ -97,6 +98,9 @@ def plan(spec: AgentSpec, call: OnCall, tools: Sequence[Tool] = ()) -> SessionPl
         still_there=prompts.STILL_THERE[tongue],
         time_warning=prompts.TIME_WARNING[tongue],
         filler=prompts.FILLER[tongue],
+        not_caught=prompts.NOT_CAUGHT[tongue],
+        regret=prompts.REGRET[tongue],
+        handover=handover(spec, rescue, call.facts) if rescue is not None else "",
         outbound=call.outbound,
         voicemail_message=variables.fill(spec.voicemail_message, call.facts).strip(),
         pronunciations=tuple((one.written, one.spoken) for one in spec.pronunciations),

@@ -83,6 +83,8 @@ def sentences(spec: AgentSpec) -> list[str]:
             prompts.APOLOGY[tongue],
             prompts.GOODBYE[tongue],
             prompts.STILL_THERE[tongue],
+            prompts.NOT_CAUGHT[tongue],
+            prompts.REGRET[tongue],
             prompts.FILLER[tongue],
             prompts.TIME_WARNING[tongue],
         ]

@@ -21,6 +21,16 @@ GOODBYE: Final[dict[Tongue, str]] = {
     "hi": "कॉल करने के लिए धन्यवाद। नमस्ते!",
     "mixed": "Call करने के लिए thank you. नमस्ते!",
 }
+NOT_CAUGHT: Final[dict[Tongue, str]] = {
+    "en": "Sorry, I did not catch that. Could you say it again?",
+    "hi": "माफ़ कीजिए, आवाज़ ठीक से सुनाई नहीं दी। कृपया फिर से कहिए।",
+    "mixed": "Sorry, आपकी आवाज़ clear नहीं आई। Please फिर से बोलिए।",
+}
+REGRET: Final[dict[Tongue, str]] = {
+    "en": "Sorry, we have a technical problem.",
+    "hi": "माफ़ कीजिए, एक तकनीकी दिक्कत है।",
+    "mixed": "Sorry, एक technical problem है।",
+}
 STILL_THERE: Final[dict[Tongue, str]] = {
     "en": "Hello, are you still there?",
     "hi": "हैलो, क्या आप लाइन पर हैं?",

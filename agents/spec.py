@@ -63,7 +63,10 @@ class Pronunciation:
 
 @dataclass(frozen=True, slots=True)
 class DestinationSpec:
-    """A person or team a caller can be handed over to. The model sees `id` and `description`, never a number."""
+    """A person or team a caller can be handed over to. The model sees `id` and `description`, never a number.
+
+    `is_fallback`: gets the caller when no provider can be reached.
+    """
 
     id: int
     name: str
@@ -71,6 +74,7 @@ class DestinationSpec:
     numbers: tuple[str, ...]
     ring_s: int = 30
     handover: str = ""
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class PartOfAgentAdmin(ModelAdmin):
 class DestinationAdmin(PartOfAgentAdmin):
     list_display = ("name", "agent", "numbers", "active")
     search_fields = ("name", "agent__name")
-    fields = ("agent", "name", "description", "numbers", ("ring_s", "active"), "handover")
+    fields = ("agent", "name", "description", "numbers", ("ring_s", "active"), "handover", "is_fallback")
 
 
 class HttpToolForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's form has no parameters at run time

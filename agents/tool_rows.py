@@ -54,6 +54,11 @@ class Destination(PartOfAgent):
     handover = models.CharField(
         max_length=300, blank=True, help_text=_("Said before the line is handed over. Empty: a short sentence of ours.")
     )
+    is_fallback = models.BooleanField(
+        _("takes over in a failure"),
+        default=False,
+        help_text=_("Callers are handed over to them when none of the agent's providers works. Of several, the first."),
+    )
     active = models.BooleanField(default=True)
 
     class Meta:
@@ -74,7 +79,9 @@ class Destination(PartOfAgent):
             raise ValidationError(problems)
 
     def spec(self) -> DestinationSpec:
-        return DestinationSpec(self.pk, self.name, self.description, tuple(self.numbers), self.ring_s, self.handover.strip())
+        return DestinationSpec(
+            self.pk, self.name, self.description, tuple(self.numbers), self.ring_s, self.handover.strip(), self.is_fallback
+        )
 
 
 class HttpTool(PartOfAgent):

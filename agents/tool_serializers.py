@@ -37,7 +37,7 @@ class DestinationSerializer(_PartOfAgentSerializer):
 
     class Meta:
         model = Destination
-        fields = ("id", "agent", "name", "description", "numbers", "ring_s", "handover", "active")
+        fields = ("id", "agent", "name", "description", "numbers", "ring_s", "handover", "is_fallback", "active")
 
 
 class HttpToolSerializer(_PartOfAgentSerializer):

@@ -6,6 +6,7 @@ What a tool is given or gives back is never logged. The model never supplies a n
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -108,19 +109,33 @@ def transfer_call(spec: AgentSpec, facts: CallFacts, ledger: Ledger) -> Tool:
 
     async def body(arguments: dict[str, Any]) -> Ran:
         chosen = destinations[int(arguments["destination"])]
-        try:
-            async with asyncio.timeout(LEDGER_LIMIT_S):
-                is_decided = await ledger.transfer(chosen)
-        except Exception as error:  # noqa: BLE001 - without the decision in the database the carrier has nobody to ring
-            logger.warning("transfer_not_decided", error=type(error).__name__)
-            is_decided = False
-        if not is_decided:
+        if not await _is_decided(ledger, chosen):
             return Ran("failed", ToolOutcome("The call cannot be handed over now. Apologise and offer to take a message."))
         return Ran(
             "done", ToolOutcome(f"The caller is handed over to {chosen.name}.", handover(spec, chosen, facts), EndReason.TRANSFERRED)
         )
 
     return Tool(declared, kept("transfer_call", body, ledger, acts=False), timeout_ms=2 * LEDGER_MS)
+
+
+async def _is_decided(ledger: Ledger, chosen: DestinationSpec) -> bool:
+    try:
+        async with asyncio.timeout(LEDGER_LIMIT_S):
+            return await ledger.transfer(chosen)
+    except Exception as error:  # noqa: BLE001 - without the decision in the database the carrier has nobody to ring
+        logger.warning("transfer_not_decided", error=type(error).__name__)
+        return False
+
+
+def rescuer(spec: AgentSpec) -> DestinationSpec | None:
+    """Who gets the caller when no provider can be reached."""
+    return next((one for one in spec.destinations if one.is_fallback), None)
+
+
+def hand_over(spec: AgentSpec, ledger: Ledger | None) -> Callable[[], Awaitable[bool]] | None:
+    """Keeps, without asking any provider, that the fallback destination gets the caller; None if there is none, or nobody to keep it."""
+    chosen = rescuer(spec)
+    return None if chosen is None or ledger is None else partial(_is_decided, ledger, chosen)
 
 
 def handover(spec: AgentSpec, destination: DestinationSpec, facts: CallFacts) -> str:

@@ -1,6 +1,7 @@
 """How a call comes to its end: the longest duration and the word of warning before it, the reason, the limit of a goodbye. Pure."""
 
 from engine.events import EndReason
+from engine.moves import Prepared
 from engine.tuning import Tuning
 from engine.turn_rules import TurnRules
 
@@ -26,10 +27,21 @@ class Closing:
         warns = rules.mode == "live" and rules.has_time_warning and has_time
         self.warning_due_ms = rules.max_duration_ms - tuning.warning_ms if warns else None
 
-    def begin(self, reason: EndReason, now_ms: int) -> None:
-        """The last words are in work."""
+    def begin(self, reason: EndReason, now_ms: int, limit_ms: int | None = None) -> None:
+        """The last words are in work; `limit_ms` is how long all of them may take."""
         self.reason = reason
-        self._goodbye_due_ms = now_ms + self._tuning.goodbye_limit_ms
+        self._goodbye_due_ms = now_ms + (self._tuning.goodbye_limit_ms if limit_ms is None else limit_ms)
+
+    def next_words(self, said: Prepared | None, *, is_silent: bool) -> Prepared | None:
+        """What is said after `said`, which came to its end; None: the line is closed. `is_silent`: nothing of it could be heard.
+
+        Who can speak no more may still hand the caller over: that needs no voice.
+        """
+        if said is Prepared.REGRET and self._rules.has_handover:
+            return Prepared.HANDOVER
+        if said in (Prepared.REGRET, Prepared.HANDOVER) and self.reason is not EndReason.TRANSFERRED and not is_silent:
+            return Prepared.GOODBYE
+        return None
 
     @property
     def due_ms(self) -> int:

@@ -18,6 +18,20 @@ class ErrorCategory(StrEnum):
     PROTOCOL = "protocol"
 
 
+DOWN = frozenset(
+    {
+        ErrorCategory.TIMEOUT,
+        ErrorCategory.CONNECTION,
+        ErrorCategory.RATE_LIMITED,
+        ErrorCategory.AUTHENTICATION,
+        ErrorCategory.QUOTA,
+        ErrorCategory.SERVER,
+        ErrorCategory.NOT_FOUND,
+    }
+)
+"""Whoever fails like this does no work at all at present. An answer that broke off or made no sense is only a stumble."""
+
+
 class ProviderError(Exception):
     """A provider did not do its work. `message` is safe to log: it never holds what was said, or a credential."""
 

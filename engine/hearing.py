@@ -12,6 +12,7 @@ from dataclasses import replace
 from engine.audio import AudioChunk
 from engine.errors import ErrorCategory, ProviderError
 from engine.latency import AudioClock
+from engine.moves import SoundBegan, SoundEnded
 from engine.ports import (
     FinalTranscript,
     QuickTranscriptStream,
@@ -26,6 +27,8 @@ from engine.usage import UsageRecord
 from engine.vad import EnergyDetector, SpeechEdge
 
 _FRAME_MS = 20
+_LOOK_MS = 40
+_QUIET_MS = 120
 _STABLE_MS = 30_000  # a stream that lived this long has earned a full set of new attempts
 _BACKOFF_MS = (0, 250, 1000)
 
@@ -53,7 +56,8 @@ class Hearing:
         self._deliver = deliver
         self._on_failure = on_failure
         self._on_usage = on_usage
-        self._detector = EnergyDetector() if tuning.local_vad else None
+        self._ear = EnergyDetector(stop_ms=_QUIET_MS, look_ms=_LOOK_MS)
+        self._sound_began_ms = 0
         self._most_frames = most_frames = max(1, tuning.stt_keep_ms // _FRAME_MS)
         self._unsent: deque[Frame] = deque(maxlen=most_frames)
         self._unconfirmed: deque[tuple[float, Frame]] = deque(maxlen=most_frames)  # with the offset at which each ends
@@ -63,8 +67,8 @@ class Hearing:
         self._audio_clock = AudioClock()
         self.dropped_frames = 0
 
-    def take(self, chunk: AudioChunk) -> TranscriptEvent | None:
-        """Queues a frame of the caller; gives the start of speech if the local ear hears it first."""
+    def take(self, chunk: AudioChunk) -> SoundBegan | SoundEnded | None:
+        """Queues a frame of the caller; gives what our own ear makes of it, if that is new."""
         if len(self._unsent) == self._unsent.maxlen:
             self.dropped_frames += 1  # recognition is not open: the oldest frame makes room
         now_ms = self._now_ms()
@@ -73,9 +77,11 @@ class Hearing:
         else:
             self._unsent.append((chunk, now_ms))
             self._arrived.set()
-        if self._detector is not None and self._detector.feed(chunk) is SpeechEdge.STARTED:
-            return SpeechStarted(now_ms)
-        return None
+        edge = self._ear.feed(chunk)
+        if edge is SpeechEdge.STARTED:
+            self._sound_began_ms = now_ms
+            return SoundBegan(now_ms)
+        return SoundEnded(max(0, now_ms - _QUIET_MS - self._sound_began_ms)) if edge is SpeechEdge.STOPPED else None
 
     def finish(self) -> None:
         """No more audio comes: `run` returns once the last words were delivered."""

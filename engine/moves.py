@@ -14,7 +14,10 @@ class Prepared(Enum):
     STILL_THERE = "still-there"
     TIME_WARNING = "time-warning"
     VOICEMAIL_MESSAGE = "voicemail-message"
+    NOT_CAUGHT = "not-caught"
     APOLOGY = "apology"
+    REGRET = "regret"
+    HANDOVER = "handover"
     GOODBYE = "goodbye"
 
 
@@ -51,11 +54,29 @@ class GoodbyeDecided:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """A reply was heard to its end, or failed. `spoke`: at least one whole sentence of it was played."""
+    """A reply was heard to its end, or failed. `spoke`: at least one whole sentence of it was played.
+
+    `is_down`: it failed because nobody who could have made it can be reached, which is more than a stumble.
+    """
 
     reply_id: int
     failed: bool
     spoke: bool
+    is_down: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SoundBegan:
+    """Our own ear hears a sound on the caller's line: speech, or a door."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoundEnded:
+    """The sound is over, and lasted for so long."""
+
+    lasted_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +116,8 @@ class TimePassed:
 Heard = (
     SessionOpened
     | TranscriptEvent
+    | SoundBegan
+    | SoundEnded
     | DtmfPressed
     | KeyTaken
     | AgentAudioStarted

@@ -1,5 +1,6 @@
 """What a session is given: its plan and the providers that it talks through. Whoever assembles a conversation fills these in."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +18,8 @@ class SessionPlan:
     the caller to speak first. `apology`, `goodbye`, `still_there` and `time_warning` need no model; "" leaves one out.
     `time_warning` is said `Tuning.warning_ms` before `max_duration_ms` comes. `outbound`: we placed the call, so a machine may answer;
     `voicemail_message` is what it is told where `Tuning.voicemail` says so ("": it is hung up on).
+    `not_caught` asks the caller to repeat what nobody understood. When every provider is down `regret` ("": the `apology`) is said, and
+    then `handover` while `SessionParts.hand_over` gives the call to a person ("": there is nobody), else `goodbye`.
     `filler` is said while the caller waits for a tool or a slow provider. `pronunciations` are pairs (written, spoken), whole words only.
     """
 
@@ -35,6 +38,9 @@ class SessionPlan:
     outbound: bool = False
     voicemail_message: str = ""
     filler: str = ""
+    not_caught: str = ""
+    regret: str = ""
+    handover: str = ""
     pronunciations: tuple[tuple[str, str], ...] = ()
 
 
@@ -45,3 +51,4 @@ class SessionParts:
     tts: TextToSpeech
     prepared: PreparedAudio | None = None  # sentences whose audio is in memory already
     keypad: Keypad | None = None  # shared with the tools that collect digits
+    hand_over: Callable[[], Awaitable[bool]] | None = None  # keeps that a person takes the call; False: nobody can

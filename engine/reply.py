@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from engine.errors import ErrorCategory, ProviderError
+from engine.errors import DOWN, ErrorCategory, ProviderError
 from engine.events import EndReason, UsageRecorded
 from engine.filler import Quiet, filler_wait_ms
 from engine.latency import TurnMoments
@@ -23,6 +23,7 @@ from engine.writer import Writer
 
 __all__ = ["Mouth", "Reply", "ReplyParts"]
 
+_DEAD_AFTER_MS = 3500  # two providers, one after the other, have had the time for a first sign of life
 _SWITCH_LOOK_MS = 200  # how often a port is asked whether it has turned to another provider
 
 
@@ -57,6 +58,8 @@ class Reply:
         self._is_goodbye = False
         self._switches = self._count_switches()
         self.failed = False
+        self._is_only_slow = False
+        self.is_down = False  # it failed since nobody could be reached, not since somebody stumbled
 
     @property
     def is_draft(self) -> bool:
@@ -126,6 +129,7 @@ class Reply:
 
     def _fail(self, error: ProviderError) -> None:
         self.failed = True
+        self.is_down = error.category in DOWN and not self._is_only_slow
         self._parts.report(error)
 
     def _emit_usage(self, record: UsageRecord) -> None:
@@ -155,9 +159,17 @@ class Reply:
         if left_ms > 0:
             return left_ms
         slow = self._parts.llm if self._voice.is_idle else self._parts.tts
+        self._is_only_slow = self._silent_ms(begun_ms) < _DEAD_AFTER_MS
         raise ProviderError(
             slow.provider, ErrorCategory.TIMEOUT, "nothing could be said in time; a faster provider or a fallback may help", retryable=True
         )
+
+    def _silent_ms(self, begun_ms: int) -> float:
+        """For how long the one who is waited for has given nothing at all."""
+        moments, now_ms = self._moments, self._parts.now_ms()
+        if moments is None or not self._voice.is_idle:
+            return now_ms - (begun_ms if moments is None or moments.sentence_ms is None else max(begun_ms, moments.sentence_ms))
+        return 0 if moments.first_token_ms is not None else now_ms - begun_ms
 
     async def _fill_if_due(self, begun_ms: int) -> float | None:
         """Says a filler if it is time for one. Gives the ms until the next look; None if nothing is waited for."""

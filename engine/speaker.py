@@ -5,6 +5,7 @@ It starts and stops what `turn_taking` orders, on behalf of the session. Turns g
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.events import AgentTurnEnded, AgentTurnInterrupted, AgentTurnStarted, AgentTurnUpdated, EndReason, SessionEvent, TurnLatency
@@ -51,6 +52,7 @@ class Speaker:
     ) -> None:
         self.playback = Playback(link, plan.tuning, self._piece_started, lambda: tell(CallerLeft(EndReason.LINK_LOST)))
         self._toolbox = Toolbox(plan.tools)
+        self._hand_over, self._hand_over_s = parts.hand_over, plan.tuning.hand_over_ms / 1000
         self._transcript = transcript
         self._now_ms = now_ms
         self._emit = emit
@@ -60,6 +62,9 @@ class Speaker:
             Prepared.FIRST_MESSAGE: plan.first_message,
             Prepared.STILL_THERE: plan.still_there,
             Prepared.APOLOGY: plan.apology,
+            Prepared.NOT_CAUGHT: plan.not_caught,
+            Prepared.REGRET: plan.regret or plan.apology,
+            Prepared.HANDOVER: plan.handover,
             Prepared.GOODBYE: plan.goodbye,
             Prepared.TIME_WARNING: plan.time_warning,
             Prepared.VOICEMAIL_MESSAGE: plan.voicemail_message,
@@ -186,11 +191,20 @@ class Speaker:
             self._leaving = None
         if sentence is None:
             await current.reply.answer()
-        else:
-            await current.reply.say(self._texts[sentence], is_goodbye=sentence is Prepared.GOODBYE)
+        elif sentence is not Prepared.HANDOVER or await self._is_handed_over(current.reply_id):
+            await current.reply.say(self._texts[sentence], is_goodbye=sentence in (Prepared.GOODBYE, Prepared.HANDOVER))
         await current.reply.wait_released()
         current.reply.account()
-        await self._tell_in_turn(ReplyEnded(current.reply_id, current.reply.failed, current.reply.spoke))
+        await self._tell_in_turn(ReplyEnded(current.reply_id, current.reply.failed, current.reply.spoke, current.reply.is_down))
+
+    async def _is_handed_over(self, reply_id: int) -> bool:
+        """Gives the call to a person, if there is one and time for it. The sentence that says so is said only then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._hand_over_s):
+                if self._hand_over is not None and await self._hand_over():
+                    self._tell(GoodbyeDecided(reply_id, EndReason.TRANSFERRED))
+                    return True
+        return False
 
     def _piece_started(self, piece: Piece) -> None:
         """Playback put the first audio of `piece` on the link."""

@@ -1,6 +1,8 @@
 """When to begin an answer before the caller has surely finished, and whether it may be kept. Pure; told the time.
 
 A wrong guess costs tokens and nothing else: nobody hears it. So it is made only where the words sound complete, and not often in a turn.
+The recogniser waits for its pause before it says that a turn is over; words that came while the line was quiet already are the same
+words then, so they need not stand still first.
 """
 
 import re
@@ -11,7 +13,7 @@ from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, Tra
 from engine.tuning import Tuning
 from engine.words import words_of
 
-_MOST_GUESSES = 2  # in one turn
+_FRESH_MS = 250  # words that came no longer than this before the line fell quiet are those of its last sound
 _WITHOUT_A_STOP_MS = 250  # words without a full stop may be a breath between two words
 _SENTENCE_END = re.compile(r"[.?!।][\"'”’)]*\s*$")
 
@@ -21,6 +23,7 @@ class Speculation:
 
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
+        self._is_quiet = False  # known from our own ear; without one words have to stand still
         self.reset()
 
     def reset(self) -> None:
@@ -29,6 +32,7 @@ class Speculation:
         self.prepared_id: int | None = None
         self._prepared: list[str] = []
         self._words: list[str] = []
+        self._words_ms = 0  # when the recogniser last said these words
         self._guesses = 0
 
     def hear(self, event: TranscriptEvent, text: str, asked: str, now_ms: int) -> int | None:
@@ -40,10 +44,26 @@ class Speculation:
             self.due_ms = None
         elif isinstance(event, EagerEndOfTurn):
             self.due_ms = now_ms if self._is_worth_it(text, asked) else None
-        elif changed and isinstance(event, InterimTranscript | FinalTranscript):
-            stable_ms = self._tuning.eager_stable_ms + (0 if _SENTENCE_END.search(text) else _WITHOUT_A_STOP_MS)
-            self.due_ms = now_ms + stable_ms if self._is_worth_it(text, asked) else None
+        elif isinstance(event, InterimTranscript | FinalTranscript) and (changed or self._is_quiet):
+            self._words_ms = now_ms
+            self.due_ms = now_ms + self._stable_ms(event, text) if self._is_worth_it(text, asked) else None
         return dropped_id
+
+    def sound(self) -> None:
+        """Our own ear hears the caller."""
+        self._is_quiet = False
+
+    def quiet(self, text: str, asked: str, now_ms: int) -> None:
+        """Our own ear hears that the caller's sound is over; the turn reads `text`."""
+        self._is_quiet = True
+        if self.due_ms is not None and now_ms - self._words_ms <= _FRESH_MS and self._is_worth_it(text, asked):
+            self.due_ms = now_ms
+
+    def _stable_ms(self, event: TranscriptEvent, text: str) -> int:
+        has_stop = bool(_SENTENCE_END.search(text))
+        if self._is_quiet or (isinstance(event, FinalTranscript) and (has_stop or event.end_of_turn)):  # a final will not change
+            return 0
+        return self._tuning.eager_stable_ms + (0 if has_stop else _WITHOUT_A_STOP_MS)
 
     def is_due(self, now_ms: int) -> bool:
         return self.due_ms is not None and now_ms >= self.due_ms
@@ -65,6 +85,6 @@ class Speculation:
         return kept_id
 
     def _is_worth_it(self, text: str, asked: str) -> bool:
-        if not self._tuning.speculate or self.prepared_id is not None or self._guesses >= _MOST_GUESSES or not self._words:
+        if not self._tuning.speculate or self.prepared_id is not None or self._guesses >= self._tuning.max_guesses or not self._words:
             return False
         return not looks_unfinished(text) and not is_dictating(text, asked)

@@ -15,14 +15,18 @@ class Tuning:
     never says so, `stale_interim_ms` takes a guess for words when it is never confirmed, and `max_wait_ms` after the last word every
     turn is over, however it sounds. A caller who was cut off is given up to `max_extra_wait_ms` more from then on. Keys are given to
     the model `key_gap_ms` after the last one, or at once at `key_end`.
-    Ahead of the end: with `speculate` an answer is begun when complete-sounding words stood still for `eager_stable_ms`.
+    Ahead of the end: with `speculate` an answer is begun when complete-sounding words stood still for `eager_stable_ms`, or sooner where
+    our own ear hears that the line is quiet; at most `max_guesses` times in a turn.
     Barge-in: a sound of speech that lasted `min_speech_ms` pauses the agent (`interrupt_on_speech`); `interrupt_min_words` words stop it,
     one of `interrupting_words` always does, `backchannels` alone never. Without such words it goes on after `false_start_ms`, and
     `acknowledgement_wait_ms` after a "haan". After `max_false_starts` in one reply the line counts as noisy: only words interrupt it.
     Words that are to `echo_similarity` (0..1) what the agent says just now are its own echo. `words_follow_ms`: how long speech may stay
     without words. `keys_interrupt`: a key stops the agent like a word does.
     Silence: `silence_prompts` questions before the goodbye; `farewell_wait_ms` after the agent took leave it hangs up. `warning_ms`
-    before the longest duration the caller is told.
+    before the longest duration the caller is told. `unheard_wait_ms` after a sound like speech of which the recogniser said nothing, the
+    agent says that it did not catch that.
+    Failures: a turn that failed is apologised for; `max_failed_turns` of them in a row, or one for which no provider at all could be
+    reached, end the call, and from then on it takes at most `parting_ms`.
     Voicemail: what an outbound call does when a machine answers, judged within `voicemail_window_ms` of its beginning; a message is left
     at the tone, or `voicemail_quiet_ms` after the last word.
     Waiting: the plan's filler is said `filler_after_ms` after a tool began or a provider was switched, or when an answer is not audible
@@ -44,6 +48,7 @@ class Tuning:
     # ahead of the end
     speculate: bool = True
     eager_stable_ms: int = 200
+    max_guesses: int = 2
     # barge-in
     interrupt_on_speech: bool = True
     min_speech_ms: int = 0
@@ -60,6 +65,7 @@ class Tuning:
     # silence and the end
     silence_prompts: int = 2
     farewell_wait_ms: int = 4000
+    unheard_wait_ms: int = 3500
     warning_ms: int = 30_000
     # voicemail
     voicemail: Literal["off", "hang-up", "leave-message"] = "off"
@@ -87,5 +93,7 @@ class Tuning:
     stt_finish_ms: int = 1500
     max_failed_turns: int = 2
     max_tool_rounds: int = 4
+    parting_ms: int = 6000
+    hand_over_ms: int = 1000
     goodbye_limit_ms: int = 30_000
     max_duration_grace_ms: int = 10_000

@@ -27,6 +27,8 @@ class TurnRules:
     has_time_warning: bool = False
     outbound: bool = False
     has_voicemail_message: bool = False
+    has_not_caught: bool = False
+    has_handover: bool = False
 
     @classmethod
     def of(cls, plan: SessionPlan) -> "TurnRules":
@@ -38,4 +40,6 @@ class TurnRules:
             has_time_warning=bool(plan.time_warning),
             outbound=plan.outbound,
             has_voicemail_message=bool(plan.voicemail_message),
+            has_not_caught=bool(plan.not_caught),
+            has_handover=bool(plan.handover),
         )

@@ -73,7 +73,9 @@ class Scene:
         return round((at_s - self.line.zero_s) * 1000)
 
 
-def perform(script=(), *, thoughts=None, session_plan=None, ears=None, voice=None, line=None, during=None, prepared=None):
+def perform(
+    script=(), *, thoughts=None, session_plan=None, ears=None, voice=None, line=None, during=None, prepared=None, mind=None, hand_over=None
+):
     """Plays the conversation to its end in virtual time. `during(session)` may be a coroutine function that acts while it runs."""
     scene = Scene()
 
@@ -81,10 +83,13 @@ def perform(script=(), *, thoughts=None, session_plan=None, ears=None, voice=Non
         scene.line = line or Line(list(script))
         scene.ears = ears or Ears([])
         scene.ears.lines = [step for step in scene.line.script if isinstance(step, Says)]
-        scene.mind = Mind(thoughts or [Thought("I see, thank you for telling me.")])
+        scene.mind = mind or Mind(thoughts or [Thought("I see, thank you for telling me.")])
         scene.voice = voice or Voice()
         session = ConversationSession(
-            session_plan or plan(), SessionParts(scene.ears, scene.mind, scene.voice, prepared), scene.line, scene.events.append
+            session_plan or plan(),
+            SessionParts(scene.ears, scene.mind, scene.voice, prepared, hand_over=hand_over),
+            scene.line,
+            scene.events.append,
         )
         actor = asyncio.create_task(during(session)) if during else None
         ended = await session.run()

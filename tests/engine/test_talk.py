@@ -15,6 +15,7 @@ from engine.events import (
 )
 from engine.ports import Message, ToolSpec
 from engine.tools import Tool
+from engine.tuning import Tuning
 from engine.usage import Unit
 from tests.engine.carrier import HangsUp, Line, Presses, Says
 from tests.engine.stage import GREETING, perform, plan
@@ -69,7 +70,8 @@ def test_the_live_view_sees_words_grow_on_both_sides():
 
 
 def test_the_latency_of_a_turn_is_told_with_its_parts():
-    scene = perform(TALK, thoughts=[Thought(ANSWER, first_ms=250)], voice=Voice(first_ms=120))
+    in_order = plan(tuning=Tuning(speculate=False))
+    scene = perform(TALK, thoughts=[Thought(ANSWER, first_ms=250)], voice=Voice(first_ms=120), session_plan=in_order)
     first, answer = [event.latency for event in scene.of(AgentTurnStarted)]
 
     assert first is None

@@ -25,6 +25,8 @@ from engine.moves import (
     SentenceStarted,
     SessionOpened,
     ShowUserWords,
+    SoundBegan,
+    SoundEnded,
     StopReply,
     TimePassed,
     ToneHeard,
@@ -171,6 +173,9 @@ def test_what_ends_a_call_and_whether_goodbye_is_said(at, event, reason, says_go
     actions = turns.feed(event, 5000)
     if says_goodbye:
         said = next(action for action in actions if isinstance(action, SayPrepared))
+        if isinstance(event, HearingLost):
+            assert said.sentence is Prepared.REGRET
+            [said] = turns.feed(ReplyEnded(said.reply_id, failed=False, spoke=True), 5050)
         assert said.sentence is Prepared.GOODBYE
         assert turns.feed(event, 5100) in ([], [End(reason)])
         actions = turns.feed(ReplyEnded(said.reply_id, failed=False, spoke=True), 6000)
@@ -286,12 +291,12 @@ def test_what_else_drops_a_prepared_answer(event):
 
 def test_the_caller_is_warned_before_the_longest_duration_once_and_not_in_a_short_call():
     turns = listening()
-    turns._closing.warning_due_ms = 9000
+    turns._floor.closing.warning_due_ms = 9000
     assert turns.feed(TimePassed(), 9000) == [SayPrepared(2, Prepared.TIME_WARNING)]
     turns.feed(AgentAudioStarted(2), 9100)
     turns.feed(ReplyEnded(2, failed=False, spoke=True), 9900)
     assert turns.deadline_ms() == 9900 + 8000
-    assert machine(max_duration_ms=59_000)._closing.warning_due_ms is None
+    assert machine(max_duration_ms=59_000)._floor.closing.warning_due_ms is None
 
 
 FACTS = st.one_of(
@@ -306,8 +311,10 @@ FACTS = st.one_of(
     st.builds(SentenceStarted, st.integers(1, 6), st.sampled_from(["I want tea now.", "Do you want tea?", "Goodbye!"])),
     st.builds(AgentAudioStarted, st.integers(1, 6)),
     st.builds(GoodbyeDecided, st.integers(1, 6)),
-    st.builds(ReplyEnded, st.integers(1, 6), st.booleans(), st.booleans()),
+    st.builds(ReplyEnded, st.integers(1, 6), st.booleans(), st.booleans(), st.booleans()),
     st.just(HearingLost()),
+    st.builds(SoundBegan, st.integers(0, 60_000)),
+    st.builds(SoundEnded, st.integers(0, 3000)),
     st.builds(EndRequested, st.sampled_from(EndReason)),
     st.builds(CallerLeft, st.sampled_from([EndReason.CALLER_HANGUP, EndReason.LINK_LOST])),
 )
@@ -322,15 +329,16 @@ FACTS = st.one_of(
 )
 def test_whatever_happens_it_ends_once_and_in_time(mode, patient, voicemail, story):
     """No order of facts makes it raise, hang past its limit, end twice, have two replies in work, or lose track of a pause or a draft."""
-    tuning = Tuning(interrupt_on_speech=not patient, voicemail=voicemail)
-    turns = machine(mode, tuning=tuning, max_duration_ms=60_000, has_time_warning=True, outbound=True, has_voicemail_message=True)
+    tuning = Tuning(interrupt_on_speech=not patient, voicemail=voicemail, local_vad=patient)
+    has = dict.fromkeys(("has_time_warning", "has_voicemail_message", "has_not_caught", "has_handover"), True)
+    turns = machine(mode, tuning=tuning, max_duration_ms=60_000, outbound=True, **has)
     now_ms, in_work = 0, False
     is_paused, draft_id = False, None
     ends: list[End] = []
 
     def feed(fact):
         nonlocal in_work, is_paused, draft_id
-        if isinstance(fact, ReplyEnded) and fact.reply_id == turns._reply_id:
+        if isinstance(fact, ReplyEnded) and fact.reply_id == turns._floor.reply_id:
             in_work = is_paused = False
         for action in turns.feed(fact, now_ms):
             assert not ends

@@ -61,10 +61,30 @@ def test_only_the_conductors_of_time_read_the_clock_in_the_engine():
     assert not found
 
 
+# The files of the engine in which things happen. Every other one decides or describes: a new file does until it is named here.
+_ACTING = {"hearing", "keypad", "playback", "ports", "reply", "reply_parts", "session", "speaker", "tools", "voice", "writer"}
+
+
 def test_the_decisions_of_the_engine_never_await():
-    for file in ("turn_taking", "endpointing", "barge_in", "vad"):
-        tree = source.tree(source.ROOT / "engine" / f"{file}.py")
-        assert not [node for node in ast.walk(tree) if isinstance(node, ast.Await | ast.AsyncFunctionDef)], file
+    found, acting = [], set()
+    for path in source.files("engine"):
+        waits = [
+            node.lineno
+            for node in ast.walk(source.tree(path))
+            if isinstance(node, ast.Await | ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith)
+        ]
+        waits += [0] if "asyncio" in source.imports(path) else []
+        acting |= {path.stem} if waits else set()
+        found += [f"{source.name(path)}:{line}" for line in waits if path.stem not in _ACTING]
+    assert not found
+    assert acting == _ACTING  # no name stays on the list for nothing
+
+
+def test_a_decision_knows_nobody_who_acts():
+    asking = [path for path in source.files("engine") if path.stem not in _ACTING | {"__init__", "plan"}]
+    asked = {f"engine.{name}" for name in _ACTING - {"ports"}}
+    assert len(asking) > 30
+    assert not [f"{source.name(path)}: {module}" for path in asking for module in source.imports(path) if module in asked]
 
 
 @pytest.mark.parametrize("room", ["engine", "providers", "pricing", "simulator"])
