@@ -52,7 +52,7 @@ def main() -> int:
     told = json.dumps(as_json(machine, rows, runs, standing, capacities), indent=1)
     for path in (RESULTS / f"{name}.json", RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}.json"):
         path.write_text(told, encoding="utf-8")
-    print(f"\nAlso in {RESULTS.relative_to(ROOT)}: {name}.md, {name}.json. `make bench-readme` puts {name}.md's like into README.md.")
+    print(f"\nAlso in {RESULTS.relative_to(ROOT)}: {name}.md, {name}.json. `make bench-readme` puts the last table into README.md.")
     return 0
 
 
@@ -112,11 +112,9 @@ def _standings(field: Ground, idle_share: dict[str, float]) -> list[Standing]:
             for without_voice in (False, True)
         )
         heard, still_heard = ([value for value in values if value is not None] for values in (sound, mute))
-        rows.append(
-            Standing(
-                subject.name, idle_share[subject.name] * 1000, percentile(heard, 0.95), percentile(still_heard, 0.95), f"{len(still_heard)} of {len(mute)}"
-            )
-        )  # fmt: skip
+        counted = f"{len(still_heard)} of {len(mute)}"
+        idle_ms = idle_share[subject.name] * 1000
+        rows.append(Standing(subject.name, idle_ms, percentile(heard, 0.95), percentile(still_heard, 0.95), counted))
     return rows
 
 
@@ -153,8 +151,8 @@ def _machine() -> str:
         (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), ""
     )
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {model or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; scripted waits of "
-        f"{SCRIPTED_MS} ms a turn are subtracted ({HEARING_MS} ms from the bare relay's)"
+        f"{datetime.now(UTC):%Y-%m-%d}, {model or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        f"scripted waits of {SCRIPTED_MS} ms a turn are subtracted ({HEARING_MS} ms from the bare relay's)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Starts everything that is measured and everything that it needs: Postgres, Valkey, the simulator, web, media, and the peers if asked for."""
+"""Starts what is measured and what it needs: Postgres, Valkey, the simulator, web, media, and the peers if asked for."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ class Ground:
 
 @contextlib.contextmanager
 def ground(*, peers: bool) -> Iterator[Ground]:
-    """Everything up and pinned: the subjects on one core, the rest on the others. Any number of them run side by side, each on free ports."""
+    """Everything up and pinned: the subjects on one core, the rest on the others. All ports are free ones, so two may run at once."""
     if peers:
         start.install()
     measured, others = process.cores()
@@ -60,6 +60,9 @@ def ground(*, peers: bool) -> Iterator[Ground]:
         stack.prepare(values)
         stack.manage(values, "seed_demo", "--password", "unused-by-the-bench", "--number", demo.EXOPHONE)
         stack.wait_until_up("the simulator", f"http://127.0.0.1:{simulator}/healthz", supervisor.died)
+        stack.manage(values, "prepare_storage")
+        # What the worker does when a version is published. It has no part in a call, so it does not run while calls are measured.
+        stack.manage(values, "shell", "-c", "from agents import preparing\nwhile preparing.prepare(): pass")
         for role in roles.product()[:2]:
             supervisor.start(role)
         stack.wait_until_up("web", f"http://127.0.0.1:{web}/readyz", supervisor.died)

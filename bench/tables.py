@@ -36,15 +36,18 @@ class Capacity:
 
 
 _COLUMNS = (
-    ("subject", 12), ("frames", 6), ("calls", 5), ("done", 5), ("turns", 6), ("added latency p50/95/99", 23), ("hush p50/95", 11),
-    ("first p50/95", 12), ("CPU", 6), ("-idle", 6), ("MB", 6), ("gaps", 5), ("missed", 6), ("rules", 6), ("line", 5), ("late", 5), ("other", 6),
+    ("subject", 12), ("frames", 6), ("calls", 5), ("done", 5), ("turns", 6),
+    ("added p50/95/99", 15), ("hush p50/95", 11), ("first p50/95", 12), ("CPU", 6), ("-idle", 6), ("MB", 6),
+    ("gaps", 5), ("missed", 6), ("rules", 6), ("line", 5), ("late", 5), ("other", 6),
 )  # fmt: skip
 
 LEGEND = """\
-added latency: caller's last sound to the agent's first at Exotel, less the scripted waits, ms · hush: recogniser reports speech to the agent's
-silence at Exotel, ms · first: start to first audio, ms · CPU: ms of each second of one call, and the same less what the idle process takes ·
-MB: for each call · gaps: hollows in the agent's sound · missed: turns without an answer, interruptions talked over · rules: Exotel's, broken ·
-line, late: share of its core that the simulator used, its own lateness p95 in ms (*: late itself) · other: foreign work on the subject's core (~: too much)"""
+added: caller's last sound to the agent's first at Exotel, less the scripted waits, ms
+hush: the recogniser reports speech to the agent's silence at Exotel, ms · first: start to first audio, ms
+CPU: ms for each second of one call; -idle: the same less what the process takes without calls · MB: for each call
+gaps: hollows in the agent's sound · missed: turns without an answer, interruptions talked over · rules: Exotel's, broken
+line: share of its core that the simulator used; late: its own lateness, p95 in ms (*: it was late itself, and so are these latencies)
+other: foreign work on the subject's core (~: too much of it to believe the row)"""
 
 
 def table(rows: Sequence[Figures]) -> str:
@@ -60,8 +63,9 @@ def table(rows: Sequence[Figures]) -> str:
 def standings(rows: Sequence[Standing]) -> str:
     """For a terminal: idle cost and first words."""
     return "\n".join(
-        f"{row.subject}: idle {row.idle_cpu_ms_per_s:.1f} ms of CPU a second; first sound p95 {_number(row.greeting_p95_ms)} ms after start, "
-        f"with every voice provider down {_number(row.greeting_without_voice_p95_ms)} ms ({row.greetings_without_voice} calls heard something)"
+        f"{row.subject}: idle {row.idle_cpu_ms_per_s:.1f} ms of CPU a second; "
+        f"first sound p95 {_number(row.greeting_p95_ms)} ms after start; "
+        f"with every voice provider down {_number(row.greeting_without_voice_p95_ms)} ms, heard in {row.greetings_without_voice} calls"
         for row in rows
     )
 
@@ -70,15 +74,15 @@ def markdown(machine: str, rows: Sequence[Figures], standing: Sequence[Standing]
     """The short form for the README."""
     lines = [
         machine, "",
-        "| | frames | calls | added latency p50 / p95 | agent silent after barge-in p95 | first sound p95 | CPU per call-second | MB per call |",
+        "| | frames | calls | added latency p50 / p95 | silent after barge-in p95 | first sound p95 | CPU a call-second | MB a call |",
         "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for row in rows:
         flag = f"{' *' if row.is_line_late else ''}{' ~' if row.is_disturbed else ''}"
         added = f"{_number(row.added_p50_ms)} / {_number(row.added_p95_ms)} ms"
         lines.append(
-            f"| {row.subject}{flag} | {row.frame_ms} ms | {row.calls} | {added} | {_number(row.hush_p95_ms)} ms | {_number(row.first_p95_ms)} ms | "
-            f"{_number(row.cpu_ms, 1)} ms | {_number(row.mb_per_call, 2)} |"
+            f"| {row.subject}{flag} | {row.frame_ms} ms | {row.calls} | {added} | {_number(row.hush_p95_ms)} ms | "
+            f"{_number(row.first_p95_ms)} ms | {_number(row.cpu_ms, 1)} ms | {_number(row.mb_per_call, 2)} |"
         )
     if any(row.is_line_late for row in rows):
         lines += ["", "\\* the simulated line was late itself: these latencies are its own as much as the subject's."]
@@ -95,8 +99,10 @@ def as_json(
     machine: str, rows: Sequence[Figures], runs: Sequence[Figures], standing: Sequence[Standing], capacities: Sequence[Capacity]
 ) -> dict[str, Any]:
     """Medians, every single run behind them, and the rest."""
-    told = {"machine": machine, "rows": rows, "runs": runs, "standing": standing, "capacities": capacities}
-    return {name: value if isinstance(value, str) else [_plain(asdict(row)) for row in value] for name, value in told.items()}
+    several: dict[str, Sequence[Figures] | Sequence[Standing] | Sequence[Capacity]] = {
+        "rows": rows, "runs": runs, "standing": standing, "capacities": capacities,
+    }  # fmt: skip
+    return {"machine": machine, **{name: [_plain(asdict(row)) for row in values] for name, values in several.items()}}
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
