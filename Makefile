@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check faults lint bench bench-peers leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-readme leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,11 +37,17 @@ lint: dev-venv
 	.venv/bin/lint-imports
 	$(PY) -m deploy.local.django_checks
 
-bench: dev-venv ## Latency, CPU and memory with N concurrent simulated calls (CALLS="1 10 50")
+bench: dev-venv ## Latency, CPU and memory with N concurrent simulated calls (CALLS="1 10 50" FRAMES="20 100" RUNS=3)
 	@exec $(PY) -m bench $(ARGS)
 
 bench-peers: dev-venv ## The same calls on a bare relay and on Pipecat (its own venv), in one table
 	@exec $(PY) -m bench --peers $(ARGS)
+
+bench-capacity: dev-venv ## How many calls one core carries, by trying (FRAMES="20 100"; ARGS=--peers for the peers too)
+	@exec $(PY) -m bench --capacity $(ARGS)
+
+bench-readme: dev-venv ## Puts the last measured tables into README.md
+	@exec $(PY) -m bench --paste
 
 leaks: dev-venv ## 1,000 calls, four of five unhappy, against one media process: what is left behind (LEAK_CALLS=1000)
 	@LEAK_CALLS=$${LEAK_CALLS:-1000} $(PY) -m pytest tests/leaks -s -q

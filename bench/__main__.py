@@ -1,129 +1,158 @@
 """`make bench`: N simulated calls at once against the real processes, with every outside wait scripted and subtracted.
 
 The media process has a core of its own; simulator, web, Postgres and the callers share the others. Speech is the simulator's tone code, so
-recognition costs next to nothing and what is measured is ours. `make bench-peers` measures a bare relay and Pipecat in the same run.
+recognition costs next to nothing and what is measured is ours. `make bench-peers` measures a bare relay and Pipecat in the same run;
+`make bench-capacity` looks for how many calls a core carries.
 """
 
 import argparse
-import contextlib
+import json
 import os
 import platform
-import tempfile
+import re
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import process
-from bench.figures import Figures, table
-from bench.line import Line, Subject, measure, place
-from bench.peers import start
-from deploy.local import demo, roles, stack
-from deploy.local.places import RUN
-from deploy.local.ports import free_port
-from deploy.local.postgres import Postgres
-from deploy.local.supervisor import Supervisor
-from deploy.local.valkey import Valkey
+from bench import capacity
+from bench.figures import Figures, first_sound_ms, middle, percentile
+from bench.ground import HEARING_MS, SCRIPTED_MS, Ground, ground
+from bench.line import greetings, idle, measure, place
+from bench.tables import Capacity, Standing, as_json, markdown, standings, table
+from deploy.local.places import LOCAL, ROOT
 
-ENDPOINTING_MS, STT_DELAY_MS, LLM_FIRST_TOKEN_MS, TTS_FIRST_BYTE_MS = 300, 50, 150, 100
-HEARING_MS = ENDPOINTING_MS + STT_DELAY_MS
-SCRIPTED_MS = HEARING_MS + LLM_FIRST_TOKEN_MS + TTS_FIRST_BYTE_MS
-RELAY, PIPECAT = "+918047112234", "+918047112235"
+RESULTS = LOCAL / "bench"
+_MARKED = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
+_WARM_CALLS, _GREETINGS, _IDLE_S = 5, 10, 10.0
 
 
 def main() -> int:
     options = _options()
-    measured, others = process.cores()
-    os.sched_setaffinity(0, others)  # inherited by everything that is started below; what is measured is moved afterwards
-    web, media, simulator, relay, pipecat = (free_port() for _ in range(5))
-    values = {
-        **stack.base_environment(),
-        **demo.simulated(web, media, simulator),
-        "MEDIA_MAX_SESSIONS": "1000",
-        "MEDIA_MAX_LAG_MS": "5000",  # a full core is what is being measured here, not refused
-        "LOG_LEVEL": "WARNING",
-    }
-    with tempfile.TemporaryDirectory(prefix="voiceagents-bench-") as name, contextlib.ExitStack() as running:
-        directory = Path(name)
-        directory.chmod(0o711)
-        (directory / "postgres").mkdir()
-        postgres, valkey = Postgres(directory / "postgres", durable=False), Valkey(directory / "valkey", durable=False)
-        running.callback(postgres.stop)
-        postgres.start()
-        running.callback(valkey.stop)
-        valkey.start()
-        values |= {"DATABASE_URL": postgres.url(), "REDIS_URL": valkey.url}
-        supervisor = Supervisor(values, to_files=True)
-        running.callback(supervisor.stop)
-        settings = _settings(values, options.frame_ms, {RELAY: relay, PIPECAT: pipecat})
-        supervisor.start(roles.simulator(simulator, settings, directory / "simulator"))
-        stack.prepare(values)
-        stack.manage(values, "seed_demo", "--password", "unused-by-the-bench", "--number", demo.EXOPHONE)
-        stack.wait_until_up("the simulator", f"http://127.0.0.1:{simulator}/healthz", supervisor.died)
-        for role in roles.product()[:2]:
-            supervisor.start(role)
-        stack.wait_until_up("web", f"http://127.0.0.1:{web}/readyz", supervisor.died)
-        stack.wait_until_up("media", f"http://127.0.0.1:{media}/readyz", supervisor.died)
-        subjects = [Subject("voiceagents", demo.EXOPHONE, _pid("media"), SCRIPTED_MS)]
-        if options.peers:
-            for role, port in ((start.relay(relay, simulator), relay), (start.pipecat(pipecat, simulator), pipecat)):
-                supervisor.start(role)
-                stack.wait_until_up(role.name, f"http://127.0.0.1:{port}/healthz", supervisor.died)
-            # The relay asks no model and no voice: its turns are made of fewer waits.
-            subjects += [Subject("bare relay", RELAY, _pid("bench-relay"), HEARING_MS)]
-            subjects += [Subject("Pipecat", PIPECAT, _pid("bench-pipecat"), SCRIPTED_MS)]
-        for subject in subjects:
-            process.pin(subject.pid, measured)
-        print(_machine(options.frame_ms), flush=True)
-        line = Line(simulator, _pid("simulator"), values, options.scenario)
-        print(table(_rows(line, subjects, options.calls)))
+    if options.paste:
+        return _paste()
+    machine = _machine()
+    print(f"{machine}\n", flush=True)
+    runs: list[Figures] = []
+    capacities: list[Capacity] = []
+    with ground(peers=options.peers) as field:
+        idle_share = _warmed(field)
+        if options.capacity:
+            capacities = _capacities(field, options.frames, idle_share, runs)
+            rows = runs
+        else:
+            rows = _rows(field, options, idle_share, runs)
+        standing = _standings(field, idle_share)
+    print(f"\n{machine}\n\n{table(rows)}\n\n{standings(standing)}")
+    for found in capacities:
+        print(found.sentence)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    name = "capacity" if options.capacity else "table"
+    (RESULTS / f"{name}.md").write_text(markdown(machine, [] if options.capacity else rows, standing, capacities), encoding="utf-8")
+    told = json.dumps(as_json(machine, rows, runs, standing, capacities), indent=1)
+    for path in (RESULTS / f"{name}.json", RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}.json"):
+        path.write_text(told, encoding="utf-8")
+    print(f"\nAlso in {RESULTS.relative_to(ROOT)}: {name}.md, {name}.json. `make bench-readme` puts the last table into README.md.")
     return 0
 
 
-def _rows(line: Line, subjects: list[Subject], counts: list[int]) -> list[Figures]:
+def _warmed(field: Ground) -> dict[str, float]:
+    """Fills every cache and connection, then looks what each subject takes without a call: ms of CPU in each ms."""
+    shares = {}
+    for subject in field.subjects:
+        place(field.line, subject, _WARM_CALLS, "conversation", quietly=True)
+        time.sleep(2)
+        load = idle(field.line, subject, _IDLE_S)
+        shares[subject.name] = load.cpu_ms / load.elapsed_ms
+    return shares
+
+
+def _rows(field: Ground, options: argparse.Namespace, idle_share: dict[str, float], runs: list[Figures]) -> list[Figures]:
+    """Every subject's turn comes in each run, so that a disturbance of the machine hits them alike."""
+    found: dict[tuple[str, int, int], list[Figures]] = {}
+    for run in range(options.runs):
+        for frame_ms in options.frames:
+            for calls in options.calls:
+                for subject in field.subjects:
+                    print(
+                        f"run {run + 1}/{options.runs}: {subject.name}, {calls} calls, frames of {frame_ms} ms", file=sys.stderr, flush=True
+                    )
+                    row = measure(field.line, subject, calls, frame_ms, idle_share[subject.name])
+                    found.setdefault((subject.name, frame_ms, calls), []).append(row)
+                    runs.append(row)
+    order = [(subject.name, frame_ms, calls) for frame_ms in options.frames for calls in options.calls for subject in field.subjects]
+    return [middle(found[key]) for key in order]
+
+
+def _capacities(field: Ground, frames: list[int], idle_share: dict[str, float], runs: list[Figures]) -> list[Capacity]:
+    found = []
+    for frame_ms in frames:
+        for subject in field.subjects:
+
+            def trial(calls: int, subject=subject, frame_ms=frame_ms) -> Figures:
+                row = measure(field.line, subject, calls, frame_ms, idle_share[subject.name])
+                runs.append(row)
+                print(
+                    f"{subject.name}, {calls} calls, frames of {frame_ms} ms: {capacity.verdict(row) or 'carried'}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                return row
+
+            found.append(capacity.find(subject.name, frame_ms, trial))
+    return found
+
+
+def _standings(field: Ground, idle_share: dict[str, float]) -> list[Standing]:
+    """Last, because breakers stay open for a while after a provider was down."""
     rows = []
-    for subject in subjects:
-        place(line, subject, 1)  # warms every cache and connection
-        for calls in counts:
-            rows.append(measure(line, subject, calls))
-            time.sleep(1)
+    for subject in field.subjects:
+        sound, mute = (
+            [first_sound_ms(report) for report in greetings(field.line, subject, _GREETINGS, without_voice=without_voice)]
+            for without_voice in (False, True)
+        )
+        heard, still_heard = ([value for value in values if value is not None] for values in (sound, mute))
+        counted = f"{len(still_heard)} of {len(mute)}"
+        idle_ms = idle_share[subject.name] * 1000
+        rows.append(Standing(subject.name, idle_ms, percentile(heard, 0.95), percentile(still_heard, 0.95), counted))
     return rows
 
 
-def _pid(role: str) -> int:
-    return int((RUN / f"{role}.pid").read_text(encoding="utf-8"))
+def _paste() -> int:
+    """The last table into README.md, between its marks."""
+    readme, parts = ROOT / "README.md", [RESULTS / "table.md", RESULTS / "capacity.md"]
+    text = "\n".join(part.read_text(encoding="utf-8") for part in parts if part.exists())
+    if not text:
+        print("There is no table yet: run `make bench-peers` first.", file=sys.stderr)
+        return 1
+    readme.write_text(_MARKED.sub(lambda _: text, readme.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    default = os.environ.get("CALLS", "1 10 25").split()
+
+    def numbers(name: str, default: str) -> list[int]:
+        return [int(word) for word in os.environ.get(name, default).split()]
+
+    parser.add_argument("--calls", nargs="+", type=int, default=numbers("CALLS", "1 10 50"), help="how many calls at once, one row each")
     parser.add_argument(
-        "--calls", nargs="+", type=int, default=[int(calls) for calls in default], help="how many calls at once, one row each"
+        "--frames", nargs="+", type=int, default=numbers("FRAMES", "20 100"), choices=(20, 100), help="ms of audio in a message"
     )
-    parser.add_argument("--frame-ms", type=int, default=20, choices=(20, 100), help="how much audio Exotel puts into a message")
-    parser.add_argument("--scenario", default="bench")
+    parser.add_argument("--runs", type=int, default=numbers("RUNS", "3")[0], help="every row is the median of so many runs")
     parser.add_argument("--peers", action="store_true", help="measure a bare relay and Pipecat in the same run")
+    parser.add_argument("--capacity", action="store_true", help="look for how many calls a core carries, instead of the table")
+    parser.add_argument("--paste", action="store_true", help="put the last table into README.md and do nothing else")
     return parser.parse_args()
 
 
-def _settings(values: dict[str, str], frame_ms: int, peers: dict[str, int]) -> Path:
-    path = demo.simulator_settings(values, speech="tones")
-    text = path.read_text(encoding="utf-8")
-    vendors = f"llm_first_token_ms = {LLM_FIRST_TOKEN_MS}\ntts_first_byte_ms = {TTS_FIRST_BYTE_MS}\nstt_delay_ms = {STT_DELAY_MS}\n"
-    exotel = f"[exotel]\nframe_ms = {frame_ms}\nmax_streams = 1000\nconnects_per_minute = 10000\n"
-    phones = "".join(
-        f'[[exotel.exophones]]\nnumber = "{number}"\nvoicebot_url = "ws://127.0.0.1:{port}/"\n' for number, port in peers.items()
-    )
-    path.write_text(vendors + text.replace("[exotel]\n", exotel) + phones, encoding="utf-8")
-    return path
-
-
-def _machine(frame_ms: int) -> str:
+def _machine() -> str:
     model = next(
         (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), ""
     )
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {model or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"frames of {frame_ms} ms; scripted waits of {SCRIPTED_MS} ms a turn are subtracted ({HEARING_MS} ms from the bare relay's)\n"
+        f"scripted waits of {SCRIPTED_MS} ms a turn are subtracted ({HEARING_MS} ms from the bare relay's)"
     )
 
 

@@ -20,6 +20,8 @@ from simulator.exotel.life import CallLife
 from simulator.exotel.numbers import last_ten
 from simulator.exotel.settings import ExotelSettingRefused
 from simulator.faults import FaultRefused
+from simulator.metronome import Metronome
+from simulator.overheard import Overheard
 from simulator.replies import RuleRefused
 from simulator.scenario import ScenarioRefused
 from simulator.state import SettingRefused, SimulatorState
@@ -61,6 +63,20 @@ def routes(state: SimulatorState) -> list[BaseRoute]:
     async def look(_request: Request) -> Response:
         return JSONResponse(_inside(state))
 
+    async def overheard(request: Request) -> Response:
+        streams = state.part(Overheard, Overheard).streams
+        told = [stream.reports for stream in streams]
+        if request.method == "DELETE":
+            streams.clear()
+        return JSONResponse({"streams": told})
+
+    async def lateness(request: Request) -> Response:
+        late_ms = state.part(Metronome, Metronome).late_ms
+        kept = sorted(late_ms)
+        if request.method == "DELETE":
+            late_ms.clear()
+        return JSONResponse({f"p{share}_ms": kept[share * (len(kept) - 1) // 100] if kept else None for share in (50, 95, 100)})
+
     async def one_call(request: Request) -> Response:
         call = exchange(state).calls.get(request.path_params["sid"])
         if call is None:
@@ -75,6 +91,8 @@ def routes(state: SimulatorState) -> list[BaseRoute]:
         Route("/faults", order_fault, methods=["POST"]),
         Route("/faults", clear_faults, methods=["DELETE"]),
         Route("/state", look, methods=["GET"]),
+        Route("/lateness", lateness, methods=["GET", "DELETE"]),
+        Route("/overheard", overheard, methods=["GET", "DELETE"]),
     ]
 
 

@@ -17,6 +17,7 @@ from simulator.deepgram_live import SILENT_S, TIMED_OUT, ConnectionCut, Sender, 
 from simulator.deepgram_messages import Refused, shifted
 from simulator.faults import Fault
 from simulator.flux_turns import Look, Thresholds, Turn, confidence
+from simulator.overheard import Overheard
 from simulator.sound import raw_sound
 from simulator.speech import SpeechOnset, Word
 from simulator.state import SimulatorState
@@ -182,7 +183,7 @@ class _Line:
 
 async def listen_for_turns(state: SimulatorState, websocket: WebSocket, options: FluxOptions, request_id: str, fault: Fault | None) -> None:
     """Serves an accepted stream until one side ends it."""
-    sender = Sender(websocket, fault)
+    sender = Sender(websocket, fault, state.part(Overheard, Overheard).stream())
     line = _Line(state, options, sender, request_id)
     tasks: list[asyncio.Task[None]] = []
     try:

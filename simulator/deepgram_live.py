@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from simulator.deepgram_ear import AudioWindow, Began, Cut, Ear, Ended, Guess, Quiet, Step
 from simulator.deepgram_messages import ListenOptions, live_results, metadata, shifted, speech_started, utterance_end
 from simulator.faults import Fault
+from simulator.overheard import Overheard, Told
 from simulator.sound import mixed, raw_sound
 from simulator.speech import Recognition, Word
 from simulator.state import SimulatorState
@@ -43,11 +44,12 @@ class ConnectionCut(Exception):
 
 
 class Sender:
-    """Sends messages, and plays the faults that hit single messages."""
+    """Sends messages, and plays the faults that hit single messages. `told` keeps what was said when."""
 
-    def __init__(self, websocket: WebSocket, fault: Fault | None) -> None:
+    def __init__(self, websocket: WebSocket, fault: Fault | None, told: Told) -> None:
         self._websocket = websocket
         self._fault = fault
+        self._told = told
         self._sent = 0
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -61,6 +63,7 @@ class Sender:
         if fault is not None and fault.fault == "drip":
             await asyncio.sleep(fault.every_ms / 1000)
         self._sent += 1
+        self._told.note(message, asyncio.get_running_loop().time())
         await self._websocket.send_text(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
 
 
@@ -190,7 +193,7 @@ class _Channel:
 
 async def listen(state: SimulatorState, websocket: WebSocket, options: ListenOptions, request_id: str, fault: Fault | None) -> None:
     """Serves an accepted stream until one side ends it."""
-    sender = Sender(websocket, fault)
+    sender = Sender(websocket, fault, state.part(Overheard, Overheard).stream())
     count = options.channels if options.multichannel else 1
     channels = [_Channel(state, options, sender, request_id, index) for index in range(count)]
     audio_hash = hashlib.sha256(usedforsecurity=False)

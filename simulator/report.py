@@ -39,7 +39,11 @@ class Spoken:
 
 @dataclass(slots=True)
 class Report:
-    """One call, finished. `problems` is empty when the scenario was completed, nothing was broken and every expectation held."""
+    """One call, finished. `problems` is empty when the scenario was completed, nothing was broken and every expectation held.
+
+    `opened_s` is the loop's clock when the call was placed, from which all `*_ms` count. `bursts_ms`: first and last arrival of the agent's
+    audio, for each stretch that came without a pause or a clear in it.
+    """
 
     call_sid: str
     stream_sid: str = ""
@@ -47,7 +51,11 @@ class Report:
     status: str = ""
     stream_started_ms: int | None = None
     duration_ms: int = 0
+    start_sent_ms: int | None = None
     first_audio_ms: int | None = None
+    opened_s: float = 0.0
+    bursts_ms: list[list[int]] = field(default_factory=list)
+    clears_ms: list[int] = field(default_factory=list)
     closed_by: str = ""
     close_code: int | None = None
     turns: list[Turn] = field(default_factory=list)

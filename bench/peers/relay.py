@@ -32,7 +32,8 @@ def _spoken(text: str) -> bytes:
     return pcm + bytes(-len(pcm) % CHUNK_BYTES)
 
 
-ANSWER, GREETING, GOODBYE = _spoken("This is the answer to question one."), _spoken("Hello, how can I help you?"), _spoken("Goodbye.")
+ANSWER = _spoken("This is the answer to your question. It has two sentences, and together they last for about five seconds on the line.")
+GREETING, GOODBYE = _spoken("Hello, how can I help you?"), _spoken("Goodbye.")
 
 
 async def _play(send: Any, stream_sid: str, pcm: bytes) -> None:

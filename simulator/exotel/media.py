@@ -1,7 +1,7 @@
 """The Voicebot's WebSocket: dials the bot as Exotel does, carries the caller's audio up and plays what comes down, both by one clock.
 
-One task ticks every 20 ms and catches up without drift, one receives; there is no task and no timer for a single frame. The clock
-counts frames, so a late tick delays what is sent and never changes what was said when.
+The exchange's metronome asks every 20 ms and catches up without drift, one task receives; there is no task and no timer for a single frame.
+The clock counts frames, so a late tick delays what is sent and never changes what was said when.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
 
 from simulator.caller import TICK_MS, Caller
 from simulator.exotel.address import StreamAddress
@@ -25,9 +27,12 @@ from simulator.exotel.playback import Breach, Playback
 from simulator.exotel.recording import Recording
 from simulator.exotel.settings import ExotelSettings
 from simulator.faults import Fault
+from simulator.metronome import Metronome
 
 SEND_TIMEOUT_S = 10.0
+MOST_UNREAD_BYTES = 65_536
 TOLD_BREACHES = 20
+PAUSE_MS = 250  # audio that comes later than this after the last begins anew
 IGNORED_EVENTS = frozenset({"stop", "connected", "start", "dtmf"})
 
 
@@ -42,6 +47,7 @@ class Stream:
     socket: ClientConnection
     caller: Caller
     recording: Recording
+    metronome: Metronome
     fault: Fault | None = None
     closed_by: str = ""
     close_code: int | None = None
@@ -52,8 +58,11 @@ class Stream:
     breaches: list[Breach] = field(default_factory=list)
     breach_counts: Counter[str] = field(default_factory=Counter)
     arrivals_ms: list[float] = field(default_factory=list)
+    bursts_ms: list[list[int]] = field(default_factory=list)
+    clears_ms: list[int] = field(default_factory=list)
     first_audio_ms: int | None = None
     started_ms: int = 0
+    start_sent_ms: int | None = None
 
     def __post_init__(self) -> None:
         rate = self.address.sample_rate_hz
@@ -64,6 +73,10 @@ class Stream:
         self._hold_until = 0.0
         self._keys_sent = 0
         self._is_over = False
+        self._has_ended = asyncio.Event()
+        self._ticks = 0
+        self._stuck_since: float | None = None
+        self._failed: Exception | None = None
         self._awaits_audio = True
         self._last_arrival = float("-inf")
         answered = self.call.answered_at
@@ -82,8 +95,11 @@ class Stream:
             if self.settings.custom_field_in_start and self.call.custom_field:
                 params["CustomField"] = self.call.custom_field
             start = self.frames.start(spelt(self.call.human, style), spelt(self.call.exophone, style), params)
+            self.start_sent_ms = self.call.elapsed_ms()
             await self._send(start)
-            await self._tick_until_over()
+            with self.metronome.joined(self._beat):
+                await self._has_ended.wait()
+            await self._flush_rest()
         finally:
             self.caller.closed()
             receiver.cancel()
@@ -96,17 +112,18 @@ class Stream:
         if not self._is_over:
             self._is_over, self.closed_by, self.stop_reason = True, by, reason
 
-    async def _tick_until_over(self) -> None:
-        loop = asyncio.get_running_loop()
-        origin = loop.time()
-        seconds = TICK_MS / 1_000
-        ticks = 0
-        while not self._is_over:
-            await asyncio.sleep(max(0.0, origin + (ticks + 1) * seconds - loop.time()))
-            while not self._is_over and origin + (ticks + 1) * seconds <= loop.time():
-                self._tick(ticks * TICK_MS)
-                ticks += 1
-            await self._flush(loop.time())
+    def _beat(self) -> None:
+        if not self._is_over:
+            try:
+                self._tick(self._ticks * TICK_MS)
+            except Exception as error:  # noqa: BLE001 - handed to `run`, which has the call
+                self._failed = error
+                self._is_over = True
+            self._ticks += 1
+        if self._is_over:
+            self._has_ended.set()
+        elif self._outbox:
+            self._flush(asyncio.get_running_loop().time())
 
     def _tick(self, stream_ms: int) -> None:
         due_marks = self.playback.take_due_marks()
@@ -158,13 +175,32 @@ class Stream:
                 return stream_ms % max(TICK_MS, fault.every_ms // TICK_MS * TICK_MS) != 0
         return False
 
-    async def _flush(self, now: float) -> None:
-        """Sends what is due; with jitter ordered, holds it back and lets it go in bursts."""
-        if not self._outbox or now < self._hold_until or (len(self._outbox) < self.settings.burst_frames and not self._is_over):
+    def _flush(self, now: float) -> None:
+        """Sends what is due; with jitter ordered, holds it back and lets it go in bursts. Nothing is sent to a bot that does not read."""
+        if now < self._hold_until or len(self._outbox) < self.settings.burst_frames:
             return
+        if self.socket.state is not State.OPEN:
+            self._bot_closed()
+        elif self.socket.transport.get_write_buffer_size() > MOST_UNREAD_BYTES:
+            self._wait_for_reader(now)
+        else:
+            self._stuck_since = None
+            outbox, self._outbox = self._outbox, []
+            if self.settings.jitter_ms:
+                self._hold_until = now + random.random() * self.settings.jitter_ms / 1_000
+            # Whole frames, as `socket.send` would write them, without its locks and waits.
+            self.socket.transport.write(b"".join(Frame(Opcode.TEXT, message).serialize(mask=True) for message in outbox))
+
+    def _wait_for_reader(self, now: float) -> None:
+        self._stuck_since = self._stuck_since or now
+        if now - self._stuck_since > SEND_TIMEOUT_S:
+            self._breach("not_reading", f"the bot took nothing from its socket for {SEND_TIMEOUT_S:g} s")
+            self.cut("stopped", by="lost")
+
+    async def _flush_rest(self) -> None:
+        if self._failed is not None:
+            raise self._failed
         outbox, self._outbox = self._outbox, []
-        if self.settings.jitter_ms:
-            self._hold_until = now + random.random() * self.settings.jitter_ms / 1_000
         for message in outbox:
             await self._send(message)
 
@@ -221,8 +257,11 @@ class Stream:
         for breach in self.playback.breaches:
             self._breach(breach.rule, breach.detail)
         self.playback.breaches.clear()
-        if at_ms - self._last_arrival > 250:
+        if at_ms - self._last_arrival > PAUSE_MS:
             self.arrivals_ms.append(at_ms)
+        if at_ms - self._last_arrival > PAUSE_MS or (self.clears_ms and self.clears_ms[-1] >= self._last_arrival):
+            self.bursts_ms.append([at_ms, at_ms])
+        self.bursts_ms[-1][1] = at_ms
         self._last_arrival = at_ms
         if self.first_audio_ms is None and self.playback.first_audio_ms is not None:
             self.first_audio_ms = at_ms
@@ -238,8 +277,10 @@ class Stream:
         self.playback.mark(name)
 
     def _take_clear(self, _body: dict[str, Any]) -> None:
+        at_ms = self.call.elapsed_ms()
         self.clears += 1
-        self.call.tell("clear", dropped_ms=self.playback.clear(self.call.elapsed_ms()))
+        self.clears_ms.append(at_ms)
+        self.call.tell("clear", at_ms, dropped_ms=self.playback.clear(at_ms))
 
     def _breach(self, rule: str, detail: str) -> None:
         """Each is counted; of one rule only the first `TOLD_BREACHES` are kept and told, so that an endless offender fills no memory."""

@@ -44,7 +44,8 @@ async def _measure(life: "CallLife", stream: Stream, report: Report) -> None:
     per_ms = stream.address.sample_rate_hz * 2 / 1_000
     report.stream_sid = stream.sid
     report.stream_started_ms = stream.started_ms
-    report.first_audio_ms = stream.first_audio_ms
+    report.start_sent_ms, report.first_audio_ms, report.opened_s = stream.start_sent_ms, stream.first_audio_ms, life.call.opened
+    report.bursts_ms, report.clears_ms = stream.bursts_ms, stream.clears_ms
     report.closed_by = {"bot": "agent", "user": "caller", "": "caller"}.get(stream.closed_by, stream.closed_by)
     report.close_code = stream.close_code
     report.turns = turns(caller.utterances, caller.ear.stretches, stream.arrivals_ms)

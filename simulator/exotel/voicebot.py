@@ -11,6 +11,7 @@ from simulator.exotel.media import Stream
 from simulator.exotel.numbers import new_sid
 from simulator.exotel.params import applet_params
 from simulator.exotel.recording import Recording
+from simulator.metronome import Metronome
 
 if TYPE_CHECKING:
     from simulator.exotel.life import CallLife
@@ -54,7 +55,8 @@ async def _open(life: "CallLife", sid: str, url: str) -> Stream | None:
     caller = life.person(clips, address.sample_rate_hz, starts_at_ms=started_ms)
     recording = Recording(exchange.state.scratch / "exotelrecordings" / f"{call.sid}.wav", address.sample_rate_hz)
     call.tell("stream_opened", started_ms, stream_sid=sid, to=address.shown, sample_rate_hz=address.sample_rate_hz)
-    return Stream(call, settings, sid, address, socket, caller, recording, fault, started_ms=started_ms)
+    metronome = exchange.state.part(Metronome, Metronome)
+    return Stream(call, settings, sid, address, socket, caller, recording, metronome, fault, started_ms=started_ms)
 
 
 async def _carry(life: "CallLife", stream: Stream) -> None:
