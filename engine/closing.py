@@ -1,6 +1,7 @@
 """How a call comes to its end: the longest duration and the word of warning before it, the reason, the limit of a goodbye. Pure."""
 
 from engine.events import EndReason
+from engine.moves import Prepared
 from engine.tuning import Tuning
 from engine.turn_rules import TurnRules
 
@@ -20,6 +21,7 @@ class Closing:
         self._rules = rules
         self._tuning = tuning
         self.reason = EndReason.CRASH
+        self._words: list[Prepared] = []
         self.limit_ms = rules.max_duration_ms
         self._goodbye_due_ms = 0
         has_time = rules.max_duration_ms >= 2 * tuning.warning_ms > 0  # a call of a minute needs no warning half-way
@@ -30,6 +32,15 @@ class Closing:
         """The last words are in work."""
         self.reason = reason
         self._goodbye_due_ms = now_ms + self._tuning.goodbye_limit_ms
+
+    def apologise(self) -> None:
+        """The call ends by our fault, unless it is ending already: what is being said is followed by the apology, that by the goodbye."""
+        if self._rules.mode == "live" and self.reason is EndReason.CRASH:
+            self._words = [Prepared.APOLOGY, Prepared.GOODBYE]
+
+    def next_words(self) -> Prepared | None:
+        """What is to be said next before the line is closed; gives each once."""
+        return self._words.pop(0) if self._words else None
 
     @property
     def due_ms(self) -> int:

@@ -101,7 +101,8 @@ class TurnTaking:
             case EndRequested(reason=reason):
                 return self._close(reason, now_ms)
             case HearingLost():
-                return self._close(EndReason.PROVIDER_FAILED, now_ms)
+                self._closing.apologise()
+                return self._goodbye_decided(EndReason.PROVIDER_FAILED, now_ms) or self._close(EndReason.PROVIDER_FAILED, now_ms)
             case ToneHeard():
                 return self._hear_tone(now_ms)
             case SessionOpened():
@@ -292,7 +293,8 @@ class TurnTaking:
     def _reply_ended(self, event: ReplyEnded, now_ms: int) -> list[Action]:
         committed = self._commit(now_ms) if self._is_answering else []
         if self.phase is Phase.CLOSING:
-            return committed + self._end(self._closing.reason)
+            words = self._closing.next_words()
+            return committed + (self._say(words) if words else self._end(self._closing.reason))
         if self.phase not in (Phase.THINKING, Phase.SPEAKING):
             return committed
         said, self._saying = self._saying, None
@@ -383,7 +385,7 @@ class TurnTaking:
         stopped = self._stop_everything()
         committed = self._commit(now_ms)
         self._begin_closing(reason, now_ms)
-        return stopped + committed + self._say(Prepared.GOODBYE)
+        return stopped + committed + self._say(self._closing.next_words() or Prepared.GOODBYE)
 
     def _begin_closing(self, reason: EndReason, now_ms: int) -> None:
         self.phase = Phase.CLOSING
