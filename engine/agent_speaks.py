@@ -28,6 +28,8 @@ def reply_ended(floor: Floor, event: ReplyEnded, now_ms: int) -> list[Action]:
     committed = floor.commit(now_ms) if floor.is_answering else []
     if floor.phase is Phase.CLOSING:
         following = floor.closing.next_words(floor.saying, is_silent=event.failed and not event.spoke)
+        if following is Prepared.REGRET:
+            floor.begin_closing(floor.closing.reason, now_ms, floor.tuning.parting_ms)
         return committed + (floor.say(following) if following else floor.end(floor.closing.reason))
     if floor.phase not in (Phase.THINKING, Phase.SPEAKING):
         return committed
@@ -55,6 +57,14 @@ def goodbye_decided(floor: Floor, reason: EndReason, now_ms: int) -> list[Action
     floor.interruption = Interruption(floor.tuning)
     floor.begin_closing(reason, now_ms)
     return resumed
+
+
+def turn_deaf(floor: Floor, now_ms: int) -> list[Action]:
+    """Nobody can be heard any more: what is being said is said to its end, then the regret, then a person or a goodbye."""
+    if floor.phase not in (Phase.THINKING, Phase.SPEAKING) or not floor.is_live:
+        return floor.give_up(now_ms)
+    floor.closing.owe_regret()
+    return goodbye_decided(floor, EndReason.PROVIDER_FAILED, now_ms)
 
 
 def _after_failure(floor: Floor, said: Prepared | None, now_ms: int, *, is_down: bool) -> list[Action]:

@@ -21,6 +21,7 @@ class Closing:
         self._rules = rules
         self._tuning = tuning
         self.reason = EndReason.CRASH
+        self._owes_regret = False
         self.limit_ms = rules.max_duration_ms
         self._goodbye_due_ms = 0
         has_time = rules.max_duration_ms >= 2 * tuning.warning_ms > 0  # a call of a minute needs no warning half-way
@@ -32,11 +33,18 @@ class Closing:
         self.reason = reason
         self._goodbye_due_ms = now_ms + (self._tuning.goodbye_limit_ms if limit_ms is None else limit_ms)
 
+    def owe_regret(self) -> None:
+        """What is being said may be heard to its end; the regret follows it."""
+        self._owes_regret = True
+
     def next_words(self, said: Prepared | None, *, is_silent: bool) -> Prepared | None:
         """What is said after `said`, which came to its end; None: the line is closed. `is_silent`: nothing of it could be heard.
 
         Who can speak no more may still hand the caller over: that needs no voice.
         """
+        if self._owes_regret and self.reason is EndReason.PROVIDER_FAILED and said is not Prepared.GOODBYE:
+            self._owes_regret = False
+            return Prepared.REGRET
         if said is Prepared.REGRET and self._rules.has_handover:
             return Prepared.HANDOVER
         if said in (Prepared.REGRET, Prepared.HANDOVER) and self.reason is not EndReason.TRANSFERRED and not is_silent:

@@ -22,6 +22,7 @@ from engine.ports import (
     TranscriptStream,
     UtteranceEnded,
 )
+from engine.replay import HeardWords
 from engine.tuning import Tuning
 from engine.usage import UsageRecord
 from engine.vad import EnergyDetector, SpeechEdge
@@ -65,6 +66,7 @@ class Hearing:
         self._arrived = asyncio.Event()
         self._is_finishing = False
         self._audio_clock = AudioClock()
+        self._heard = HeardWords()
         self.dropped_frames = 0
 
     def take(self, chunk: AudioChunk) -> SoundBegan | SoundEnded | None:
@@ -125,13 +127,7 @@ class Hearing:
                 self._on_usage(opened.usage)  # complete now that the context was left
 
     async def _converse(self, stream: TranscriptStream) -> None:
-        self._audio_clock = AudioClock()
-        room = self._most_frames - len(self._unsent)
-        while self._unconfirmed and room > 0:
-            self._unsent.appendleft(self._unconfirmed.pop()[1])
-            room -= 1
-        self._unconfirmed.clear()
-        self._arrived.set()
+        await self._send_again()
         failures: list[ProviderError] = []
         self._quick = stream if isinstance(stream, QuickTranscriptStream) else None
         try:
@@ -146,9 +142,28 @@ class Hearing:
         if failures:
             raise failures[0]
 
+    async def _send_again(self) -> None:
+        """Audio that had not become words goes to the new stream; words whose audio is not kept are taken as they were guessed."""
+        room = self._most_frames - len(self._unsent)
+        first_ms = self._audio_clock.sent_ms
+        while self._unconfirmed and room > 0:
+            ends_ms, frame = self._unconfirmed.pop()
+            self._unsent.appendleft(frame)
+            first_ms = ends_ms - frame[0].duration_ms
+            room -= 1
+        self._unconfirmed.clear()
+        lost = self._heard.reopened(first_ms, self._now_ms(), self._tuning.stale_interim_ms)
+        if lost is not None:
+            await self._deliver(replace(lost, end_ms=max(1, self._audio_clock.at(lost.end_ms))))
+        self._audio_clock = AudioClock()
+        self._arrived.set()
+
     async def _receive(self, events: TranscriptStream) -> None:
         async for event in events:
-            await self._deliver(self._on_session_time(event))
+            new = self._heard.new_in(event, self._now_ms())
+            self._confirm(self._heard.settled_ms)
+            if new is not None:
+                await self._deliver(self._on_session_time(new))
         if not self._is_finishing:
             raise ProviderError(self._stt.provider, ErrorCategory.CONNECTION, "recognition ended by itself in mid-call", retryable=True)
 
@@ -173,16 +188,14 @@ class Hearing:
         match event:
             case SpeechStarted(at_ms=at_ms):
                 return SpeechStarted(self._audio_clock.at(at_ms))
-            case FinalTranscript(text=text, end_ms=end_ms) if end_ms > 0:
-                if text:
-                    self._confirm(end_ms)
+            case FinalTranscript(end_ms=end_ms) if end_ms > 0:
                 return replace(event, end_ms=max(1, self._audio_clock.at(end_ms)))
             case UtteranceEnded(last_word_end_ms=end_ms):
                 return UtteranceEnded(self._audio_clock.at(end_ms))
             case _:
                 return event
 
-    def _confirm(self, end_ms: int) -> None:
+    def _confirm(self, end_ms: float) -> None:
         """Audio up to `end_ms` has become words: it need not be sent again."""
         while self._unconfirmed and self._unconfirmed[0][0] <= end_ms:
             self._unconfirmed.popleft()

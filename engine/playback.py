@@ -23,6 +23,8 @@ _JOIN_LEAD_S = 0.06  # a sentence's last part of a chunk waits this close to sil
 _DUE_S = 1e-6  # timers are no finer: a chunk this close is due
 _MOST_LAG_S = 1.0
 _GRACE_WITHOUT_MARKS_S = 0.2
+_UNSURE_S = 0.005  # how near to a chunk's beginning it is anybody's guess whether the carrier has begun it
+_MOST_CERTAINTY_S = 0.06  # how long a pause may wait to be sure of that
 _LINK_LAST_WORD_S = 0.5  # a link that refuses audio is about to say why it ended: its own word goes first
 
 
@@ -236,6 +238,7 @@ class Playback:
             return
         self._is_paused = True
         async with self._sending:  # a chunk on its way out is sent, and then taken back
+            await asyncio.sleep(self._doubt_s())
             heard_bytes = self._heard_bytes()
             self._epoch += 1
             if self._sent_bytes:
@@ -247,6 +250,19 @@ class Playback:
     def resume(self) -> None:
         self._is_paused = False
         self._changed.set()
+
+    def _doubt_s(self) -> float:
+        """How long until it is certain which chunk the carrier plays: one that is being played cannot be taken back, any other is.
+
+        A mark that came late may have been late in coming, or what is before it late in being played. Both are the same chunk again once
+        that much of it must be over. 0 also where that takes too long: then audio is rather repeated than lost.
+        """
+        into_s = self._chunk_s - (self._play_end_s - asyncio.get_running_loop().time()) % self._chunk_s
+        if self._play_end_s <= asyncio.get_running_loop().time() or self._lag_s + 2 * _UNSURE_S > _MOST_CERTAINTY_S:
+            return 0.0
+        if into_s > self._chunk_s - _UNSURE_S:
+            into_s -= self._chunk_s
+        return max(0.0, self._lag_s + _UNSURE_S - into_s)
 
     def _heard_bytes(self) -> int:
         """What the caller will have heard if the line is silenced now: the chunk in play is heard to its end."""

@@ -7,12 +7,20 @@ and raises only `ProviderError` (providers) or `LinkClosed` (the link). `Cancell
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from engine.audio import AudioChunk
 from engine.usage import UsageRecord
 
 # --- speech to text ---------------------------------------------------------------------------------------------------
+
+
+class Word(NamedTuple):
+    """One word as it is written, and where it lies, in ms from the first audio sent."""
+
+    text: str
+    start_ms: int
+    end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +32,10 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class InterimTranscript:
-    """A guess at the segment being spoken. Each replaces the one before; it may be taken back."""
+    """A guess at the segment being spoken. Each replaces the one before; it may be taken back. `words`: see `FinalTranscript`."""
 
     text: str
+    words: tuple[Word, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +43,13 @@ class FinalTranscript:
     """A segment that will not change. `end_of_turn`: the provider also thinks the speaker has finished.
 
     `end_ms` is where the last word ended, in ms from the first audio sent. An empty text with `end_of_turn` is possible.
+    `words` are those of `text`, where the provider places them: they tell what a stream opened anew says for the second time.
     """
 
     text: str
     end_of_turn: bool
     end_ms: int
+    words: tuple[Word, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class EagerEndOfTurn:
     """The provider thinks that the speaker has probably finished: `text` is the whole turn. A final or `TurnResumed` follows."""
 
     text: str
+    words: tuple[Word, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

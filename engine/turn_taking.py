@@ -66,7 +66,7 @@ class TurnTaking:
             case EndRequested(reason=reason):
                 return floor.close(reason, now_ms)
             case HearingLost():
-                return floor.give_up(now_ms)
+                return agent_speaks.turn_deaf(floor, now_ms)
             case SoundBegan(at_ms=at_ms):
                 return caller_speaks.sound(floor, at_ms, now_ms)
             case SoundEnded(lasted_ms=lasted_ms):

@@ -45,9 +45,9 @@ class _Warmable(Protocol):
 
 
 class _Chain(Generic[P]):
-    """`provider` and `model` name the port that is meant to work; usage records name the one that did.
+    """`provider` and `model` name the port that is meant to work, `working` both of the one that was asked last.
 
-    `switches` counts how often another port than the best one had to be turned to.
+    Usage records name the port that did the work. `switches` counts how often another port than the best one had to be turned to.
     """
 
     def __init__(self, ports: Sequence[P], health: Health | None = None, *, patience_ms: int = PATIENCE_MS) -> None:
@@ -58,7 +58,7 @@ class _Chain(Generic[P]):
         self._health = PROCESS_HEALTH if health is None else health
         self._patience_ms = patience_ms
         self._shunned_until: dict[int, float] = {}
-        self.provider, self.model = self._keys[0]
+        self.provider, self.model = self.working = self._keys[0]
         self.switches = 0
 
     async def warm(self) -> None:
@@ -72,6 +72,11 @@ class _Chain(Generic[P]):
         now = asyncio.get_running_loop().time()
         return self._health.order(self._keys, frozenset(place for place, until in self._shunned_until.items() if until > now))
 
+    def _has_stand_in(self) -> bool:
+        """Whether some port has not failed in this session, or not lately."""
+        now = asyncio.get_running_loop().time()
+        return any(self._shunned_until.get(place, 0.0) <= now for place in range(len(self._ports)))
+
     def _failed(self, place: int, error: ProviderError) -> None:
         self._health.failed(self._keys[place], error)
         self._shunned_until[place] = asyncio.get_running_loop().time() + _SHUNNED_S
@@ -81,18 +86,22 @@ class _Chain(Generic[P]):
         self._shunned_until.pop(place, None)
 
     async def _first(self, stack: AsyncExitStack, begin: Callable[[P], AbstractAsyncContextManager[T]]) -> tuple[int, T]:
-        """The place of the first port that begins, and what it gave, entered on `stack`. Raises the last failure if none does."""
+        """The place of the first port that begins, and what it gave, entered on `stack`.
+
+        If none does it raises the last failure, of those that another attempt may mend if there is one.
+        """
         failure: ProviderError | None = None
         order = self._order()
         for place in order:
             if failure is not None:
                 self.switches += 1
             self._health.tried(self._keys[place])
+            self.working = self._keys[place]
             try:
                 begun = await self._begin(stack, begin(self._ports[place]), place, has_stand_in=place != order[-1])
             except ProviderError as error:
                 self._failed(place, error)
-                failure = error
+                failure = error if failure is None or error.retryable or not failure.retryable else failure
                 continue
             return place, begun
         assert failure is not None
@@ -117,6 +126,11 @@ class _Chain(Generic[P]):
             self._failed(place, error)
             raise
         self._worked(place)
+
+
+def _replaceable(error: ProviderError) -> ProviderError:
+    """The same failure as one that is worth another try: with another provider."""
+    return ProviderError(error.provider, error.category, error.message, retryable=True, request_id=error.request_id)
 
 
 @asynccontextmanager
@@ -161,8 +175,13 @@ class FallbackSpeechToText(_Chain[SpeechToText]):
     async def stream(self, sample_rate_hz: int) -> AsyncIterator[TranscriptStream]:
         async with AsyncExitStack() as stack:
             place, opened = await self._first(stack, lambda port: port.stream(sample_rate_hz))
-            async with self._blaming(place):
-                yield opened
+            try:
+                async with self._blaming(place):
+                    yield opened
+            except ProviderError as error:
+                if error.retryable or not self._has_stand_in():
+                    raise
+                raise _replaceable(error) from error  # hopeless there, but somebody else may listen
 
 
 class FallbackLanguageModel(_Chain[LanguageModel]):

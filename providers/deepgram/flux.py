@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, TurnResumed
+from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, TurnResumed, Word
 from providers.config import SpeechToTextOptions
 from providers.connection import nonsense
 from providers.deepgram.messages import PROVIDER, Heard, reported
@@ -50,6 +50,7 @@ def _within(value: float, bounds: tuple[float, float]) -> float:
 
 
 class _Word(msgspec.Struct):
+    word: str = ""
     start: float | None = None
     end: float | None = None
 
@@ -76,6 +77,7 @@ class FluxWire:
     def __init__(self) -> None:
         self._text = ""
         self._end_ms = 0
+        self._words: tuple[Word, ...] = ()
 
     def read(self, raw: bytes | str) -> Heard:
         """Raises `ProviderError`: PROTOCOL for what cannot be read, SERVER for an error that Deepgram reports."""
@@ -92,23 +94,36 @@ class FluxWire:
     def rest(self) -> tuple[TranscriptEvent, ...]:
         """The open turn as a final: Flux leaves its last guess as the final word when a stream is closed."""
         text, self._text = self._text, ""
-        return (FinalTranscript(text, end_of_turn=False, end_ms=self._end_ms),) if text else ()
+        return (FinalTranscript(text, end_of_turn=False, end_ms=self._end_ms, words=self._words),) if text else ()
 
     def _turn(self, message: _Message) -> tuple[TranscriptEvent, ...]:
         changed = message.transcript != self._text and bool(message.transcript)
-        interim: tuple[TranscriptEvent, ...] = (InterimTranscript(message.transcript),) if changed else ()
+        words = self._words = _words(message) if message.transcript else self._words
+        interim: tuple[TranscriptEvent, ...] = (InterimTranscript(message.transcript, words),) if changed else ()
         self._text, self._end_ms = message.transcript or self._text, _end_ms(message)
         match message.event:
             case "StartOfTurn":
                 return (SpeechStarted(_start_ms(message)), *interim)
             case "EagerEndOfTurn":
-                return (*interim, EagerEndOfTurn(message.transcript))
+                return (*interim, EagerEndOfTurn(message.transcript, words))
             case "TurnResumed":
                 return (TurnResumed(), *interim)
             case "EndOfTurn":
                 self._text = ""
-                return (FinalTranscript(message.transcript, end_of_turn=True, end_ms=self._end_ms),)
+                return (
+                    FinalTranscript(message.transcript, end_of_turn=True, end_ms=self._end_ms, words=words if message.transcript else ()),
+                )
         return interim  # an update, or an event that is not known here
+
+
+def _words(message: _Message) -> tuple[Word, ...]:
+    """The words with their places, or none: the wire may leave places out. Punctuation stands in the transcript alone."""
+    written = message.transcript.split()
+    if len(written) != len(message.words):
+        written = [each.word for each in message.words]
+    placed = zip(written, message.words, strict=True)
+    words = [Word(text, round(e.start * 1000), round(e.end * 1000)) for text, e in placed if e.start is not None and e.end is not None]
+    return tuple(words) if len(words) == len(message.words) else ()
 
 
 def _start_ms(message: _Message) -> int:

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from engine.errors import ErrorCategory, ProviderError
-from engine.ports import FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, UtteranceEnded
+from engine.ports import FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, UtteranceEnded, Word
 from providers.connection import nonsense
 
 PROVIDER = "deepgram"
@@ -44,6 +44,9 @@ class Wire(Protocol):
 
 
 class _Word(msgspec.Struct):
+    word: str = ""
+    punctuated_word: str = ""
+    start: float = 0.0
     end: float = 0.0
 
 
@@ -120,12 +123,13 @@ def reported() -> ProviderError:
 def _transcript(message: _Message) -> TranscriptEvent | None:
     alternatives = message.channel.alternatives if isinstance(message.channel, _Channel) else []
     best = alternatives[0] if alternatives else _Alternative()
+    words = tuple([Word(each.punctuated_word or each.word, _ms(each.start), _ms(each.end)) for each in best.words])
     if not message.is_final:
-        return InterimTranscript(best.transcript) if best.transcript else None
+        return InterimTranscript(best.transcript, words) if best.transcript else None
     if not best.transcript and not message.speech_final:
         return None
     end_s = best.words[-1].end if best.words else message.start + message.duration
-    return FinalTranscript(best.transcript, end_of_turn=message.speech_final, end_ms=_ms(end_s))
+    return FinalTranscript(best.transcript, end_of_turn=message.speech_final, end_ms=_ms(end_s), words=words)
 
 
 def _ms(seconds: float) -> int:

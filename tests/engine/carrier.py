@@ -62,6 +62,7 @@ class Line:
     chunk_bytes: int = 3200
     returns_marks: bool = True
     mark_delay_ms: int = 30
+    plays_late_ms: int = 0  # audio that meets a silent line waits for the player's next step
     breaks_after_sends: int | None = None
     hears_until_ms: int | None = None
     sent: list[Sent] = field(default_factory=list)
@@ -117,7 +118,7 @@ class Line:
         now_s = asyncio.get_running_loop().time()
         if self.is_closed or (self.breaks_after_sends is not None and len(self.sent) >= self.breaks_after_sends):
             raise LinkClosed("the line is gone")
-        start_s = max(now_s, self._play_end_s)
+        start_s = self._play_end_s if self._play_end_s > now_s else now_s + self.plays_late_ms / 1000
         self._play_end_s = start_s + duration_ms(len(pcm), self.sample_rate_hz) / 1000
         self.sent.append(Sent(now_s, (self._play_end_s - now_s) * 1000, len(pcm)))
         self._settle(now_s)
@@ -152,6 +153,11 @@ class Line:
             for mark in self._marks:
                 mark.cancel()
             self.inbox.put_nowait(None)
+
+    def settled(self):
+        """All that the caller has heard by now."""
+        self._settle(asyncio.get_running_loop().time())
+        return bytes(self.played)
 
     def _settle(self, now_s):
         """Moves what has been played by now from the queue to the caller's ear."""

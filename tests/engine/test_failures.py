@@ -204,14 +204,24 @@ def test_the_times_of_a_turn_are_right_after_a_loss():
 def test_recognition_that_never_opens_ends_the_call_with_a_goodbye():
     scene = perform([], ears=Ears([], fails=["open"] * 9))
     assert scene.failed_providers == ["ears"] * 4
-    assert scene.dialogue[-1] == ("agent", GOODBYE)
+    assert scene.dialogue == [("agent", GREETING), ("agent", APOLOGY), ("agent", GOODBYE)]
     assert scene.reason is EndReason.PROVIDER_FAILED
 
 
 def test_recognition_that_refuses_us_is_not_asked_again():
     scene = perform([], ears=Ears([], fails=["open"] * 9, retryable=False))
     assert scene.failed_providers == ["ears"]
+    assert scene.dialogue == [("agent", GREETING), ("agent", APOLOGY), ("agent", GOODBYE)]
     assert scene.reason is EndReason.PROVIDER_FAILED
+
+
+def test_recognition_that_is_lost_in_an_answer_lets_it_be_heard_to_its_end():
+    ears = Ears([], fails=[("after", 6500)], retryable=False)
+    scene = perform(ASKS, thoughts=[Thought("It costs five hundred, and for children half of that, every day.")], ears=ears)
+    assert [text for who, text in scene.dialogue if who == "agent"][1:3] == [
+        "It costs five hundred, and for children half of that, every day.",
+        APOLOGY,
+    ]
 
 
 def test_recognition_that_hangs_while_opening_is_given_up_and_tried_again():

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.playback import Playback
 from engine.transcript import Piece
@@ -228,11 +230,11 @@ async def paused(stage, at_ms, for_ms, pcm=PATTERN):
     paused_at_s = stage.now()
     await asyncio.sleep(for_ms / 1000)
     sent_while_paused = sum(each.at_s > paused_at_s for each in stage.line.sent)
-    heard_ms = stage.playback.heard_ms()
+    heard_ms, resumed_ms = stage.playback.heard_ms(), stage.now_ms
     stage.playback.resume()
     await end
     await asyncio.sleep(1)
-    return sent_while_paused, heard_ms
+    return sent_while_paused, heard_ms, resumed_ms
 
 
 @pytest.mark.parametrize("at_ms", [10, 190, 210, 999, 1400, 2550, 2790, 2990])
@@ -241,14 +243,14 @@ async def paused(stage, at_ms, for_ms, pcm=PATTERN):
 def test_a_pause_loses_no_audio_and_repeats_none(at_ms, for_ms, marks):
     async def scene():
         async with Stage(Line([], **marks)) as stage:
-            sent_while_paused, heard_ms = await paused(stage, at_ms, for_ms)
+            sent_while_paused, heard_ms, resumed_ms = await paused(stage, at_ms, for_ms)
             await stage.line.close()
-            return sent_while_paused, heard_ms, bytes(stage.line.played), stage.playback.heard_ms()
+            return sent_while_paused, heard_ms, resumed_ms, bytes(stage.line.played), stage.playback.heard_ms()
 
-    sent_while_paused, heard_ms, played, heard_in_the_end_ms = play(scene())
+    sent_while_paused, heard_ms, resumed_ms, played, heard_in_the_end_ms = play(scene())
     assert sent_while_paused == 0
     assert played == PATTERN
-    assert heard_ms <= -(-(at_ms + for_ms) // 200) * 200 + 0.2
+    assert heard_ms <= -(-resumed_ms // 200) * 200 + 0.2
     assert heard_in_the_end_ms == 3000
 
 
@@ -306,3 +308,67 @@ def test_how_long_the_line_has_been_quiet_is_known():
             return playing_ms, stage.playback.quiet_ms()
 
     assert play(scene()) == (pytest.approx(-700), pytest.approx(2000))
+
+
+ONE_TURN = b"".join((1000 + number).to_bytes(2, "little") for number in range(8 * 1500))
+
+
+@given(
+    at_ms=st.lists(st.integers(0, 1_700) | st.sampled_from(range(0, 1_601, 200)), min_size=1, max_size=3),
+    for_ms=st.sampled_from([1, 199, 200, 450, 1200]),
+    line=st.sampled_from(
+        [{}, {"mark_delay_ms": 0}, {"mark_delay_ms": 50}, {"returns_marks": False}, {"plays_late_ms": 19, "mark_delay_ms": 2}]
+    ),
+    has_spoken=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_whenever_it_is_paused_and_however_often_what_was_heard_is_the_sentence_exactly(at_ms, for_ms, line, has_spoken):
+    """On the boundary of two chunks too, on a line that plays a little late, and with the lag that an earlier turn's marks have told."""
+    if line.get("plays_late_ms") and not has_spoken:
+        line = {**line, "plays_late_ms": 4}  # nobody can know of a lag that no mark has told of
+
+    async def scene():
+        async with Stage(Line([], **line)) as stage:
+            if has_spoken:
+                await stage.speak(600)
+                stage.playback.finish()
+                await stage.playback.heard_to_end(patient=True)
+                await asyncio.sleep(0.5)
+                stage.playback.begin()
+            before = len(stage.line.settled())
+            piece = Piece("words")
+            stage.playback.open(piece)
+            await stage.playback.write(ONE_TURN)
+            stage.playback.close(piece)
+            stage.playback.finish()
+            for each_ms in at_ms:
+                await asyncio.sleep(each_ms / 1000)
+                await stage.playback.pause()
+                await asyncio.sleep(for_ms / 1000)
+                stage.playback.resume()
+            await stage.playback.heard_to_end(patient=True)
+            await asyncio.sleep(1)
+            return stage.line.settled()[before:]
+
+    assert play(scene()).rstrip(b"\0") == ONE_TURN.rstrip(b"\0")
+
+
+def test_a_pause_is_never_long_in_coming():
+    async def scene():
+        waits = []
+        for at_ms in range(0, 401, 5):
+            async with Stage(Line([], mark_delay_ms=45)) as stage:
+                await stage.speak(600)
+                stage.playback.finish()
+                await stage.playback.heard_to_end(patient=True)
+                stage.playback.begin()
+                await stage.speak(5_000)
+                await asyncio.sleep(at_ms / 1000)
+                began_ms = stage.now_ms
+                await stage.playback.pause()
+                waits.append(stage.now_ms - began_ms)
+        return waits
+
+    waits = play(scene())
+    assert max(waits) <= 55
+    assert waits.count(0) > len(waits) / 2

@@ -162,7 +162,6 @@ def test_nothing_interrupts_a_goodbye():
     [
         (EndRequested(EndReason.OPERATOR_HANGUP), EndReason.OPERATOR_HANGUP, True),
         (EndRequested(EndReason.SHUTDOWN), EndReason.SHUTDOWN, True),
-        (HearingLost(), EndReason.PROVIDER_FAILED, True),
         (EndRequested(EndReason.LINK_LOST), EndReason.LINK_LOST, False),
         (CallerLeft(EndReason.CALLER_HANGUP), EndReason.CALLER_HANGUP, False),
     ],
@@ -181,6 +180,22 @@ def test_what_ends_a_call_and_whether_goodbye_is_said(at, event, reason, says_go
         actions = turns.feed(ReplyEnded(said.reply_id, failed=False, spoke=True), 6000)
     assert actions == [End(reason)]
     assert turns.deadline_ms() is None
+
+
+@pytest.mark.parametrize("at", [listening, speaking])
+def test_an_agent_that_turns_deaf_finishes_what_it_says_then_apologises_then_takes_leave(at):
+    turns = at()
+    is_speaking = turns.phase is Phase.SPEAKING
+    actions = turns.feed(HearingLost(), 5000)
+    assert turns.feed(HearingLost(), 5001) == []
+    if is_speaking:
+        assert actions == []
+        actions = turns.feed(ReplyEnded(2, failed=False, spoke=True), 6000)
+    first = actions[-1]
+    assert first.sentence is Prepared.REGRET
+    goodbye = turns.feed(ReplyEnded(first.reply_id, failed=False, spoke=True), 7000)[-1]
+    assert goodbye.sentence is Prepared.GOODBYE
+    assert turns.feed(ReplyEnded(goodbye.reply_id, failed=True, spoke=False), 8000) == [End(EndReason.PROVIDER_FAILED)]
 
 
 def test_a_wish_to_end_before_the_opening_leaves_no_room_for_a_greeting():

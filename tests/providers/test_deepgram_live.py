@@ -13,7 +13,7 @@ from websockets.utils import accept_key
 
 from engine.audio import AudioChunk
 from engine.errors import ErrorCategory, ProviderError
-from engine.ports import FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, UtteranceEnded
+from engine.ports import FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, UtteranceEnded, Word
 from providers.config import DeepgramConfig, SpeechToTextOptions
 from providers.connection import Deadlines
 from providers.deepgram import live
@@ -39,6 +39,13 @@ def results(text: str, *, is_final: bool, speech_final: bool = False, words: lis
 
 
 WORDS = [{"word": "hello", "start": 1.2, "end": 1.64, "confidence": 0.9, "punctuated_word": "Hello."}]
+
+
+def test_words_are_told_with_their_places_as_they_are_written() -> None:
+    for is_final in (True, False):
+        (event,) = read(json.dumps(results("Hello.", is_final=is_final, words=WORDS))).events
+        assert isinstance(event, FinalTranscript | InterimTranscript)
+        assert event.words == (Word("Hello.", 1_200, 1_640),)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -216,6 +217,43 @@ async def test_a_recogniser_that_is_lost_is_not_the_first_choice_of_the_next_str
     async with chain.stream(8_000):
         pass
     assert [dict(request.facts["query"])["model"] for request in vendors.state.seen] == ["nova-3", "nova-2"]
+
+
+def ears(server: Served, *keys: str) -> list[SpeechToText]:
+    models = ("nova-3", "nova-2")
+    return [
+        DeepgramSpeechToText(deepgram_config(server, key), SpeechToTextOptions("deepgram", model), PATIENT)
+        for model, key in zip(models, keys, strict=False)
+    ]
+
+
+async def test_a_recogniser_that_refuses_us_is_replaced_before_anything_is_heard(vendors: Served) -> None:
+    expect_key(vendors)
+    async with FallbackSpeechToText(ears(vendors, "wrong", KEY)).stream(8_000):
+        pass
+    assert dict(vendors.state.seen[-1].facts["query"])["model"] == "nova-2"
+
+
+async def test_a_recogniser_that_turns_hopeless_in_mid_call_is_worth_another_try_while_there_is_a_stand_in(vendors: Served) -> None:
+    chain = FallbackSpeechToText(ears(vendors, KEY, KEY))
+    worth_it = []
+    for _ in range(2):
+        error = await failure(lambda: _lost(chain))
+        worth_it.append(error.retryable)
+    assert worth_it == [True, False]
+
+
+async def _lost(chain: FallbackSpeechToText) -> None:
+    async with chain.stream(8_000):
+        raise ProviderError("deepgram", ErrorCategory.BAD_REQUEST, "refused what we sent (closed with 1008)", retryable=False)
+
+
+async def test_when_one_refuses_and_another_is_only_away_the_chain_is_worth_another_try(vendors: Served) -> None:
+    expect_key(vendors)
+    away = DeepgramSpeechToText(replace(deepgram_config(vendors), base_url=NOWHERE), SpeechToTextOptions("deepgram", "nova-3"), PATIENT)
+    refusing = ears(vendors, "wrong")
+    for ports in ([away, *refusing], [*refusing, away]):
+        assert (await failure(partial(_lost, FallbackSpeechToText(ports)))).retryable
 
 
 async def test_warming_a_chain_warms_everyone_and_tells_of_a_failure(vendors: Served) -> None:

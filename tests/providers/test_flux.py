@@ -9,7 +9,7 @@ import pytest
 
 from engine.audio import silence
 from engine.errors import ErrorCategory, ProviderError
-from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, TurnResumed
+from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent, TurnResumed, Word
 from providers.config import SpeechToTextOptions
 from providers.deepgram.flux import FluxWire, path, speaks
 from providers.deepgram.live import DeepgramSpeechToText
@@ -55,6 +55,16 @@ def turn(event: str, text: str, *words: tuple[float, float], window: tuple[float
 )
 def test_what_a_message_means(message: str, events: tuple[TranscriptEvent, ...]) -> None:
     assert FluxWire().read(message).events == events
+
+
+def test_words_are_told_with_their_places_as_they_are_written() -> None:
+    wire = FluxWire()
+    (_, interim) = wire.read(turn("StartOfTurn", "Hello, there.", (1.2, 1.6), (1.7, 1.9))).events
+    assert isinstance(interim, InterimTranscript)
+    assert interim.words == (Word("Hello,", 1_200, 1_600), Word("there.", 1_700, 1_900))
+    (final,) = wire.read(turn("EndOfTurn", "Hello, there.")).events  # a wire that leaves the places out
+    assert isinstance(final, FinalTranscript)
+    assert final.words == ()
 
 
 def test_a_guess_is_told_once_and_the_turn_after_an_end_begins_anew() -> None:

@@ -45,7 +45,7 @@ async def no_task_left() -> AsyncIterator[None]:
     """Fails if the block leaves a task of ours running. A few turns of the loop are allowed for callbacks to finish."""
     before = asyncio.all_tasks()
     yield
-    for _ in range(50):
+    for _ in range(1_000):
         left = asyncio.all_tasks() - before
         if not left:
             return
