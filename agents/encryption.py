@@ -1,7 +1,7 @@
 """Operators' secrets at rest: encrypted before Postgres sees them, bound to their column, decrypted only where they are used.
 
-AES-256-GCM. The last of FIELD_KEYS encrypts, every one decrypts, so a key is rotated by adding one and saving the rows again. A secret is
-never searched for, shown in a form, or put into a version.
+AES-256-GCM. The last of FIELD_KEYS encrypts, every one decrypts, so a key is rotated by adding one and `manage.py reencrypt_secrets`.
+A secret is never searched for, shown in a form, or put into a version.
 """
 
 import base64
@@ -37,8 +37,19 @@ def _cipher(key: str) -> AESGCM:
     return AESGCM(bytes.fromhex(key))
 
 
+def newest() -> str:
+    """The id of the key that encrypts."""
+    return list(keys())[-1]
+
+
+def key_of(stored: str) -> str:
+    """The id of the key that wrote `stored`."""
+    return stored.split(":", 2)[1] if stored.startswith(f"{_VERSION}:") else ""
+
+
 def encrypt(text: str, place: str) -> str:
-    key_id, key = list(keys().items())[-1]
+    key_id = newest()
+    key = keys()[key_id]
     nonce = os.urandom(_NONCE_BYTES)
     sealed = nonce + _cipher(key).encrypt(nonce, text.encode(), place.encode())
     return f"{_VERSION}:{key_id}:{base64.b64encode(sealed).decode()}"

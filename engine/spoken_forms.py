@@ -63,7 +63,7 @@ _PHONE = re.compile(r"(?<![\w.,])(\+?\d(?:[ \-]?\d){9,13})(?![\w]|[.,]\d)")
 
 _DATE = re.compile(r"(?<![\d/.-])(?:(\d{1,2})([/.-])(\d{1,2})\2(\d{4})|(\d{4})-(\d{2})-(\d{2}))(?![\d/-]|\.\d)")
 _SHORT_MONTH = re.compile(r"(?i)\b(\d{1,2}(?:st|nd|rd|th)?\s)(jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?(?=\s*(?:\d|,|$|\s))")
-_TIME = re.compile(r"(?i)(?<![\d:])([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?(?:\s?([ap])\.?m\b\.?)?(?![\d:])")
+_TIME = re.compile(r"(?i)(?<![\d:])([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?(?:\s?([ap])\.?m\b\.?|\s?बजे)?(?![\d:])")
 _BETWEEN_TIMES = re.compile(r"(?i)(\d{1,2}:\d\d(?:\s?[ap]\.?m\.?)?)\s?[-–]\s?(?=\d{1,2}:\d\d)")
 _RANGE = re.compile(r"(?<![\d.,/:+-])(?<!\d )(\d{1,3})\s?[-–]\s?(\d{1,3})(?![\d.,/:-]*\d)(?! \d)")
 _UNITS: dict[str, tuple[str, str]] = {

@@ -3,7 +3,7 @@
 A signature is checked before anything is asked of the database, so that forged sockets cost nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from django.conf import settings
@@ -15,6 +15,7 @@ from calls.models import Session
 _SALT = "telephony.media-token"
 _MAX_CHARACTERS = 500
 _LONGEST_STREAM_S = 3600  # Exotel cuts every stream after an hour
+_RINGS_S = 180  # the order, its repeats, the ringing of both ends, and the handshake
 _PICKS_UP = "picks-up"  # never the id of a token that a session waits for
 
 
@@ -53,21 +54,25 @@ def issue_again(session: Session, *, call_sid: str) -> str:
 
 
 def check(token: str) -> MediaToken:
-    """The content of a token that we signed; fresh if no longer than MEDIA_TOKEN_TTL_S ago. Raises `BadToken`."""
+    """The content of a token that we signed; fresh if no longer than MEDIA_TOKEN_TTL_S ago. Raises `BadToken`.
+
+    One that went out with the order to dial has first to wait until somebody answers: that is no staleness.
+    """
     if len(token) > _MAX_CHARACTERS:
         raise BadToken("too long to be ours")
     try:
-        return _read(token, settings.MEDIA_TOKEN_TTL_S, is_fresh=True)
+        known = _read(token, max(_LONGEST_STREAM_S, settings.MEDIA_TOKEN_TTL_S))
+        fresh_s = settings.MEDIA_TOKEN_TTL_S if known.call_sid else max(_RINGS_S, settings.MEDIA_TOKEN_TTL_S)
     except signing.SignatureExpired:
-        pass
+        raise BadToken("expired") from None
     except (signing.BadSignature, msgspec.ValidationError, ValueError):
         raise BadToken("not signed by us") from None
     try:
-        return _read(token, max(_LONGEST_STREAM_S, settings.MEDIA_TOKEN_TTL_S), is_fresh=False)
-    except (signing.BadSignature, msgspec.ValidationError, ValueError):
-        raise BadToken("expired") from None
+        return _read(token, fresh_s)
+    except signing.SignatureExpired:
+        return replace(known, is_fresh=False)
 
 
-def _read(token: str, max_age_s: int, *, is_fresh: bool) -> MediaToken:
+def _read(token: str, max_age_s: int) -> MediaToken:
     token_id, session_id, call_sid = msgspec.convert(signing.loads(token, salt=_SALT, max_age=max_age_s), tuple[str, str, str])
-    return MediaToken(token_id, session_id, call_sid, is_fresh and token_id != _PICKS_UP)
+    return MediaToken(token_id, session_id, call_sid, token_id != _PICKS_UP)

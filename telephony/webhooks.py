@@ -149,11 +149,13 @@ def _voicebot(visit: Visit) -> HttpResponse:
 
 def _passthru(visit: Visit) -> HttpResponse:
     session = _ended(visit.session)
+    # A talk whose process died has nobody left to write down how it ended; the sweeper does that much later.
+    is_dead = session is not None and session.state == Session.State.ACTIVE and commands.may_resume(session, timezone.now())
     stream_failed = visit.report.stream is not None and visit.report.stream.status == "failed"
     status = branch(
         is_known=session is not None,
         has_talked=session is not None and session.started_at is not None,
-        end_reason=session.end_reason if session else "",
+        end_reason="crash" if is_dead else session.end_reason if session else "",
         stream_failed=stream_failed,
         has_transfer=session is not None and queries.has_transfer(session),
         dial_status=visit.report.dial_status,
@@ -172,9 +174,15 @@ def _connect(visit: Visit) -> HttpResponse:
 
 
 def _ended(session: Session | None) -> Session | None:
-    """The session once it has ended, if that is a matter of moments."""
-    deadline = time.monotonic() + _WAIT_FOR_END_S
-    while session is not None and session.state == Session.State.ACTIVE and time.monotonic() < deadline:
+    """The session once it has ended or is known to be dead, if that is a matter of moments.
+
+    Without a sign of life since we asked it is waited for until it counts as dead: a little longer, but that caller was let down.
+    """
+    began, last_seen = time.monotonic(), session.seen_at if session else None
+    while session is not None and session.state == Session.State.ACTIVE and not commands.may_resume(session, timezone.now()):
+        limit_s = _WAIT_FOR_END_S if session.seen_at != last_seen else commands.DEAD_AFTER.total_seconds() + _STEP_S
+        if time.monotonic() - began > limit_s:
+            break
         time.sleep(_STEP_S)
         session = queries.find_session(session_id=session.session_id)
     return session

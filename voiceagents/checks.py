@@ -20,6 +20,15 @@ def secret_key_is_ours(**_: Any) -> list[CheckMessage]:
     return []
 
 
+@register(Tags.security, deploy=True)
+def secrets_have_a_key_of_their_own(**_: Any) -> list[CheckMessage]:
+    if settings.FIELD_KEYS:
+        return []
+    message = "FIELD_KEYS is not set: operators' secrets are encrypted with a key made from SECRET_KEY, and changing that loses them."
+    hint = "Set FIELD_KEYS=2026:<64 hex digits> (openssl rand -hex 32), then run manage.py reencrypt_secrets."
+    return [Warning(message, hint=hint, id="voiceagents.W002")]
+
+
 @register(deploy=True)
 def media_is_encrypted(**_: Any) -> list[CheckMessage]:
     if settings.MEDIA_BASE_URL.startswith("ws://") and "127.0.0.1" not in settings.MEDIA_BASE_URL:

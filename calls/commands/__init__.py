@@ -17,7 +17,7 @@ from calls.commands.conversation import (
 from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_refused, dial_unknown, queue_outbound_call
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
-from calls.commands.media import claim_media, is_resumed, issue_media_token, may_resume, resume_media
+from calls.commands.media import DEAD_AFTER, claim_media, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
 from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
 from calls.commands.settlement import (
@@ -34,6 +34,7 @@ from calls.commands.tools import begin_tool_run, end_tool_run
 from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
 
 __all__ = [
+    "DEAD_AFTER",
     "CallRefused",
     "CarrierReport",
     "Draft",

@@ -3,15 +3,16 @@
 import base64
 import json
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
 from django.db import DatabaseError
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.utils import timezone
 
 from calls.models import CallEvent, CallLog, Session
-from telephony import applying, inbox, tokens
+from telephony import applying, inbox, tokens, webhooks
 from telephony.models import Phone, WebhookDelivery
 from tests.providers.exotel import payloads
 from tests.telephony.conftest import DOORS, FIRST, SECOND, SHAPES, as_form, as_json, as_query, door
@@ -183,6 +184,17 @@ def test_a_stream_that_failed_sends_the_caller_on(client, call):
 )
 def test_a_passthru_answers_by_how_the_talk_ended(client, call, end_reason, status):
     Session.objects.update(state=Session.State.ENDED, started_at=datetime(2025, 1, 1, tzinfo=UTC), end_reason=end_reason)
+    assert as_query(client, door("passthru"), payloads.PASSTHRU_ANSWERED).status_code == status
+
+
+@pytest.mark.parametrize(("silent_s", "status"), [(10, 200), (0, 302)], ids=["its process died", "it is being closed"])
+def test_a_caller_whose_process_died_is_not_hung_up_on(client, call, monkeypatch, silent_s, status):
+    """Nobody has written down how the talk ended, and the sweeper will not for a while."""
+    monkeypatch.setattr(webhooks, "_WAIT_FOR_END_S", 0.0)
+    monkeypatch.setattr(webhooks.commands, "DEAD_AFTER", timedelta(0))
+    now = timezone.now()
+    Session.objects.update(state=Session.State.ACTIVE, started_at=now - timedelta(seconds=60), seen_at=now - timedelta(seconds=silent_s))
+    CallLog.objects.update(status="in-progress")
     assert as_query(client, door("passthru"), payloads.PASSTHRU_ANSWERED).status_code == status
 
 

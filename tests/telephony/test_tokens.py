@@ -1,5 +1,7 @@
 """The media token: ours, fresh, for one session; and the copies of one token agree."""
 
+import time
+
 import pytest
 from django.core import signing
 
@@ -43,7 +45,7 @@ def test_something_else_that_we_signed_is_no_token(session):
 
 
 def test_a_token_expires_first_for_new_lines_and_then_for_all(session, settings, monkeypatch):
-    token = tokens.issue(session)
+    token = tokens.issue(session, call_sid="c1")
     assert tokens.check(token).is_fresh
     settings.MEDIA_TOKEN_TTL_S = -1
     assert not tokens.check(token).is_fresh
@@ -51,6 +53,17 @@ def test_a_token_expires_first_for_new_lines_and_then_for_all(session, settings,
     with pytest.raises(BadToken) as expired:
         tokens.check(token)
     assert expired.value.reason == "expired"
+
+
+def test_a_token_that_was_dialled_with_outlives_the_ringing(session, settings, monkeypatch):
+    """It left with the order, before anybody's phone rang; who comes with a call's id has come at once."""
+    dialled_with, fetched = tokens.issue(session), tokens.issue(session, call_sid="c1")
+    settings.MEDIA_TOKEN_TTL_S = 10
+    now = time.time()
+    monkeypatch.setattr("django.core.signing.time.time", lambda: now + 120)
+    assert (tokens.check(dialled_with).is_fresh, tokens.check(fetched).is_fresh) == (True, False)
+    monkeypatch.setattr("django.core.signing.time.time", lambda: now + 200)
+    assert not tokens.check(dialled_with).is_fresh
 
 
 def test_a_token_that_picks_up_a_line_opens_no_new_one(session):
