@@ -115,7 +115,7 @@ def test_recognition_that_is_lost_for_good_is_told_with_stored_words_before_the_
 def test_one_provider_that_is_down_ends_nothing_while_a_stand_in_works(fault):
     first, second = Mind([Thought("", fails_after=0, fault=fault)]), Mind([FINE], provider="stand-in")
     chain = FallbackLanguageModel([first, second], Health())
-    chain.open_streams = 0  # what the stage counts; the ports' own counts are looked at below
+    chain.open_streams = 0  # type: ignore[attr-defined]  # what the stage counts; the ports' own counts are looked at below
     scene = perform([ASKS, HangsUp(14_000)], session_plan=WORDS, prepared=STORED, mind=chain)
     assert scene.dialogue == [("agent", GREETING), ("user", "what does it cost"), ("agent", FINE.text)]
     assert scene.reason is EndReason.CALLER_HANGUP
@@ -126,7 +126,7 @@ def test_one_provider_that_is_down_ends_nothing_while_a_stand_in_works(fault):
 def test_a_chain_of_which_all_are_down_ends_the_call_in_its_first_turn(fault):
     down = Thought("", fails_after=0, fault=fault)
     chain = FallbackLanguageModel([Mind([down]), Mind([down], provider="stand-in")], Health())
-    chain.open_streams = 0
+    chain.open_streams = 0  # type: ignore[attr-defined]  # as above
     scene = perform([ASKS, HangsUp(60_000)], session_plan=WORDS, prepared=STORED, mind=chain)
     assert [turn.heard for turn in scene.of(AgentTurnEnded)] == [GREETING, REGRET, GOODBYE]
     assert scene.ended_ms - known_ms(scene) < 6000

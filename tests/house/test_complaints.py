@@ -1,5 +1,6 @@
 """docs/complaints.md promises a newcomer where each complaint is ended: what it names must be there."""
 
+import ast
 import re
 
 from tests.house import source
@@ -34,5 +35,5 @@ def test_every_cure_that_is_named_is_there():
 def test_every_script_says_which_complaint_it_ends_and_tests_something():
     for number, row in _rows().items():
         tree = source.tree(source.ROOT / "tests" / "complaints" / row[-1].strip("`"))
-        assert f"Complaint {number}:" in (source.ast.get_docstring(tree) or ""), row
+        assert f"Complaint {number}:" in (ast.get_docstring(tree) or ""), row
         assert [node for node in tree.body if getattr(node, "name", "").startswith("test_")]

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
 
+from calls import commands
 from calls.models import CallEvent, CallLog, Session
 from telephony import applying, inbox, tokens, webhooks
 from telephony.models import Phone, WebhookDelivery
@@ -191,7 +192,7 @@ def test_a_passthru_answers_by_how_the_talk_ended(client, call, end_reason, stat
 def test_a_caller_whose_process_died_is_not_hung_up_on(client, call, monkeypatch, silent_s, status):
     """Nobody has written down how the talk ended, and the sweeper will not for a while."""
     monkeypatch.setattr(webhooks, "_WAIT_FOR_END_S", 0.0)
-    monkeypatch.setattr(webhooks.commands, "DEAD_AFTER", timedelta(0))
+    monkeypatch.setattr(commands, "DEAD_AFTER", timedelta(0))
     now = timezone.now()
     Session.objects.update(state=Session.State.ACTIVE, started_at=now - timedelta(seconds=60), seen_at=now - timedelta(seconds=silent_s))
     CallLog.objects.update(status="in-progress")
