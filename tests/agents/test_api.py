@@ -217,7 +217,7 @@ def test_two_changes_of_one_agent_at_once_both_stick(make_agent: Callable[..., A
     def change(body: dict[str, Any]) -> int:
         client = APIClient()
         client.force_authenticate(operator)
-        together.wait(10)
+        together.wait(60)
         try:
             return client.patch(f"{URL}{agent.pk}/", body, format="json").status_code
         finally:

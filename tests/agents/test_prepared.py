@@ -120,9 +120,9 @@ def test_a_flushed_cache_is_filled_again_from_storage(agent: Agent, outside: Ser
     prepared.memory.clear()
     before = syntheses(outside)
     assert loaded(of(agent)).get(HELLO) is None, "the first call after the accident is spoken by the voice"
-    prepared._threads.submit(lambda: None).result(10)
+    prepared._threads.submit(lambda: None).result(60)
     while prepared._fetching:
-        prepared._threads.submit(lambda: None).result(10)
+        prepared._threads.submit(lambda: None).result(60)
     assert loaded(of(agent)).get(HELLO) == kept == cache.get(f"prepared:{key}")
     assert syntheses(outside) == before
 

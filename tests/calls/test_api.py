@@ -176,7 +176,7 @@ def test_copies_of_one_order_sent_at_once_place_one_call(agent: Agent, operator:
     def send(_number: int) -> int:
         client = APIClient()
         client.force_authenticate(operator)
-        together.wait(10)
+        together.wait(60)
         try:
             return client.post(URL, {"agent": agent.pk, "to": HUMAN}, format="json", headers={"Idempotency-Key": "order-21"}).status_code
         finally:

@@ -57,7 +57,7 @@ def test_whatever_happens_at_once_leaves_one_consistent_call(seed):
     start, failures = Barrier(8), []
 
     def work(share: list) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             for happening in share:
                 happening()

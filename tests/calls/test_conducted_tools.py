@@ -50,13 +50,13 @@ class Stage:
 
         async def caller() -> None:
             for number, words in enumerate(said):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while await Turn.objects.filter(session=session, speaker="agent").acount() <= number:
                         await asyncio.sleep(0.02)
                 self.ears.hear(words)
 
         speaking = asyncio.create_task(caller())
-        await asyncio.wait_for(conductor.conduct(session, self.line), 30)
+        await asyncio.wait_for(conductor.conduct(session, self.line), 60)
         await speaking
 
 
@@ -133,7 +133,7 @@ async def test_the_first_message_plays_from_memory_without_a_voice(monkeypatch):
     speak = stage.voice.speak
     monkeypatch.setattr(stage.voice, "speak", fail)
     talk = asyncio.create_task(stage.talk(session, "Bye"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await Turn.objects.filter(session=session).acount() < 1:
             await asyncio.sleep(0.02)
     monkeypatch.setattr(stage.voice, "speak", speak)
@@ -187,7 +187,7 @@ async def test_a_pin_pressed_for_a_tool_is_nowhere_but_at_the_tool(monkeypatch, 
         stage = Stage(monkeypatch, ("Your PIN, please.", ask_for), ("Thank you.", check), "That is right. END")
 
         async def press() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not await ToolRun.objects.filter(session=session, tool="collect_digits").aexists():
                     await asyncio.sleep(0.02)
             for digit in "80412759":

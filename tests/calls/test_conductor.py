@@ -53,7 +53,7 @@ async def rows(session: Session, model=Turn, *names: str) -> list:
     return await sync_to_async(lambda: list(model.objects.filter(session=session).order_by("id").values_list(*columns)))()
 
 
-async def eventually(is_so, what: str, within_s: float = 20.0) -> None:
+async def eventually(is_so, what: str, within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
         while not await is_so():
             await asyncio.sleep(0.05)
@@ -79,7 +79,7 @@ async def test_a_conversation_leaves_its_turns_its_usage_and_its_end(session, sc
     play.ears.hear("What time is it")
     await turns_written(session, 3)
     play.ears.hear("No thank you")
-    await asyncio.wait_for(talk, 20)
+    await asyncio.wait_for(talk, 60)
 
     assert await rows(session) == [
         (1, "agent", "Hello."),
@@ -108,13 +108,10 @@ async def test_whoever_watches_sees_words_while_they_are_spoken_and_then_the_tur
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await turns_written(session, 1)
     play.ears.hear("What time is it")
-    await asyncio.wait_for(talk, 20)
+    await asyncio.wait_for(talk, 60)
     told = []
-    try:
-        while True:
-            told.append(await asyncio.wait_for(layer.receive(channel), 1))
-    except TimeoutError:
-        pass
+    while not told or told[-1]["kind"] != "call.ended":
+        told.append(await asyncio.wait_for(layer.receive(channel), 60))
     assert {message["session_id"] for message in told} == {session.session_id}
     ended = [message["payload"] for message in told if message["kind"] == "turn.ended"]
     assert [(turn["number"], turn["speaker"], turn["text"]) for turn in ended] == [
@@ -124,7 +121,6 @@ async def test_whoever_watches_sees_words_while_they_are_spoken_and_then_the_tur
     ]
     interim = [message["payload"] for message in told if message["kind"] == "turn.updated"]
     assert ("agent", True) in {(words["speaker"], words["interim"]) for words in interim}
-    assert told[-1]["kind"] == "call.ended"
 
 
 async def test_an_operators_hangup_ends_the_talk(session, scene):
@@ -132,7 +128,7 @@ async def test_an_operators_hangup_ends_the_talk(session, scene):
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await turns_written(session, 1)
     assert await sync_to_async(partial(commands.request_hangup, session, by="asha"))()
-    await asyncio.wait_for(talk, 20)
+    await asyncio.wait_for(talk, 60)
     assert await end_of(session) == ("ended", "operator-hangup")
 
 
@@ -141,7 +137,7 @@ async def test_a_caller_who_hangs_up_ends_the_session(session, scene):
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await turns_written(session, 1)
     play.line.hang_up()
-    await asyncio.wait_for(talk, 20)
+    await asyncio.wait_for(talk, 60)
     assert await end_of(session) == ("ended", "caller-hangup")
 
 
@@ -160,7 +156,7 @@ async def test_a_database_that_stands_still_delays_rows_and_never_the_voice(sess
         connection.close()
 
     still = asyncio.create_task(sync_to_async(stand_still, thread_sensitive=False)())
-    await asyncio.wait_for(locked.wait(), 20)
+    await asyncio.wait_for(locked.wait(), 60)
     before = play.line.sent_bytes
     play.ears.hear("First question")
     await asyncio.sleep(1)
@@ -174,7 +170,7 @@ async def test_a_database_that_stands_still_delays_rows_and_never_the_voice(sess
     assert not talk.done()
     release.set()
     await still
-    await asyncio.wait_for(talk, 40)
+    await asyncio.wait_for(talk, 60)
     assert [text for _, _, text in await rows(session)] == ["Hello.", "First question", "One.", "Second question", "Two."]
     assert await end_of(session) == ("ended", "agent-goodbye")
 
@@ -234,7 +230,7 @@ async def test_an_absent_valkey_hurts_nobody(session, scene, settings):
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await asyncio.sleep(0.3)
     play.ears.hear("What time is it")
-    await asyncio.wait_for(talk, 30)
+    await asyncio.wait_for(talk, 60)
     assert len(await rows(session)) == 3
     assert await end_of(session) == ("ended", "agent-goodbye")
 
@@ -258,7 +254,7 @@ async def test_a_bug_in_the_conversation_ends_the_row_and_closes_the_line(sessio
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await turns_written(session, 1)
     play.line.break_down(ZeroDivisionError("a bug"))
-    await asyncio.wait_for(talk, 20)
+    await asyncio.wait_for(talk, 60)
     assert await end_of(session) == ("ended", "crash")
     assert play.line.is_closed
 
@@ -271,7 +267,7 @@ async def test_a_cancelled_conversation_still_writes_everything_and_passes_the_c
     await asyncio.sleep(0)
     talk.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(asyncio.shield(talk), 40)
+        await asyncio.wait_for(asyncio.shield(talk), 60)
     assert await end_of(session) == ("ended", "shutdown")
     assert await rows(session) == [(1, "agent", "Hello.")]
     assert ("tts", len("Hello.")) in await rows(session, UsageLine, "kind", "quantity")
@@ -284,9 +280,9 @@ async def test_a_draining_process_takes_nobody_and_says_goodbye_to_who_is_left(s
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await turns_written(session, 1)
     assert conductor.room() == free - 1
-    await asyncio.wait_for(conductor.drain(0.2), 30)
+    await asyncio.wait_for(conductor.drain(0.2), 60)
     assert conductor.room() == 0
-    await asyncio.wait_for(talk, 20)
+    await asyncio.wait_for(talk, 60)
     assert await end_of(session) == ("ended", "shutdown")
 
 
@@ -295,5 +291,5 @@ async def test_a_turn_with_a_character_that_postgres_cannot_keep_is_kept_without
     talk = asyncio.create_task(conductor.conduct(session, play.line))
     await turns_written(session, 1)
     play.ears.hear("What\0 time is it")
-    await asyncio.wait_for(talk, 20)
+    await asyncio.wait_for(talk, 60)
     assert [text for _, _, text in await rows(session)][1] == "What time is it"

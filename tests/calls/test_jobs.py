@@ -216,7 +216,7 @@ def test_of_many_deliveries_at_once_one_runs_the_body():
 
     def deliver() -> None:
         try:
-            start.wait(10)
+            start.wait(60)
             run_job(job.pk, KIND, lambda s, j: ran.append(j.attempts), 5)
         finally:
             connection.close()
@@ -225,7 +225,7 @@ def test_of_many_deliveries_at_once_one_runs_the_body():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert ran == [1]
     assert now_of(job).state == Job.State.DONE
 

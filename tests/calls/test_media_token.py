@@ -61,7 +61,7 @@ def test_of_many_claims_at_once_one_gets_the_audio():
 
     def connect(number: int) -> None:
         try:
-            start.wait(10)
+            start.wait(60)
             claimed.append(claim(token, sid, f"stream-{number}"))
         finally:
             connection.close()
@@ -70,7 +70,7 @@ def test_of_many_claims_at_once_one_gets_the_audio():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(claimed) == 12
     assert len([session for session in claimed if session is not None]) == 1
     assert CallEvent.objects.filter(session=session, kind="stream-started").count() == 1

@@ -53,7 +53,7 @@ def test_copies_at_the_same_moment_open_one_call():
 
     def arrive() -> None:
         try:
-            start.wait(10)
+            start.wait(60)
             session = commands.open_call(
                 agent_version=version, direction="inbound", user_phone="+919876543212", agent_phone="+918047112233", call_sid="same-sid"
             )
@@ -65,7 +65,7 @@ def test_copies_at_the_same_moment_open_one_call():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(opened) == 12
     assert len(set(opened)) == 1
     assert (Session.objects.count(), CallLog.objects.count()) == (1, 1)

@@ -160,7 +160,7 @@ def test_reports_at_the_same_moment_move_the_call_once():
 
     def report(number: int, status: str) -> None:
         try:
-            start.wait(10)
+            start.wait(60)
             answers.append((status, apply(session, f"r{number}", status=status)))
         finally:
             connection.close()
@@ -169,7 +169,7 @@ def test_reports_at_the_same_moment_move_the_call_once():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(answers) == len(ends)
     winners = [status for status, reason in answers if reason == ""]
     assert winners == [log_of(session).status]

@@ -74,7 +74,7 @@ def test_of_two_wishes_at_once_only_one_runs():
     together = threading.Barrier(2)
 
     def wish(_):
-        together.wait(10)
+        together.wait(60)
         try:
             return begin(session).run_id
         finally:

@@ -148,7 +148,7 @@ def _status(url):
 def _api(port, path):
     credentials = b64encode(f"demo:{PASSWORD}".encode()).decode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Basic {credentials}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=45) as response:
         return json.load(response)
 
 

@@ -31,7 +31,7 @@ ENOUGH_CALLS = 500
 
 
 def metrics(port: int) -> dict[str, float]:
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=45) as answer:
         lines = answer.read().decode().splitlines()
     return {name: float(value) for name, value in (line.split(" ") for line in lines if not line.startswith("#"))}
 
@@ -76,10 +76,10 @@ def test_unhappy_calls_leave_nothing_behind(answering, exotel, settings):
             return held if held.calls == 0 else None
 
         asyncio.run(unhappy.many(port, range(1, WARM_UP + 1), *who, at_once=8))
-        before = eventually(rest, 40)
+        before = eventually(rest, 90)
         assert before, "the warm-up calls never came to their end"
         seen = asyncio.run(unhappy.many(port, range(WARM_UP + 1, WARM_UP + CALLS + 1), *who, at_once=8))
-        assert eventually(rest, 40), "some calls never came to their end"
+        assert eventually(rest, 90), "some calls never came to their end"
 
         def no_more() -> bool:
             now = Held(process.pid, port).things

@@ -166,7 +166,7 @@ async def test_audio_goes_as_binary_and_silence_is_kept_alive_as_text(monkeypatc
 
     async with no_task_left(), deepgram_like(collect) as config, DeepgramSpeechToText(config, OPTIONS, PATIENT).stream(8_000) as stream:
         await stream.send(AudioChunk(b"\x01\x02" * 160, 8_000))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await enough.wait()
     assert got[:3] == [b"\x01\x02" * 160, '{"type":"KeepAlive"}', '{"type":"KeepAlive"}']
 
@@ -220,7 +220,7 @@ async def test_cancelling_during_the_farewell_cuts_the_connection_at_once() -> N
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await gone.wait()
     server.close()
 
@@ -276,7 +276,7 @@ async def test_frames_sent_at_once_arrive_in_order_and_are_billed_like_the_other
                 assert stream.send_now(chunk)
             else:
                 await stream.send(chunk)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(arrived) < 20:
                 await asyncio.sleep(0.01)
         assert [frame[0] for frame in arrived] == list(range(20))
@@ -289,6 +289,9 @@ async def test_a_socket_that_nobody_reads_takes_nothing_at_once() -> None:
     async def deaf(connection: ServerConnection) -> None:
         connection.transport.pause_reading()
         await is_over.wait()
+        connection.transport.resume_reading()
+        async for _ in connection:  # a full queue would keep the farewell from being read
+            pass
 
     async with deepgram_like(deaf) as config, DeepgramSpeechToText(config, OPTIONS, PATIENT).stream(8_000) as stream:
         chunk, taken = AudioChunk(bytes(64_000), 8_000), 0
@@ -306,7 +309,7 @@ async def test_a_closed_socket_takes_nothing_at_once_and_send_says_why() -> None
 
     async with deepgram_like(leave) as config, DeepgramSpeechToText(config, OPTIONS, PATIENT).stream(8_000) as stream:
         chunk = AudioChunk(bytes(320), 8_000)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while stream.send_now(chunk):
                 await asyncio.sleep(0.01)
         with pytest.raises(ProviderError):

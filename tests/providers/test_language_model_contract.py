@@ -113,14 +113,14 @@ async def test_the_conversation_goes_on_after_a_tools_result(vendors: Served, ma
 
 
 async def test_leaving_early_stops_the_provider_at_once(vendors: Served, make: Make) -> None:
-    vendors.state.change_settings({"llm_token_gap_ms": 200})
+    vendors.state.change_settings({"llm_token_gap_ms": 30_000})
     async with no_task_left(), make(vendors, PATIENT).reply(ASKED, ()) as events:
         await anext(events)
-    assert settled(vendors, TARGET, within_s=1)
+    assert settled(vendors, TARGET, within_s=25)
 
 
 async def test_cancelling_passes_through_and_leaves_nothing_open(vendors: Served, make: Make) -> None:
-    vendors.state.change_settings({"llm_token_gap_ms": 200})
+    vendors.state.change_settings({"llm_token_gap_ms": 30_000})
     talking = asyncio.Event()
 
     async def talk() -> None:
@@ -134,7 +134,7 @@ async def test_cancelling_passes_through_and_leaves_nothing_open(vendors: Served
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert settled(vendors, TARGET, within_s=1)
+    assert settled(vendors, TARGET, within_s=25)
 
 
 async def test_cancelling_before_the_first_word_leaves_nothing_open(vendors: Served, make: Make) -> None:
@@ -146,7 +146,7 @@ async def test_cancelling_before_the_first_word_leaves_nothing_open(vendors: Ser
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert settled(vendors, TARGET, within_s=2)
+    assert settled(vendors, TARGET)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ async def test_an_open_stream_without_words_is_a_time_out_too(vendors: Served, m
 
 
 async def test_a_stall_in_the_middle_is_a_time_out(vendors: Served, make: Make) -> None:
-    order(vendors, TARGET, "drip", every_ms=5_000)
+    order(vendors, TARGET, "drip", every_ms=800)
     error = await failure(lambda: answered(make(vendors, replace(HURRIED, first_ms=20_000))))
     assert error.category == ErrorCategory.TIMEOUT
 
@@ -245,7 +245,7 @@ async def test_a_slow_reader_of_ours_is_not_the_providers_time_out(vendors: Serv
     hurried = replace(PATIENT, between_ms=300)
     async with make(vendors, hurried).reply(ASKED, ()) as events:
         await anext(events)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.35)
         rest = [event async for event in events]
     assert isinstance(rest[-1], ReplyFinished)
 

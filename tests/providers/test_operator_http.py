@@ -122,8 +122,13 @@ async def test_a_service_that_took_the_request_and_says_nothing_leaves_the_outco
         await reader.read()
 
     async with service(silent) as (place, _seen):
-        with pytest.raises(OutcomeUnknown, match="within 200 ms"):
-            await ask(ServiceRequest("POST", f"http://{place}/", body={}), timeout_ms=200, allowed=LOOPBACK)
+        for limit_ms in (200, 3_000, 30_000):  # a busy machine may not even have sent it within the shortest
+            with pytest.raises((OutcomeUnknown, NotSent)) as told:
+                await ask(ServiceRequest("POST", f"http://{place}/", body={}), timeout_ms=limit_ms, allowed=LOOPBACK)
+            if told.type is OutcomeUnknown:
+                break
+        assert told.type is OutcomeUnknown
+        told.match(f"within {limit_ms} ms")
 
 
 async def test_a_service_that_hangs_up_in_the_middle_leaves_the_outcome_unknown() -> None:

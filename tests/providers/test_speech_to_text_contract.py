@@ -129,7 +129,7 @@ async def test_leaving_early_closes_the_socket(vendors: Served, make: Make) -> N
     async with no_task_left(), make(vendors, PATIENT).stream(RATE_HZ) as stream:
         await stream.send(AudioChunk(silence(20, RATE_HZ), RATE_HZ))
         assert vendors.state.open_now[TARGET] == 1
-    assert settled(vendors, TARGET, within_s=2)
+    assert settled(vendors, TARGET, within_s=8)
 
 
 async def test_cancelling_the_listener_passes_through_and_leaves_nothing_open(vendors: Served, make: Make) -> None:
@@ -148,7 +148,7 @@ async def test_cancelling_the_listener_passes_through_and_leaves_nothing_open(ve
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert settled(vendors, TARGET, within_s=2)
+    assert settled(vendors, TARGET, within_s=8)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ async def test_a_handshake_that_never_comes_is_a_time_out(vendors: Served, make:
 async def test_a_recogniser_that_answers_nothing_is_a_time_out_for_both_sides(vendors: Served, make: Make) -> None:
     order(vendors, TARGET, "hang")
     audio = frames(silence(1_000, RATE_HZ), RATE_HZ)
-    async with no_task_left(), asyncio.timeout(20):
+    async with no_task_left(), asyncio.timeout(60):
         with pytest.raises(ProviderError) as caught:
             async with make(vendors, HURRIED).stream(RATE_HZ) as stream:
                 reading = asyncio.ensure_future(anext(aiter(stream)))

@@ -15,8 +15,8 @@ from tests.simulator.serving import Served
 T = TypeVar("T")
 
 KEY = "key-of-the-tests-0123456789"
-PATIENT = Deadlines(connect_ms=10_000, first_ms=20_000, between_ms=20_000, send_ms=10_000, close_ms=2_000, stall_ms=60_000)
-HURRIED = Deadlines(connect_ms=5_000, first_ms=150, between_ms=150, send_ms=5_000, close_ms=500, stall_ms=200)
+PATIENT = Deadlines(connect_ms=30_000, first_ms=30_000, between_ms=30_000, send_ms=30_000, close_ms=2_000, stall_ms=60_000)
+HURRIED = Deadlines(connect_ms=30_000, first_ms=150, between_ms=150, send_ms=30_000, close_ms=500, stall_ms=200)
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 
 
@@ -45,7 +45,7 @@ async def no_task_left() -> AsyncIterator[None]:
     """Fails if the block leaves a task of ours running. A few turns of the loop are allowed for callbacks to finish."""
     before = asyncio.all_tasks()
     yield
-    for _ in range(1_000):
+    for _ in range(2_000):
         left = asyncio.all_tasks() - before
         if not left:
             return
@@ -55,7 +55,7 @@ async def no_task_left() -> AsyncIterator[None]:
 
 async def failure(work: Callable[[], Awaitable[Any]]) -> ProviderError:
     """The `ProviderError` that `work` ends with; a hang fails the test instead of stopping the suite."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         try:
             await work()
         except ProviderError as error:

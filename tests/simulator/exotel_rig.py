@@ -23,6 +23,7 @@ from simulator.exotel import rest
 from simulator.exotel.exchange import exchange
 from simulator.speech.tones import write
 from simulator.state import SimulatorState
+from tests.servers import PromptServer
 
 EXOPHONE = "+918047112233"
 CALLER = "+919876543210"
@@ -35,14 +36,14 @@ FLOW_URL = "http://my.exotel.com/simulated1/exoml/start_voice/1"
 @asynccontextmanager
 async def running(app) -> AsyncIterator[str]:
     """`app` on a free port of its own; yields its root URL."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="websockets-sansio", ws_per_message_deflate=False))
+    server = PromptServer(uvicorn.Config(app, port=0, log_level="warning", ws="websockets-sansio", ws_per_message_deflate=False))
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.005)
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield f"http://127.0.0.1:{server.port}"
     finally:
-        server.should_exit = True
+        server.leave()
         await task
 
 
@@ -226,7 +227,7 @@ async def rig(scratch: Path, play: Play, *, refuse_with: int = 0, refusals: int 
         running(exotel) as url,
         running(webhooks) as hooks_url,
         bot_server as bots_here,
-        httpx.AsyncClient(base_url=url, timeout=30) as http,
+        httpx.AsyncClient(base_url=url, timeout=60) as http,
     ):
         bot_url = f"ws://127.0.0.1:{bots_here.sockets[0].getsockname()[1]}/media"
         it = Rig(url, state, http, hooks, hooks_url, bot_url, bots, handshakes)

@@ -1,6 +1,5 @@
 """Runs routes of the simulator on a real port, in a thread with its own event loop, for tests that speak to them over sockets."""
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from simulator.state import SimulatorState
+from tests.servers import in_a_thread
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,15 @@ def served(state: SimulatorState, routes: Sequence[BaseRoute]) -> Iterator[Serve
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="simulator", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise RuntimeError("the test server did not start")
-        time.sleep(0.005)
-    try:
-        yield Served(state, server.servers[0].sockets[0].getsockname()[1])
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    with in_a_thread(config) as port:
+        yield Served(state, port)
 
 
-def settled(server: Served, target: str, within_s: float = 5.0) -> bool:
+def settled(server: Served, target: str, within_s: float = 60.0) -> bool:
     """Whether nothing of `target` is open any more, waiting up to `within_s` for the server to notice."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if not server.state.open_now[target]:
             return True
-        time.sleep(0.01)
+        time.sleep(0.005)
     return False

@@ -87,7 +87,7 @@ async def test_the_official_sdk_hears_a_turn_with_its_early_end(vendors):
         for start in range(0, len(audio), 1_280):
             await socket.send_media(audio[start : start + 1_280])
             await asyncio.sleep(0.004)
-        messages = await asyncio.wait_for(reading, 20)
+        messages = await asyncio.wait_for(reading, 60)
     assert [message.type for message in messages[:1]] == ["Connected"]
     events = [message.event for message in messages[1:] if message.event != "Update"]
     assert events == ["StartOfTurn", "EagerEndOfTurn", "EndOfTurn"]

@@ -16,7 +16,7 @@ KEY = {"xi-api-key": "sim-elevenlabs"}
 
 @pytest.fixture
 async def client(vendors):
-    async with httpx.AsyncClient(base_url=f"{vendors.http}/elevenlabs", headers=KEY, timeout=10) as http:
+    async with httpx.AsyncClient(base_url=f"{vendors.http}/elevenlabs", headers=KEY, timeout=60) as http:
         yield http
 
 

@@ -52,7 +52,7 @@ async def test_a_flush_is_spoken_before_the_end_is_asked_for(vendors):
     async with speaking(vendors) as socket:
         await socket.send('{"text":" "}')
         await socket.send('{"text":"Hello there. ","flush":true}')
-        first = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        first = json.loads(await asyncio.wait_for(socket.recv(), 60))
         heard = [first, *await said(socket, {"text": "Goodbye. "}, {"text": ""})]
     assert read(audio(heard), 8_000).text == "Hello there. Goodbye."
 

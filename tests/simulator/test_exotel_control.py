@@ -172,7 +172,7 @@ async def test_serve_reads_its_settings_and_says_where_it_listens(tmp_path):
     try:
         first = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
         url = first.split()[1]
-        async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as http:
             state = (await http.get("/control/state")).json()
             parties = [
                 (await http.get(path)).status_code for path in ("/healthz", "/openai/v1/models", "/deepgram/v1/listen", "/s3/bucket")

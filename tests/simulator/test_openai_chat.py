@@ -16,7 +16,7 @@ MODEL = "gpt-6-luna"
 
 @pytest.fixture
 async def client(vendors):
-    async with AsyncOpenAI(api_key="sim-openai", base_url=f"{vendors.http}/openai/v1", max_retries=0, timeout=10) as official:
+    async with AsyncOpenAI(api_key="sim-openai", base_url=f"{vendors.http}/openai/v1", max_retries=0, timeout=60) as official:
         yield official
 
 

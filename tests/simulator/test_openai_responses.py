@@ -14,7 +14,7 @@ TOOL = {"type": "function", "name": "book", "description": "Books", "strict": Fa
 
 @pytest.fixture
 async def client(vendors):
-    async with AsyncOpenAI(api_key="sim", base_url=f"{vendors.http}/openai/v1", max_retries=0, timeout=20) as sdk:
+    async with AsyncOpenAI(api_key="sim", base_url=f"{vendors.http}/openai/v1", max_retries=0, timeout=60) as sdk:
         yield sdk
 
 

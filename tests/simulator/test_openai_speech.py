@@ -19,7 +19,7 @@ REQUEST = {"model": "gpt-4o-mini-tts", "voice": "marin", "input": "Your appointm
 
 @pytest.fixture
 async def client(vendors):
-    async with AsyncOpenAI(api_key="sim-openai", base_url=f"{vendors.http}/openai/v1", max_retries=0, timeout=10) as official:
+    async with AsyncOpenAI(api_key="sim-openai", base_url=f"{vendors.http}/openai/v1", max_retries=0, timeout=60) as official:
         yield official
 
 

@@ -40,7 +40,7 @@ class Stream:
         for _ in range(frames):
             self.send(event="media", media={"chunk": "1", "timestamp": "20", "payload": SILENCE})
 
-    def receive(self, timeout_s: float = 10.0):
+    def receive(self, timeout_s: float = 45.0):
         raw = self.socket.recv(timeout=timeout_s)
         assert isinstance(raw, str)
         return json.loads(raw)
@@ -54,7 +54,7 @@ class Stream:
                 return before, message
             before.append(message)
 
-    def closed(self, timeout_s: float = 10.0) -> int:
+    def closed(self, timeout_s: float = 45.0) -> int:
         """The code with which the other side closes, whatever it still says before."""
         try:
             while True:
@@ -65,5 +65,7 @@ class Stream:
 
 @contextmanager
 def opened(url: str, **headers: str) -> Iterator[Stream]:
-    with connect(url, compression=None, additional_headers=headers, user_agent_header="Go-http-client/1.1", close_timeout=3) as socket:
+    with connect(
+        url, compression=None, additional_headers=headers, user_agent_header="Go-http-client/1.1", close_timeout=3, open_timeout=45
+    ) as socket:
         yield Stream(socket)

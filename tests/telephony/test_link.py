@@ -51,7 +51,7 @@ def audio(pcm: bytes = FRAME) -> str:
 
 
 async def everything(link: ExotelLink) -> list:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [event async for event in link]
 
 
@@ -166,7 +166,7 @@ async def test_closing_ends_the_call_once_and_never_raises(link, wire):
 async def test_closing_a_dead_socket_returns_all_the_same(link, wire, monkeypatch, trouble):
     monkeypatch.setattr(module, "CLOSE_DEADLINE_S", 0.02)
     wire.stuck, wire.error = trouble == "stuck", OSError("gone")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await link.close()
     assert link.is_closed
 
@@ -194,4 +194,4 @@ async def test_a_stream_that_brings_no_audio_any_more_is_lost(monkeypatch):
         assert link.feed(frame)
         assert isinstance(await anext(events), CallerAudio)
         await asyncio.sleep(0.02)
-    assert await asyncio.wait_for(anext(events), 10) == LinkEnded("lost")
+    assert await asyncio.wait_for(anext(events), 60) == LinkEnded("lost")

@@ -250,7 +250,7 @@ def test_a_number_that_nobody_answers_is_refused_at_its_start(root, answering):
 
 def test_a_full_process_refuses_and_says_it_is_not_ready(url, settings):
     http = url.replace("ws://", "http://").partition("/api")[0]
-    with urlopen(f"{http}/readyz", timeout=10) as ready, urlopen(f"{http}/healthz", timeout=10) as healthy:
+    with urlopen(f"{http}/readyz", timeout=10) as ready, urlopen(f"{http}/healthz", timeout=45) as healthy:
         told = json.load(ready)
         assert (ready.status, healthy.status, told["status"]) == (200, 200, "ok")
         assert (told["room"], told["calls"], told["draining"]) == (settings.MEDIA_MAX_SESSIONS, 0, False)
@@ -259,12 +259,12 @@ def test_a_full_process_refuses_and_says_it_is_not_ready(url, settings):
     before = conductor.load().refused
     assert refused(url) == 503
     assert conductor.load().refused == before + 1
-    with urlopen(f"{http}/metrics", timeout=10) as told:
+    with urlopen(f"{http}/metrics", timeout=45) as told:
         lines = dict(line.split(" ") for line in told.read().decode().splitlines() if not line.startswith("#"))
     assert (lines["voiceagents_media_room"], lines["voiceagents_media_calls"]) == ("0", "0")
     assert float(lines["voiceagents_media_loop_lag_ms"]) >= 0 and int(lines["voiceagents_media_tasks"]) > 0
     with pytest.raises(OSError, match="503"):
-        urlopen(f"{http}/readyz", timeout=10)
+        urlopen(f"{http}/readyz", timeout=45)
 
 
 def test_a_call_that_is_still_being_let_in_has_its_seat_already(root, url, settings):
@@ -302,4 +302,4 @@ def test_without_its_database_the_process_lets_nobody_in_and_says_it_is_not_read
     monkeypatch.setattr(admission, "_ask", broken)
     assert refused(url) == 503
     with pytest.raises(OSError, match="503"):
-        urlopen(f"{url.replace('ws://', 'http://').partition('/api')[0]}/readyz", timeout=10)
+        urlopen(f"{url.replace('ws://', 'http://').partition('/api')[0]}/readyz", timeout=45)

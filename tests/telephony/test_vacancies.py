@@ -15,7 +15,7 @@ from tests.telephony.conftest import as_query, door
 
 
 async def reported(count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(await asyncio.to_thread(cache.get, "media-processes") or []) < count:
             await asyncio.sleep(0.01)
 

@@ -48,7 +48,7 @@ HANGS_UP = {"step": [{"wait_for_agent": {"quiet_ms": 400, "deadline_s": 15}}, {"
 
 
 def ended():
-    return eventually(lambda: Session.objects.select_related("call_log").filter(state="ended").first(), 20)
+    return eventually(lambda: Session.objects.select_related("call_log").filter(state="ended").first())
 
 
 def settle(session: Session) -> CallLog:
