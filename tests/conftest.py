@@ -7,6 +7,22 @@ from collections.abc import Iterator
 
 import pytest
 
+# What a test of this kind takes: whole processes, a browser, speech models. The slowest files come first.
+HEAVY = ("processes", "speech", "browser")
+SLOWEST = ("tests/deploy/", "tests/calls/test_crash.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first, so that no worker is left alone with one at the end; workers that are done take over from the other end."""
+
+    def place(item: pytest.Item) -> int:
+        if item.nodeid.startswith(SLOWEST):
+            return 0
+        return 1 if any(item.get_closest_marker(kind) for kind in HEAVY) else 2
+
+    items.sort(key=place)
+
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: no garbage collection has to look through it again."""

@@ -10,7 +10,7 @@ from django.test import TransactionTestCase
 
 # Filled by Django's own signal after a migration, the same in every test.
 STANDING = ("django_content_type", "auth_permission")
-_whole_flush = TransactionTestCase._fixture_teardown
+_whole_flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # private to Django, so without a type
 _standing: dict[str, str] = {}
 
 
