@@ -70,6 +70,18 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hints_have_time(_plain_static_files: None) -> Iterator[None]:
+    """What the product gives up within a moment rather than keep a caller waiting, a busy machine would lose in any test.
+
+    Tests of the giving up itself set the deadline they mean.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("calls.broadcast.LIMIT_S", 30.0)
+        patch.setattr("agents.prepared.FETCH_LIMIT_S", 30.0)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
     yield

@@ -68,7 +68,8 @@ async def test_a_command_that_is_rolled_back_tells_nothing(session):
 
 
 @pytest.mark.parametrize("host", ["redis://127.0.0.1:1/0", "redis://10.255.255.1:6379/0"])
-def test_a_broker_that_is_away_costs_about_a_second_and_raises_nothing(session, settings, host):
+def test_a_broker_that_is_away_costs_about_a_second_and_raises_nothing(session, settings, monkeypatch, host):
+    monkeypatch.setattr(broadcast, "LIMIT_S", 1.0)
     settings.CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [{"address": host}]}}
     }

@@ -159,6 +159,11 @@ async def test_a_database_that_stands_still_delays_rows_and_never_the_voice(sess
     await asyncio.wait_for(locked.wait(), 60)
     before = play.line.sent_bytes
     play.ears.hear("First question")
+
+    async def answered():
+        return play.line.sent_bytes > before
+
+    await eventually(answered, "the first answer is spoken")
     await asyncio.sleep(1)
     play.ears.hear("Second question")
 
@@ -228,7 +233,7 @@ async def test_an_absent_valkey_hurts_nobody(session, scene, settings):
     }
     play = scene("It is ten. END")
     talk = asyncio.create_task(conductor.conduct(session, play.line))
-    await asyncio.sleep(0.3)
+    await turns_written(session, 1)
     play.ears.hear("What time is it")
     await asyncio.wait_for(talk, 60)
     assert len(await rows(session)) == 3

@@ -242,10 +242,10 @@ async def test_a_reply_cut_at_the_token_limit_is_whole_as_far_as_it_goes(vendors
 
 
 async def test_a_slow_reader_of_ours_is_not_the_providers_time_out(vendors: Served, make: Make) -> None:
-    hurried = replace(PATIENT, between_ms=300)
+    hurried = replace(PATIENT, between_ms=1_000)
     async with make(vendors, hurried).reply(ASKED, ()) as events:
         await anext(events)
-        await asyncio.sleep(0.35)
+        await asyncio.sleep(1.1)
         rest = [event async for event in events]
     assert isinstance(rest[-1], ReplyFinished)
 

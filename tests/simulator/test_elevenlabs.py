@@ -126,7 +126,7 @@ async def test_a_dropped_answer_breaks_and_a_truncated_one_just_ends(client, ven
 async def test_a_hanging_request_ends_with_its_client(client, vendors):
     vendors.state.faults.add({"target": "elevenlabs.speech", "fault": "hang"})
     with pytest.raises(httpx.ReadTimeout):
-        await client.post("/v1/text-to-speech/v/stream?output_format=pcm_8000", json=BODY, timeout=0.3)
+        await client.post("/v1/text-to-speech/v/stream?output_format=pcm_8000", json=BODY, timeout=httpx.Timeout(60, read=0.3))
     assert await asyncio.to_thread(settled, vendors, "elevenlabs.speech")
 
 

@@ -154,7 +154,7 @@ async def test_ordered_faults_hit_connect_and_details(tmp_path):
         assert (await line.http.get(f"{ACCOUNT}/Calls.json", auth=AUTH)).status_code == 200
         await line.http.post("/control/faults", json={"target": "exotel.details", "fault": "hang", "times": 1})
         with pytest.raises(httpx.ReadTimeout):
-            await line.http.get(f"{ACCOUNT}/Calls.json", auth=AUTH, timeout=0.3)
+            await line.http.get(f"{ACCOUNT}/Calls.json", auth=AUTH, timeout=httpx.Timeout(60, read=0.3))
         await line.http.post("/control/faults", json={"target": "exotel.details", "fault": "drop", "after": 5, "times": 1})
         with pytest.raises(httpx.RemoteProtocolError):
             await line.http.get(f"{ACCOUNT}/Calls.json", auth=AUTH)
