@@ -12,6 +12,7 @@ from agents.models import Destination, HttpTool
 from calls import commands, conductor
 from calls.models import CallEvent, Session, ToolRun, Transfer, Turn, UsageLine
 from engine.audio import silence
+from engine.keypad import Keypad
 from engine.ports import DtmfPressed, TextDelta, ToolCall
 from tests.calls import made_calls as made
 from tests.calls.scripted import RATE_HZ, Ears, Line, Mind, Voice
@@ -186,10 +187,16 @@ async def test_a_pin_pressed_for_a_tool_is_nowhere_but_at_the_tool(monkeypatch, 
         check = ToolCall("2", "check", '{"pin": "secret_digits_1"}')
         stage = Stage(monkeypatch, ("Your PIN, please.", ask_for), ("Thank you.", check), "That is right. END")
 
+        collecting, collect = asyncio.Event(), Keypad.collect
+
+        async def collected(self, rules):
+            collecting.set()
+            return await collect(self, rules)
+
+        monkeypatch.setattr(Keypad, "collect", collected)
+
         async def press() -> None:
-            async with asyncio.timeout(60):
-                while not await ToolRun.objects.filter(session=session, tool="collect_digits").aexists():
-                    await asyncio.sleep(0.02)
+            await asyncio.wait_for(collecting.wait(), 60)
             for digit in "80412759":
                 stage.line._events.put_nowait(DtmfPressed(digit))
 
