@@ -111,7 +111,7 @@ async def test_whoever_watches_sees_words_while_they_are_spoken_and_then_the_tur
     await turns_written(session, 1)
     play.ears.hear("What time is it")
     await asyncio.wait_for(talk, 60)
-    told = []
+    told: list[dict] = []
     while not told or told[-1]["kind"] != "call.ended":
         told.append(await asyncio.wait_for(layer.receive(channel), 60))
     assert {message["session_id"] for message in told} == {session.session_id}
