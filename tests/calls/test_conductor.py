@@ -50,7 +50,8 @@ def scene(monkeypatch):
 
 async def rows(session: Session, model=Turn, *names: str) -> list:
     columns = names or ("number", "speaker", "text")
-    return await sync_to_async(lambda: list(model.objects.filter(session=session).order_by("id").values_list(*columns)))()
+    order = "number" if model is Turn else "id"  # a beat may keep the words being said before the turn ahead of them is written
+    return await sync_to_async(lambda: list(model.objects.filter(session=session).order_by(order).values_list(*columns)))()
 
 
 async def eventually(is_so, what: str, within_s: float = 20.0) -> None:
