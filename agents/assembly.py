@@ -6,21 +6,20 @@ The only place where settings (keys, addresses) meet rows (models, voices). Open
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar, runtime_checkable
+from typing import Final, TypeVar
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from agents import catalogue, manners, prepared, prompts, variables
+from agents import catalogue, manners, prepared, prompts, variables, warmth
 from agents.http_tools import http_tool
 from agents.ledger import Ledger
 from agents.models import AgentVersion
 from agents.spec import AgentSpec, Mode, StandIn
 from agents.tools import SecretDigits, collect_digits, hand_over, handover, rescuer, transfer_call
 from agents.variables import CallFacts
-from engine.errors import ProviderError
 from engine.keypad import Keypad
 from engine.ports import LanguageModel, PreparedAudio, SpeechToText, TextToSpeech
 from engine.session import SessionParts, SessionPlan
@@ -41,7 +40,6 @@ from providers.transcription import Transcriber
 
 logger = structlog.get_logger()
 
-WARM_UP_LIMIT_S = 5
 WARM_UP_AGENTS = 200
 
 _CONFIGS: Final[dict[str, Callable[[str, str], ProviderConfig]]] = {
@@ -79,9 +77,16 @@ def assemble(spec: AgentSpec, call: OnCall | None = None, prepared_audio: Prepar
 
 
 async def assemble_with_audio(spec: AgentSpec, call: OnCall, line_rate_hz: int) -> tuple[SessionPlan, SessionParts]:
-    """As `assemble`, with the agent's prepared sentences in memory, if the line takes them as they are."""
+    """As `assemble`, with the agent's prepared sentences in memory, if the line takes them as they are.
+
+    While the greeting plays, connections for the first answer are opened, where none was used lately.
+    """
     audio = await prepared.load(spec) if line_rate_hz == prepared.LINE_RATE_HZ else None
-    return assemble(spec, call, audio)
+    plan_and_parts = assemble(spec, call, audio)
+    parts = plan_and_parts[1]
+    voice = (spec.voice.voice_id, spec.voice.model)
+    warmth.warm_beside({("llm", spec.llm.provider): parts.llm, ("tts", spec.voice.provider, *voice): parts.tts})
+    return plan_and_parts
 
 
 def plan(spec: AgentSpec, call: OnCall, tools: Sequence[Tool] = ()) -> SessionPlan:
@@ -197,28 +202,23 @@ def _config(spec: AgentSpec, kind: registry.Kind, provider: str) -> ProviderConf
     return _CONFIGS[vendor](key, getattr(settings, f"{name}_BASE_URL"))
 
 
-@runtime_checkable
-class Warmable(Protocol):
-    async def warm(self) -> None: ...
-
-
 async def warm() -> None:
     """Imports the providers and opens the connections of the active agents, so that the first caller does not wait for it.
 
     All providers: an agent made or changed tomorrow must not hold up the calls of this process while its vendor's SDK is read.
-    Never raises, and waits for providers at most WARM_UP_LIMIT_S: one that is down is a warning in the log; its calls fail on their own.
+    Never raises, and waits for providers a few seconds at most: one that is down is a warning in the log; its calls fail on their own.
     """
     try:
         await asyncio.to_thread(registry.load, "stt", "llm", "tts")
-        async with asyncio.timeout(WARM_UP_LIMIT_S):
+        async with asyncio.timeout(warmth.WARM_UP_LIMIT_S):
             specs = await _specs_in_use()
             await asyncio.gather(
                 operator_http.warm(),
-                *(_warm_one(name, port) for name, port in _ports_in_use(specs).items()),
+                *(warmth.warm_one(name, port) for name, port in _ports_in_use(specs).items()),
                 *(prepared.load(spec) for spec in specs),
             )
     except TimeoutError:
-        logger.warning("warm_up_cut_short", limit_s=WARM_UP_LIMIT_S)
+        logger.warning("warm_up_cut_short", limit_s=warmth.WARM_UP_LIMIT_S)
     except Exception as error:  # noqa: BLE001 - a media process without its database still has to start and say so in /readyz
         logger.warning("warm_up_failed", error=type(error).__name__)
 
@@ -246,12 +246,3 @@ def _ports_in_use(specs: Iterable[AgentSpec]) -> dict[str, object]:
             except NotReady as error:
                 logger.warning("agent_not_ready", reason=str(error))
     return ports
-
-
-async def _warm_one(name: str, port: object) -> None:
-    if not isinstance(port, Warmable):
-        return
-    try:
-        await port.warm()
-    except ProviderError as error:
-        logger.warning("provider_not_warm", provider=name, category=error.category.value, reason=error.message)

@@ -153,7 +153,14 @@ class AgentVersion(models.Model):
 
 
 def publish(agent: Agent) -> AgentVersion:
-    """The version that matches the saved agent: the latest one, or a new one. Two savers at once get two numbers, in order."""
+    """The version that matches the saved agent: the latest one, or a new one. Two savers at once get two numbers, in order.
+
+    Raises `ValidationError` for a variable that no call could fill in, whichever door it came through: a caller would hear it read out.
+    """
+    from agents.validation import variable_problems
+
+    if found := dict(variable_problems(agent)):
+        raise ValidationError(found)
     Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
     latest = agent.versions.order_by("-number").first()
     stored = AgentSpec.to_json(agent.spec())

@@ -176,7 +176,13 @@ def _text_problems(agent: Agent) -> Iterator[Problem]:
     for field, text in (("prompt", prompt), ("first_message", first_message), ("name", agent.name or ""), ("voicemail_message", voicemail)):
         if "\x00" in text:
             yield field, _("Remove the NUL character: the database cannot store it.")
-        elif field != "name" and (problem := tool_rules.unknown_problem(variables.unknown(text))):
+    yield from variable_problems(agent)
+
+
+def variable_problems(agent: Agent) -> Iterator[Problem]:
+    """The texts of the agent that name a variable that there is not."""
+    for field in ("prompt", "first_message", "voicemail_message"):
+        if problem := tool_rules.unknown_problem(variables.unknown(getattr(agent, field) or "")):
             yield field, problem
 
 

@@ -1,5 +1,8 @@
 """Lets a tool ask for keys in the middle of a conversation. While it does, keys belong to it alone and never reach the model.
 
+What comes behind an entry belongs to it too: the # that people press out of habit, and after a secret one every key, for the rest of a PIN
+that was longer or slower than expected is still a secret.
+
 One per session: whoever assembles a conversation gives the same keypad to the session and to the tool that collects digits.
 """
 
@@ -15,6 +18,8 @@ class Keypad:
 
     def __init__(self) -> None:
         self._keys: asyncio.Queue[str] | None = None
+        self._is_secret = False  # the last entry that was asked for
+        self._habit = ""  # the terminator of an entry that was complete without it
         self.dropped_keys = 0
 
     @property
@@ -26,6 +31,7 @@ class Keypad:
         if self._keys is not None:
             raise RuntimeError("keys are being collected already; one collection at a time")
         self._keys = keys = asyncio.Queue[str](_MOST_WAITING_KEYS)
+        self._is_secret, self._habit = rules.secret, ""
         collection = DigitCollection(rules)
         try:
             while True:
@@ -33,6 +39,7 @@ class Keypad:
                     key = await keys.get()
                 entry = collection.press(key)
                 if entry is not None:
+                    self._habit = rules.terminator if entry.outcome == "length" else ""
                     return entry
         except TimeoutError:
             return collection.give_up()
@@ -40,9 +47,10 @@ class Keypad:
             self._keys = None
 
     def press(self, key: str) -> bool:
-        """Takes a key if one is wanted; False if it is for the conversation."""
+        """Takes a key if one is wanted, or belongs behind the last entry; False if it is for the conversation."""
         if self._keys is None:
-            return False
+            habit, self._habit = self._habit, ""
+            return self._is_secret or (bool(habit) and key == habit)
         try:
             self._keys.put_nowait(key)
         except asyncio.QueueFull:

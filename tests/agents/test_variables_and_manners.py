@@ -1,15 +1,18 @@
 """Pure parts: what is filled into prompts, how manners become the engine's tuning, how secrets are kept."""
 
 import dataclasses
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
+from django.core.exceptions import ValidationError
 from pytest_django.fixtures import Settings
 
 from agents import encryption, manners, variables
 from agents.encryption import Undecipherable, decrypt, encrypt
+from agents.models import Agent
 from agents.variables import CallFacts, fill, stands_still, unknown
 from engine.tuning import Tuning
 
@@ -127,6 +130,17 @@ def test_an_encrypted_field_cannot_be_searched(db: None) -> None:
 
     with pytest.raises(TypeError, match="cannot be searched"):
         HttpTool.objects.filter(secret_headers="{}").exists()
+
+
+def test_nothing_is_published_with_a_variable_that_no_call_can_fill_in(make_agent: Callable[..., Agent]) -> None:
+    """Whatever door it came through: forms refuse it before, a script that saves rows is refused here."""
+    agent = make_agent(first_message="Hi {{customer.name|there}}!")
+    agent.first_message = "Hi {{custmer.name}}!"
+    with pytest.raises(ValidationError, match=r"There is no \{\{custmer\.name\}\}"):
+        agent.save()
+    assert agent.versions.count() == 1
+    agent.refresh_from_db()
+    assert agent.first_message == "Hi {{customer.name|there}}!"
 
 
 def test_never_is_a_time_that_no_call_has() -> None:
