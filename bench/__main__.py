@@ -19,7 +19,7 @@ from bench import capacity
 from bench.figures import Figures, first_sound_ms, middle, percentile
 from bench.ground import HEARING_MS, SCRIPTED_MS, Ground, ground
 from bench.line import greetings, idle, measure, place
-from bench.tables import Capacity, Standing, as_json, markdown, standings, table
+from bench.tables import Capacity, Standing, as_json, markdown, one_line, standings, table
 from deploy.local.places import LOCAL, ROOT
 
 RESULTS = LOCAL / "bench"
@@ -74,10 +74,8 @@ def _rows(field: Ground, options: argparse.Namespace, idle_share: dict[str, floa
         for frame_ms in options.frames:
             for calls in options.calls:
                 for subject in field.subjects:
-                    print(
-                        f"run {run + 1}/{options.runs}: {subject.name}, {calls} calls, frames of {frame_ms} ms", file=sys.stderr, flush=True
-                    )
                     row = measure(field.line, subject, calls, frame_ms, idle_share[subject.name])
+                    print(f"run {run + 1} of {options.runs}: {one_line(row)}", file=sys.stderr, flush=True)
                     found.setdefault((subject.name, frame_ms, calls), []).append(row)
                     runs.append(row)
     order = [(subject.name, frame_ms, calls) for frame_ms in options.frames for calls in options.calls for subject in field.subjects]
@@ -92,11 +90,7 @@ def _capacities(field: Ground, frames: list[int], idle_share: dict[str, float], 
             def trial(calls: int, subject=subject, frame_ms=frame_ms) -> Figures:
                 row = measure(field.line, subject, calls, frame_ms, idle_share[subject.name])
                 runs.append(row)
-                print(
-                    f"{subject.name}, {calls} calls, frames of {frame_ms} ms: {capacity.verdict(row) or 'carried'}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                print(f"{one_line(row)}: {capacity.verdict(row) or 'carried'}", file=sys.stderr, flush=True)
                 return row
 
             found.append(capacity.find(subject.name, frame_ms, trial))
