@@ -88,7 +88,7 @@ def _settings(values: dict[str, str], peers: dict[str, int]) -> Path:
     path = demo.simulator_settings(values, speech="tones")
     text = path.read_text(encoding="utf-8")
     vendors = f"llm_first_token_ms = {LLM_FIRST_TOKEN_MS}\ntts_first_byte_ms = {TTS_FIRST_BYTE_MS}\nstt_delay_ms = {STT_DELAY_MS}\n"
-    exotel = "[exotel]\nmax_streams = 2000\ntranscribe_agent = false\nconnects_per_minute = 10000\n"
+    exotel = "[exotel]\nmax_streams = 2000\nkeeps_recordings = false\nconnects_per_minute = 10000\n"
     phones = "".join(
         f'[[exotel.exophones]]\nnumber = "{number}"\nvoicebot_url = "ws://127.0.0.1:{port}/"\n' for number, port in peers.items()
     )

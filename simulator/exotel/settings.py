@@ -70,8 +70,8 @@ class ExotelSettings:
     `ping_interval_s` (0: no pings), `stream_as_json` (the `Stream` parameters as one JSON text), `passthru_other_is_a` (an answer neither
     200 nor 302 takes branch A), `events_in_flow_mode` (StatusCallbackEvents count when a flow was asked for), `flow_to_is_null` (`To` in
     the answer of such a call), `callback_retries`, `bare_connect_is_json`, `accept_json_body`, `frame_ms` (20 | 100), `jitter_ms` and
-    `burst_frames` (how unevenly the caller's audio arrives). `transcribe_agent`: the report says what was heard of the agent,
-    where audio can be decoded; reading it back holds up all other calls for some ms.
+    `burst_frames` (how unevenly the caller's audio arrives). `keeps_recordings`: without them the report does not say
+    what was heard of the agent either; for hundreds of calls at once, whose reading back would hold up the others.
     """
 
     api_key: str = "sim-key"
@@ -123,7 +123,7 @@ class ExotelSettings:
     callback_retry_s: float = 300.0
     bare_connect_is_json: bool = False
     accept_json_body: bool = False
-    transcribe_agent: bool = True
+    keeps_recordings: bool = True
 
     @property
     def rate(self) -> Decimal:
