@@ -20,7 +20,7 @@ from bench.figures import Figures, first_sound_ms, middle, percentile
 from bench.ground import HEARING_MS, SCRIPTED_MS, Ground, ground
 from bench.line import greetings, idle, measure, place
 from bench.tables import Capacity, Standing, as_json, markdown, one_line, standings, table
-from deploy.local.places import LOCAL, ROOT
+from deploy.local.places import LOCAL, LOGS, ROOT
 
 RESULTS = LOCAL / "bench"
 _MARKED = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
@@ -60,7 +60,8 @@ def _warmed(field: Ground) -> dict[str, float]:
     """Fills every cache and connection, then looks what each subject takes without a call: ms of CPU in each ms."""
     shares = {}
     for subject in field.subjects:
-        place(field.line, subject, _WARM_CALLS, "conversation", quietly=True)
+        if not place(field.line, subject, _WARM_CALLS, "conversation", quietly=True):
+            raise SystemExit(f"No call to {subject.name} was completed. What the processes said is in {LOGS}.")
         time.sleep(2)
         load = idle(field.line, subject, _IDLE_S)
         shares[subject.name] = load.cpu_ms / load.elapsed_ms
