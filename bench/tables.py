@@ -98,7 +98,7 @@ def markdown(machine: str, rows: Sequence[Figures], standing: Sequence[Standing]
     if any(row.is_disturbed for row in rows):
         lines += ["", "~ other work ran on the measured core: read as an upper bound."]
     if standing:
-        lines += ["", *(f"{line}." for line in standings(standing).splitlines())]
+        lines += ["", *(f"- {line}" for line in standings(standing).splitlines())]
     if capacities:
         lines += ["", *(f"- {capacity.sentence}" for capacity in capacities)]
     return "\n".join(lines).replace("- ms", "–") + "\n"
