@@ -35,7 +35,7 @@ def main() -> int:
     print(f"{machine}\n", flush=True)
     runs: list[Figures] = []
     capacities: list[Capacity] = []
-    with ground(peers=options.peers) as field:
+    with ground(peers=options.peers, first=options.first) as field:
         idle_share = _warmed(field)
         if options.capacity:
             capacities = _capacities(field, options.frames, idle_share, runs)
@@ -137,6 +137,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=numbers("RUNS", "3")[0], help="every row is the median of so many runs")
     parser.add_argument("--peers", action="store_true", help="measure a bare relay and Pipecat in the same run")
     parser.add_argument("--capacity", action="store_true", help="look for how many calls a core carries, instead of the table")
+    parser.add_argument("--first", action="store_true", help="ahead of other work on this machine, where it cannot be stopped (root)")
     parser.add_argument("--paste", action="store_true", help="put the last table into README.md and do nothing else")
     return parser.parse_args()
 
