@@ -19,8 +19,8 @@ from bench import capacity
 from bench.figures import Figures, first_sound_ms, middle, percentile
 from bench.ground import HEARING_MS, SCRIPTED_MS, Ground, ground
 from bench.line import greetings, idle, measure, place
-from bench.tables import Capacity, Standing, as_json, markdown, standings, table
-from deploy.local.places import LOCAL, ROOT
+from bench.tables import Capacity, Standing, as_json, markdown, one_line, standings, table
+from deploy.local.places import LOCAL, LOGS, ROOT
 
 RESULTS = LOCAL / "bench"
 _MARKED = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
@@ -35,7 +35,7 @@ def main() -> int:
     print(f"{machine}\n", flush=True)
     runs: list[Figures] = []
     capacities: list[Capacity] = []
-    with ground(peers=options.peers) as field:
+    with ground(peers=options.peers, first=options.first) as field:
         idle_share = _warmed(field)
         if options.capacity:
             capacities = _capacities(field, options.frames, idle_share, runs)
@@ -60,7 +60,8 @@ def _warmed(field: Ground) -> dict[str, float]:
     """Fills every cache and connection, then looks what each subject takes without a call: ms of CPU in each ms."""
     shares = {}
     for subject in field.subjects:
-        place(field.line, subject, _WARM_CALLS, "conversation", quietly=True)
+        if not place(field.line, subject, _WARM_CALLS, "conversation", quietly=True):
+            raise SystemExit(f"No call to {subject.name} was completed. What the processes said is in {LOGS}.")
         time.sleep(2)
         load = idle(field.line, subject, _IDLE_S)
         shares[subject.name] = load.cpu_ms / load.elapsed_ms
@@ -74,10 +75,8 @@ def _rows(field: Ground, options: argparse.Namespace, idle_share: dict[str, floa
         for frame_ms in options.frames:
             for calls in options.calls:
                 for subject in field.subjects:
-                    print(
-                        f"run {run + 1}/{options.runs}: {subject.name}, {calls} calls, frames of {frame_ms} ms", file=sys.stderr, flush=True
-                    )
                     row = measure(field.line, subject, calls, frame_ms, idle_share[subject.name])
+                    print(f"run {run + 1} of {options.runs}: {one_line(row)}", file=sys.stderr, flush=True)
                     found.setdefault((subject.name, frame_ms, calls), []).append(row)
                     runs.append(row)
     order = [(subject.name, frame_ms, calls) for frame_ms in options.frames for calls in options.calls for subject in field.subjects]
@@ -92,11 +91,7 @@ def _capacities(field: Ground, frames: list[int], idle_share: dict[str, float], 
             def trial(calls: int, subject=subject, frame_ms=frame_ms) -> Figures:
                 row = measure(field.line, subject, calls, frame_ms, idle_share[subject.name])
                 runs.append(row)
-                print(
-                    f"{subject.name}, {calls} calls, frames of {frame_ms} ms: {capacity.verdict(row) or 'carried'}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                print(f"{one_line(row)}: {capacity.verdict(row) or 'carried'}", file=sys.stderr, flush=True)
                 return row
 
             found.append(capacity.find(subject.name, frame_ms, trial))
@@ -142,6 +137,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=numbers("RUNS", "3")[0], help="every row is the median of so many runs")
     parser.add_argument("--peers", action="store_true", help="measure a bare relay and Pipecat in the same run")
     parser.add_argument("--capacity", action="store_true", help="look for how many calls a core carries, instead of the table")
+    parser.add_argument("--first", action="store_true", help="ahead of other work on this machine, where it cannot be stopped (root)")
     parser.add_argument("--paste", action="store_true", help="put the last table into README.md and do nothing else")
     return parser.parse_args()
 

@@ -60,6 +60,15 @@ def table(rows: Sequence[Figures]) -> str:
     return "\n".join([*lines, "", LEGEND])
 
 
+def one_line(row: Figures) -> str:
+    """The chief figures, for whoever watches a run."""
+    cells = _cells(row)
+    return (
+        f"{row.subject}, {row.calls} calls, {row.frame_ms} ms frames: added p95 {_number(row.added_p95_ms)} ms, hush p95 "
+        f"{_number(row.hush_p95_ms)} ms, {_number(row.cpu_ms, 1)} ms of CPU a call-second, line {cells[-3]}, other {cells[-1]}"
+    )
+
+
 def standings(rows: Sequence[Standing]) -> str:
     """For a terminal: idle cost and first words."""
     return "\n".join(
@@ -89,7 +98,7 @@ def markdown(machine: str, rows: Sequence[Figures], standing: Sequence[Standing]
     if any(row.is_disturbed for row in rows):
         lines += ["", "~ other work ran on the measured core: read as an upper bound."]
     if standing:
-        lines += ["", *(f"{line}." for line in standings(standing).splitlines())]
+        lines += ["", *(f"- {line}" for line in standings(standing).splitlines())]
     if capacities:
         lines += ["", *(f"- {capacity.sentence}" for capacity in capacities)]
     return "\n".join(lines).replace("- ms", "–") + "\n"

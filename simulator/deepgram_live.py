@@ -7,7 +7,6 @@ is closed after 10 s in which neither audio nor a text message came.
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from simulator.deepgram_ear import AudioWindow, Began, Cut, Ear, Ended, Guess, Quiet, Step
 from simulator.deepgram_messages import ListenOptions, live_results, metadata, shifted, speech_started, utterance_end
+from simulator.fast_frames import DIRECT
 from simulator.faults import Fault
 from simulator.overheard import Overheard, Told
 from simulator.sound import mixed, raw_sound
@@ -27,6 +27,7 @@ _UNSETTLED_MS = 700  # words this near to a cut may still change
 _TAIL_MS = 150  # a guess that heard so much after the last sound is as good as the final
 _KEPT_MS = 2_000
 _MOST_STEPS = 64
+_MOST_DUE = 1_024
 TIMED_OUT = "Deepgram did not receive audio data or a text message within the timeout window. (NET-0001)"
 _BROKEN = "Deepgram could not go on with this stream. (NET-0000)"
 
@@ -37,6 +38,13 @@ class Flush:
 
     until_ms: int
     asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """It has been quiet for as long as the end of an utterance takes."""
+
+    until_ms: int
 
 
 class ConnectionCut(Exception):
@@ -84,6 +92,7 @@ class _Channel:
         self._ear = Ear(detector, interim_ms=interim_ms, segment_ms=segment_ms)
         self._window = AudioWindow(options.sample_rate_hz)
         self._steps: asyncio.Queue[Step | Flush | None] = asyncio.Queue(_MOST_STEPS)
+        self._due: asyncio.Queue[Step | Flush | Over | None] = asyncio.Queue(_MOST_DUE)
         self._busy = False
         self._final_until_ms = 0.0  # the finals tile the audio up to here
         self._over_ms = 0.0  # the words up to here have been said; an onset is found late, so this may lie before the final's end
@@ -95,24 +104,34 @@ class _Channel:
     def heard_ms(self) -> int:
         return self._window.end_ms
 
-    async def hear(self, pcm: bytes) -> None:
+    def hear(self, pcm: bytes) -> None:
+        """Takes audio in without waiting; what it calls for is left to `announce`. Raises `QueueFull` if that is far behind."""
         self._window.add(pcm)
         for step in self._ear.feed(pcm, self.heard_ms):
-            if isinstance(step, Guess):
-                if self._options.interim_results and self._idle:
-                    self._steps.put_nowait(step)
-                continue
-            if isinstance(step, Began) and self._options.vad_events:
-                await self._sender.send(speech_started(self._index, self._count, step.at_ms))
-            await self._steps.put(step)
+            self._due.put_nowait(step)
         if self._idle and not self._ear.speaking:
-            await self._tell_utterance_end(self.heard_ms)
+            if self._is_utterance_over(self.heard_ms):
+                self._due.put_nowait(Over(self.heard_ms))
             self._window.forget_before(self.heard_ms - _KEPT_MS)
 
-    async def flush(self, *, asked: bool) -> None:
-        await self._steps.put(Flush(self.heard_ms, asked))
+    def flush(self, *, asked: bool) -> None:
+        self._due.put_nowait(Flush(self.heard_ms, asked))
 
-    async def finish(self) -> None:
+    def finish(self) -> None:
+        self._due.put_nowait(None)
+
+    async def announce(self) -> None:
+        """Says at once what needs no recognising, and hands the rest to `work`, until `finish`."""
+        while (step := await self._due.get()) is not None:
+            if isinstance(step, Over):
+                await self._tell_utterance_end(step.until_ms)
+            elif isinstance(step, Guess):
+                if self._options.interim_results and not self._busy and self._steps.empty():
+                    self._steps.put_nowait(step)
+            else:
+                if isinstance(step, Began) and self._options.vad_events:
+                    await self._sender.send(speech_started(self._index, self._count, step.at_ms))
+                await self._steps.put(step)
         await self._steps.put(None)
 
     async def work(self) -> None:
@@ -124,7 +143,7 @@ class _Channel:
 
     @property
     def _idle(self) -> bool:
-        return not self._busy and self._steps.empty()
+        return not self._busy and self._steps.empty() and self._due.empty()
 
     async def _take(self, step: Step | Flush) -> None:
         match step:
@@ -184,11 +203,15 @@ class _Channel:
 
     async def _tell_utterance_end(self, quiet_until_ms: float) -> None:
         """Says that the words are over, once the gap behind the last of them is long enough."""
-        gap_ms, last_ms = self._options.utterance_end_ms, self._last_word_end_ms
-        if gap_ms is None or last_ms is None or quiet_until_ms - last_ms < gap_ms:
+        last_ms = self._last_word_end_ms
+        if last_ms is None or not self._is_utterance_over(quiet_until_ms):
             return
         self._last_word_end_ms = None
         await self._sender.send(utterance_end(self._index, self._count, last_ms))
+
+    def _is_utterance_over(self, quiet_until_ms: float) -> bool:
+        gap_ms, last_ms = self._options.utterance_end_ms, self._last_word_end_ms
+        return gap_ms is not None and last_ms is not None and quiet_until_ms - last_ms >= gap_ms
 
 
 async def listen(state: SimulatorState, websocket: WebSocket, options: ListenOptions, request_id: str, fault: Fault | None) -> None:
@@ -196,9 +219,11 @@ async def listen(state: SimulatorState, websocket: WebSocket, options: ListenOpt
     sender = Sender(websocket, fault, state.part(Overheard, Overheard).stream())
     count = options.channels if options.multichannel else 1
     channels = [_Channel(state, options, sender, request_id, index) for index in range(count)]
-    audio_hash = hashlib.sha256(usedforsecurity=False)
-    workers = [asyncio.create_task(channel.work()) for channel in channels]
-    reader = asyncio.create_task(_read(websocket, options, channels, audio_hash.update))
+    audio = _Audio(options, channels)
+    if (take_direct := websocket.scope["extensions"].get(DIRECT)) is not None:
+        take_direct(audio.take)
+    workers = [asyncio.create_task(work) for channel in channels for work in (channel.announce(), channel.work())]
+    reader = asyncio.create_task(_read(websocket, audio, channels))
     try:
         await asyncio.wait({reader, *workers}, return_when=asyncio.FIRST_EXCEPTION)
         for task in (reader, *workers):
@@ -206,7 +231,7 @@ async def listen(state: SimulatorState, websocket: WebSocket, options: ListenOpt
                 task.result()
         if fault is not None and fault.fault == "hang":
             await until_client_leaves(websocket)
-        closing = metadata(options, request_id, audio_hash.hexdigest(), channels[0].heard_ms, count)
+        closing = metadata(options, request_id, audio.sha256, channels[0].heard_ms, count)
         await sender.send({"type": "Metadata", **closing})
         await websocket.close(1000)
     except TimeoutError:
@@ -225,32 +250,63 @@ async def until_client_leaves(websocket: WebSocket) -> None:
     raise WebSocketDisconnect(1006)
 
 
-async def _read(websocket: WebSocket, options: ListenOptions, channels: list[_Channel], also: Callable[[bytes], None]) -> None:
+class _Audio:
+    """The bytes of a stream on their way to its channels."""
+
+    def __init__(self, options: ListenOptions, channels: list[_Channel]) -> None:
+        self._options = options
+        self._channels = channels
+        self._frame_bytes = (2 if options.encoding == "linear16" else 1) * options.channels
+        self._is_plain = options.encoding == "linear16" and options.channels == 1
+        self._rest = b""
+        self._hash = hashlib.sha256(usedforsecurity=False)
+        self._clock = asyncio.get_running_loop().time
+        self.heard_s = self._clock()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def take(self, audio: bytes) -> None:
+        self.heard_s = self._clock()
+        if not audio:
+            _end(self._channels)
+            return
+        self._hash.update(audio)
+        if self._rest:
+            audio = self._rest + audio
+        spare = len(audio) % self._frame_bytes
+        whole, self._rest = (audio[:-spare], audio[-spare:]) if spare else (audio, b"")
+        if self._is_plain:
+            self._channels[0].hear(whole)
+            return
+        sound = raw_sound(whole, self._options.encoding, self._options.sample_rate_hz, self._options.channels).channels
+        for channel, pcm in zip(self._channels, sound if len(self._channels) > 1 else (mixed(sound),), strict=True):
+            channel.hear(pcm)
+
+
+async def _read(websocket: WebSocket, audio: _Audio, channels: list[_Channel]) -> None:
     """Takes in the client's messages until CloseStream; raises TimeoutError after 10 s without any."""
-    rest = b""
-    frame_bytes = (2 if options.encoding == "linear16" else 1) * options.channels
     clock = asyncio.get_running_loop().time
-    async with asyncio.timeout(SILENT_S) as deadline:
-        while True:
-            message = await websocket.receive()
-            deadline.reschedule(clock() + SILENT_S)
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message.get("code") or 1005)
-            audio = message.get("bytes")
-            if audio is None:
-                if await _obey(websocket, message.get("text") or "", channels):
-                    return
-                continue
-            if not audio:
-                await _end(channels)
+    while True:
+        try:
+            async with asyncio.timeout_at(audio.heard_s + SILENT_S):
+                message = await websocket.receive()
+        except TimeoutError:
+            if clock() - audio.heard_s >= SILENT_S:
+                raise
+            continue
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code") or 1005)
+        sound = message.get("bytes")
+        if sound is not None:
+            audio.take(sound)
+            if not sound:
                 return
-            also(audio)
-            rest += audio
-            whole = rest[: len(rest) // frame_bytes * frame_bytes]
-            rest = rest[len(whole) :]
-            sound = raw_sound(whole, options.encoding, options.sample_rate_hz, options.channels).channels
-            for channel, pcm in zip(channels, sound if len(channels) > 1 else (mixed(sound),), strict=True):
-                await channel.hear(pcm)
+        else:
+            audio.heard_s = clock()
+            if await _obey(websocket, message.get("text") or "", channels):
+                return
 
 
 async def _obey(websocket: WebSocket, text: str, channels: list[_Channel]) -> bool:
@@ -261,13 +317,13 @@ async def _obey(websocket: WebSocket, text: str, channels: list[_Channel]) -> bo
     except (ValueError, TypeError, KeyError):
         kind, message = "", {}
     if kind == "CloseStream":
-        await _end(channels)
+        _end(channels)
         return True
     if kind == "Finalize":
         wanted = message.get("channel")
         for index, channel in enumerate(channels):
             if wanted in (None, index):
-                await channel.flush(asked=True)
+                channel.flush(asked=True)
     elif kind == "Configure":
         await websocket.send_json({"type": "ConfigureSuccess", "request_id": "", "keyterms": message.get("keyterms")})
     elif kind != "KeepAlive":
@@ -276,7 +332,7 @@ async def _obey(websocket: WebSocket, text: str, channels: list[_Channel]) -> bo
     return False
 
 
-async def _end(channels: list[_Channel]) -> None:
+def _end(channels: list[_Channel]) -> None:
     for channel in channels:
-        await channel.flush(asked=False)
-        await channel.finish()
+        channel.flush(asked=False)
+        channel.finish()

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from simulator.faults import Fault
@@ -130,8 +131,9 @@ async def paced(steps: Sequence[T], settings: Settings) -> AsyncIterator[T]:
         yield step
 
 
+@lru_cache(4_096)
 def tokenised(text: str) -> list[str]:
-    """Pieces about as long as a real tokeniser's; joined they are the text again."""
+    """Pieces about as long as a real tokeniser's; joined they are the text again. Shared: not to be changed."""
     return _TOKEN.findall(text)
 
 

@@ -26,6 +26,7 @@ class Turn:
     voice_to_voice_ms: int | None
     received_ms: int | None
     interruption_ms: int | None
+    agent_was_speaking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def turns(utterances: Sequence[Utterance], agent: Sequence[Stretch], arrivals_ms
                 voice_to_voice_ms=None if answer is None else round(answer - said.end_ms),
                 received_ms=None if arrival is None else round(arrival - said.end_ms),
                 interruption_ms=interruption_ms(said, agent, next_ms) if said.interrupts and said.agent_was_speaking else None,
+                agent_was_speaking=said.agent_was_speaking,
             )
         )
     return made

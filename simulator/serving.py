@@ -11,6 +11,7 @@ import uvicorn
 from simulator.app import build_app
 from simulator.control import change
 from simulator.exotel.settings import ExotelSettingRefused
+from simulator.fast_frames import FastFramesProtocol
 from simulator.state import SettingRefused, SimulatorState
 
 
@@ -37,7 +38,7 @@ def server_config(state: SimulatorState) -> uvicorn.Server:
         uvicorn.Config(
             build_app(state),
             loop="uvloop",
-            ws="websockets-sansio",
+            ws=FastFramesProtocol,
             ws_per_message_deflate=False,
             log_level="warning",
             access_log=False,

@@ -77,7 +77,7 @@ class Exchange:
         call = self._keep(
             "outbound-api", request.mode, request.from_number, request.to_number, request.caller_id, flow_id=request.app_id or "1"
         )
-        call.record, call.dual_channels = request.record, request.dual_channels
+        call.record, call.dual_channels = request.record and self.settings.keeps_recordings, request.dual_channels
         call.time_limit_s, call.ring_limit_s = request.time_limit_s, request.ring_limit_s
         call.custom_field, call.callback, call.stream_url = request.custom_field, request.callback, request.stream_url
         if request.mode == "two-numbers" and request.stream_url:
@@ -97,6 +97,7 @@ class Exchange:
             exophone=exophone,
             created_at=now,
             flow_id=flow_id,
+            record=self.settings.keeps_recordings,
             legs=[Leg(from_number)],
             opened=asyncio.get_running_loop().time(),
         )

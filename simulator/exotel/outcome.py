@@ -65,7 +65,7 @@ async def _measure(life: "CallLife", stream: Stream, report: Report) -> None:
 async def _spoken(life: "CallLife", stream: Stream, stretch: Stretch) -> Spoken:
     heard = ""
     speech = life.exchange.state.speech
-    if speech.name == "tones":
+    if speech.name == "tones" and life.settings.keeps_recordings:
         first_ms, last_ms = stretch.start_ms - stream.started_ms, stretch.end_ms - stream.started_ms
         pcm, rate = agent_channel(stream.recording.path, first_ms - 2 * TICK_MS, last_ms + TICK_MS)
         heard = (await speech.recognise(pcm, rate)).text

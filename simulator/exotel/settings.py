@@ -70,7 +70,8 @@ class ExotelSettings:
     `ping_interval_s` (0: no pings), `stream_as_json` (the `Stream` parameters as one JSON text), `passthru_other_is_a` (an answer neither
     200 nor 302 takes branch A), `events_in_flow_mode` (StatusCallbackEvents count when a flow was asked for), `flow_to_is_null` (`To` in
     the answer of such a call), `callback_retries`, `bare_connect_is_json`, `accept_json_body`, `frame_ms` (20 | 100), `jitter_ms` and
-    `burst_frames` (how unevenly the caller's audio arrives).
+    `burst_frames` (how unevenly the caller's audio arrives). `keeps_recordings`: without them the report does not say
+    what was heard of the agent either; for hundreds of calls at once, whose reading back would hold up the others.
     """
 
     api_key: str = "sim-key"
@@ -122,6 +123,7 @@ class ExotelSettings:
     callback_retry_s: float = 300.0
     bare_connect_is_json: bool = False
     accept_json_body: bool = False
+    keeps_recordings: bool = True
 
     @property
     def rate(self) -> Decimal:

@@ -165,3 +165,10 @@ def test_a_trial_fails_by_latency_by_a_gap_or_by_silence(rows, word):
 def test_problems_of_one_kind_are_counted_once_a_call():
     reports = [{"problems": ["rule x at 12 ms", "rule x at 1200 ms"]}, {"problems": ["rule x at 5 ms", "closed"]}]
     assert problems(reports) == {"rule x at # ms": 2, "closed": 1}
+
+
+def test_a_trial_in_which_nothing_came_through_is_a_row_too():
+    row = made([], calls=25)
+    assert "no call got through" in verdict(row)
+    assert row.unanswered == 25
+    assert "25" in table([row])

@@ -9,6 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from simulator.fast_frames import FastFramesProtocol
 from simulator.state import SimulatorState
 from tests.servers import in_a_thread
 
@@ -35,6 +36,7 @@ def served(state: SimulatorState, routes: Sequence[BaseRoute]) -> Iterator[Serve
         port=0,
         log_level="critical",
         lifespan="off",
+        ws=FastFramesProtocol,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,
     )
