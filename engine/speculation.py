@@ -92,4 +92,4 @@ class Speculation:
     def _is_worth_it(self, text: str, asked: str) -> bool:
         if not self._tuning.speculate or self.prepared_id is not None or self._guesses >= self._tuning.max_guesses or not self._words:
             return False
-        return not looks_unfinished(text) and not is_dictating(text, asked)
+        return not looks_unfinished(text, self._tuning.unfinished_words) and not is_dictating(text, asked)
