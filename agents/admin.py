@@ -138,14 +138,7 @@ class AgentAdmin(ModelAdmin):
                 "fields": (("stt_provider", "stt_model"), "stt_endpointing_ms"),
             },
         ),
-        (
-            _("How it behaves"),
-            {
-                "description": _("Interruptions, pauses and silence. An empty field is the default, made for Indian phone lines."),
-                "fields": manner_fields.FORM_NAMES,
-                "classes": ("collapse",),
-            },
-        ),
+        *manner_fields.FIELDSETS,
         (
             _("Keys, names and failures"),
             {

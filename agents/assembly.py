@@ -143,7 +143,8 @@ def _with_stand_ins(spec: AgentSpec, kind: str, first: P, stand_ins: Sequence[St
 
 def speech_to_text(spec: AgentSpec) -> SpeechToText:
     def build(who: StandIn) -> SpeechToText:
-        options = SpeechToTextOptions(who.provider, who.model, language=spec.language, endpointing_ms=spec.stt.endpointing_ms)
+        told = manners.listening(spec.manners)
+        options = SpeechToTextOptions(who.provider, who.model, language=spec.language, endpointing_ms=spec.stt.endpointing_ms, **told)
         return registry.build("stt", who.provider, _config(spec, "stt", who.provider), options)
 
     ports = _with_stand_ins(spec, "stt", build(StandIn(spec.stt.provider, spec.stt.model)), spec.fallbacks.stt, build)

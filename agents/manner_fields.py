@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from agents.manners import MANNERS, MOST_WORDS, Manner
+from agents.manners import GROUPS, MANNERS, MOST_WORDS, Manner
 
 PREFIX = "manner_"
 
@@ -24,7 +24,7 @@ class WordsField(forms.CharField):
 
 def form_field(manner: Manner) -> forms.Field:
     """An optional field that shows the default and gives None when it is left empty."""
-    shown: dict[str, Any] = {"label": manner.label, "required": False}
+    shown: dict[str, Any] = {"label": manner.label, "help_text": manner.help, "required": False}
     match manner.default:
         case bool():
             choices = [("", _("Default: yes") if manner.default else _("Default: no")), (True, _("Yes")), (False, _("No"))]
@@ -34,6 +34,9 @@ def form_field(manner: Manner) -> forms.Field:
         case int():
             widget = UnfoldAdminIntegerFieldWidget(attrs={"placeholder": str(manner.default)})
             return forms.IntegerField(min_value=int(manner.low), max_value=int(manner.high), widget=widget, **shown)
+        case float():
+            decimal = UnfoldAdminDecimalFieldWidget(attrs={"placeholder": str(manner.default), "step": "0.05"})
+            return forms.FloatField(min_value=manner.low, max_value=manner.high, widget=decimal, **shown)
         case list():
             area = UnfoldAdminTextareaWidget(attrs={"rows": 2, "placeholder": " ".join(manner.default)})
             return WordsField(widget=area, **shown)
@@ -46,6 +49,17 @@ def form_field(manner: Manner) -> forms.Field:
 
 MannersForm: Any = type("MannersForm", (forms.Form,), {PREFIX + manner.name: form_field(manner) for manner in MANNERS})
 FORM_NAMES = tuple(PREFIX + manner.name for manner in MANNERS)
+FIELDSETS: tuple[Any, ...] = tuple(
+    (
+        title,
+        {
+            "description": _("How it behaves on the line. An empty field is the default, made for Indian phone lines."),
+            "fields": tuple(PREFIX + manner.name for manner in group),
+            "classes": ("collapse",),
+        },
+    )
+    for title, group in GROUPS
+)
 
 
 def initial(manners: dict[str, Any]) -> dict[str, Any]:
@@ -59,13 +73,16 @@ def chosen(cleaned: dict[str, Any]) -> dict[str, Any]:
 
 
 def api_field(manner: Manner) -> "serializers.Field[Any, Any, Any, Any]":
-    shown: dict[str, Any] = {"required": False, "help_text": str(manner.label)}
+    shown: dict[str, Any] = {"required": False, "help_text": f"{manner.label}. {manner.help}".strip()}
     match manner.default:
         case bool():
             return serializers.BooleanField(**shown)
         case int():
-            shown["help_text"] += f": {manner.low:.0f} to {manner.high:.0f}, {manner.default} if left out."
+            shown["help_text"] += f" From {manner.low:.0f} to {manner.high:.0f}, {manner.default} if left out."
             return serializers.IntegerField(**shown)
+        case float():
+            shown["help_text"] += f" From {manner.low:g} to {manner.high:g}, {manner.default:g} if left out."
+            return serializers.FloatField(**shown)
         case list():
             return serializers.ListField(child=serializers.CharField(max_length=40), **shown)
     return serializers.ChoiceField(choices=manner.choices, allow_blank="" in manner.choices, **shown)

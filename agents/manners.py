@@ -1,63 +1,21 @@
-"""How an agent behaves on the line: the part of the engine's tuning that operators may set, each with its limits and in their words.
+"""How an agent behaves on the line: what operators set of it, judged, stored and handed to the engine and to the recogniser.
 
-Only what differs from the defaults is stored. The defaults are the engine's, made for Indian phone lines; deadlines and buffers stay ours.
+Only what differs from the defaults is stored.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
+from agents.manner_table import BY_NAME, DEFAULTS, GROUPS, LISTENING, MANNERS, Manner
 from engine.tuning import Tuning
 from engine.words import words_of
 
+__all__ = ["BY_NAME", "DEFAULTS", "GROUPS", "MANNERS", "MOST_WORDS", "Manner", "listening", "problems", "stored", "tuning"]
+
 MOST_WORDS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """One thing to set. `low` and `high` bound a number; `choices` are the values of a word. The default tells the kind."""
-
-    name: str
-    label: Any
-    low: float = 0
-    high: float = 0
-    choices: tuple[str, ...] = ()
-
-    @property
-    def default(self) -> Any:
-        return DEFAULTS[self.name]
-
-
-def _shown(value: object) -> object:
-    return sorted(value) if isinstance(value, frozenset) else value
-
-
-DEFAULTS: Final[dict[str, Any]] = {field.name: _shown(getattr(Tuning(), field.name)) for field in fields(Tuning)}
-
-MANNERS: Final = (
-    Manner("min_speech_ms", gettext_lazy("Sound that pauses the agent (ms)"), 0, 2000),
-    Manner("interrupt_min_words", gettext_lazy("Words that interrupt it"), 1, 10),
-    Manner("backchannels", gettext_lazy("Words that do not interrupt")),
-    Manner("interrupting_words", gettext_lazy("Words that always interrupt")),
-    Manner("interrupt_on_speech", gettext_lazy("Pauses at a sound, before any word")),
-    Manner("false_start_ms", gettext_lazy("Goes on after a false start (ms)"), 200, 5000),
-    Manner("keys_interrupt", gettext_lazy("Keys interrupt it")),
-    Manner("complete_wait_ms", gettext_lazy("Extra wait after a complete sentence (ms)"), 0, 3000),
-    Manner("unfinished_wait_ms", gettext_lazy("Extra wait after an unfinished one (ms)"), 0, 5000),
-    Manner("dictation_wait_ms", gettext_lazy("Extra wait while a number is dictated (ms)"), 0, 8000),
-    Manner("max_wait_ms", gettext_lazy("Longest wait for more words (ms)"), 500, 15_000),
-    Manner("speculate", gettext_lazy("Thinks ahead of the end of a turn")),
-    Manner("key_end", gettext_lazy("Key that ends an entry"), choices=("#", "*", "")),
-    Manner("key_gap_ms", gettext_lazy("Pause that ends an entry (ms)"), 500, 10_000),
-    Manner("silence_prompts", gettext_lazy("Questions into silence before the goodbye"), 0, 5),
-    Manner("warning_ms", gettext_lazy("Warning before the longest duration (ms)"), 0, 300_000),
-    Manner("voicemail", gettext_lazy("When a machine answers an outbound call"), choices=("off", "hang-up", "leave-message")),
-    Manner("filler_after_ms", gettext_lazy("Says that it takes a moment after (ms)"), 200, 5000),
-)  # fmt: skip
-BY_NAME: Final = {manner.name: manner for manner in MANNERS}
 
 
 def problems(manners: object) -> list[str]:
@@ -71,7 +29,16 @@ def problems(manners: object) -> list[str]:
             found.append(_("There is no manner “%(name)s”. There are: %(known)s.") % {"name": name, "known": ", ".join(BY_NAME)})
         elif wrong := _problem(manner, value):
             found.append(f"{name}: {wrong}")
-    return found
+    return found or _contradictions(manners)
+
+
+def _contradictions(manners: Mapping[str, Any]) -> list[str]:
+    meant = {**DEFAULTS, **manners}
+    if meant["eager_confidence"] > meant["end_of_turn_confidence"]:
+        return [
+            _("eager_confidence: write no more than end_of_turn_confidence, which is %(most)s.") % {"most": meant["end_of_turn_confidence"]}
+        ]
+    return []
 
 
 def _problem(manner: Manner, value: object) -> str:
@@ -81,6 +48,9 @@ def _problem(manner: Manner, value: object) -> str:
         case int():
             if isinstance(value, bool) or not isinstance(value, int) or not manner.low <= value <= manner.high:
                 return _("Write a whole number from %(low)d to %(high)d.") % {"low": manner.low, "high": manner.high}
+        case float():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not manner.low <= value <= manner.high:
+                return _("Write a number from %(low)g to %(high)g.") % {"low": manner.low, "high": manner.high}
         case list():
             if not isinstance(value, list) or len(value) > MOST_WORDS or not all(isinstance(w, str) and words_of(w) for w in value):
                 return _("Write a list of at most %(most)d words.") % {"most": MOST_WORDS}
@@ -102,6 +72,15 @@ def stored(manners: Mapping[str, Any]) -> dict[str, Any]:
 
 def tuning(manners: Mapping[str, Any]) -> Tuning:
     """The engine's tuning with these manners. What an older or newer release stored and this one does not know is left out."""
-    known = {name: value for name, value in manners.items() if name in BY_NAME and not _problem(BY_NAME[name], value)}
+    known = {name: value for name, value in _known(manners).items() if name not in LISTENING}
     values: dict[str, Any] = {name: frozenset(value) if isinstance(value, list) else value for name, value in known.items()}
     return replace(Tuning(), **values)
+
+
+def listening(manners: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recogniser is told of these manners: options by name, only those that were set."""
+    return {name: value for name, value in _known(manners).items() if name in LISTENING}
+
+
+def _known(manners: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in manners.items() if name in BY_NAME and not _problem(BY_NAME[name], value)}

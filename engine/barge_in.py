@@ -6,7 +6,7 @@ from enum import Enum
 from engine.echo import could_be_echo, is_echo
 from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, TranscriptEvent
 from engine.tuning import Tuning
-from engine.words import GREETINGS, words_of
+from engine.words import words_of
 
 __all__ = ["Verdict", "is_backchannel", "judge", "while_greeting", "words_of"]
 
@@ -42,7 +42,9 @@ def judge(event: TranscriptEvent, saying: str, tuning: Tuning) -> Verdict:
 
 def while_greeting(tuning: Tuning) -> Tuning:
     """The tuning for the first message: a "hello?" at pick-up is only a greeting there."""
-    return replace(tuning, backchannels=tuning.backchannels | GREETINGS, interrupting_words=tuning.interrupting_words - GREETINGS)
+    return replace(
+        tuning, backchannels=tuning.backchannels | tuning.greetings, interrupting_words=tuning.interrupting_words - tuning.greetings
+    )
 
 
 def _judge_words(text: str, saying: str, tuning: Tuning) -> Verdict:

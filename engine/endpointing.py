@@ -8,14 +8,8 @@ from enum import Enum
 
 from engine.dictation import is_dictating
 from engine.tuning import Tuning
+from engine.words import UNFINISHED
 
-_DANGLING = (
-    "a an the and or but so because if when while that which who my your his her our their its is are was were am be to of for from in on"
-    " at with by as about um uh er erm umm hmm actually basically like"
-    " aur ya lekin magar par kyunki toh matlab mera meri mere ka ki ke ko se woh jo agar phir mujhe main yaani"
-    " और या लेकिन मगर क्योंकि तो मतलब मेरा मेरी मेरे का की के को से वो वह जो अगर फिर मुझे मैं यानी"
-)
-_UNFINISHED_LAST_WORDS = frozenset(_DANGLING.split())
 _TRAILING = re.compile(r"[,\-–—:;]$|\.\.\.$|…$")
 _LAST_WORD = re.compile(r"([^\s.,!?;:।…\"')\]]+)[\s.,!?;:।…\"')\]]*$")
 
@@ -29,7 +23,7 @@ class EndSignal(Enum):
     INTERIM_WORDS = "interim-words"
 
 
-def looks_unfinished(text: str) -> bool:
+def looks_unfinished(text: str, unfinished: frozenset[str] = UNFINISHED) -> bool:
     """Whether the words alone suggest that more is coming: a trailing comma, a dangling "and", a lone "um"."""
     text = text.strip()
     if not text:
@@ -37,7 +31,7 @@ def looks_unfinished(text: str) -> bool:
     if _TRAILING.search(text):
         return True
     last = _LAST_WORD.search(text)
-    if last is None or last.group(1).casefold() not in _UNFINISHED_LAST_WORDS:
+    if last is None or last.group(1).casefold() not in unfinished:
         return False
     return not text.endswith(("?", "!"))
 
@@ -63,4 +57,4 @@ def wait_ms(text: str, signal: EndSignal, tuning: Tuning, *, quiet_ms: int = 0, 
 def _unhurried_ms(text: str, tuning: Tuning, asked: str) -> int:
     if is_dictating(text, asked):
         return tuning.dictation_wait_ms
-    return tuning.unfinished_wait_ms if looks_unfinished(text) else 0
+    return tuning.unfinished_wait_ms if looks_unfinished(text, tuning.unfinished_words) else 0

@@ -23,7 +23,7 @@ from engine.writer import Writer
 
 __all__ = ["Mouth", "Reply", "ReplyParts"]
 
-_DEAD_AFTER_MS = 3500  # two providers, one after the other, have had the time for a first sign of life
+_DEAD_AFTER_MS = 3500  # two requests, one after the other, have had the time for a first sign of life
 _SWITCH_LOOK_MS = 200  # how often a port is asked whether it has turned to another provider
 
 
@@ -159,7 +159,8 @@ class Reply:
         if left_ms > 0:
             return left_ms
         slow = self._parts.llm if self._voice.is_idle else self._parts.tts
-        self._is_only_slow = self._silent_ms(begun_ms) < _DEAD_AFTER_MS
+        has_tried_all = self._writer.has_asked_again or self._voice.has_asked_again or self._count_switches() > self._switches
+        self._is_only_slow = not has_tried_all or self._silent_ms(begun_ms) < _DEAD_AFTER_MS
         raise ProviderError(
             slow.provider, ErrorCategory.TIMEOUT, "nothing could be said in time; a faster provider or a fallback may help", retryable=True
         )

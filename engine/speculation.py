@@ -13,7 +13,8 @@ from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, Tra
 from engine.tuning import Tuning
 from engine.words import words_of
 
-_FRESH_MS = 250  # words that came no longer than this before the line fell quiet are those of its last sound
+_FRESH_MS = 200  # words that came just before the line was known to be quiet may well be those of its last sound
+_SOUNDING_MS = 1000  # while the caller still makes a sound, words that stand still only wait for the next message
 _WITHOUT_A_STOP_MS = 250  # words without a full stop may be a breath between two words
 _SENTENCE_END = re.compile(r"[.?!।][\"'”’)]*\s*$")
 
@@ -23,7 +24,7 @@ class Speculation:
 
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
-        self._is_quiet = False  # known from our own ear; without one words have to stand still
+        self._is_quiet = self._is_sounding = False  # as our own ear knows it: at first it knows nothing
         self.reset()
 
     def reset(self) -> None:
@@ -32,7 +33,7 @@ class Speculation:
         self.prepared_id: int | None = None
         self._prepared: list[str] = []
         self._words: list[str] = []
-        self._words_ms = 0  # when the recogniser last said these words
+        self._words_ms = 0  # when they came
         self._guesses = 0
 
     def hear(self, event: TranscriptEvent, text: str, asked: str, now_ms: int) -> int | None:
@@ -51,19 +52,23 @@ class Speculation:
 
     def sound(self) -> None:
         """Our own ear hears the caller."""
-        self._is_quiet = False
+        self._is_quiet, self._is_sounding = False, True
 
     def quiet(self, text: str, asked: str, now_ms: int) -> None:
-        """Our own ear hears that the caller's sound is over; the turn reads `text`."""
-        self._is_quiet = True
-        if self.due_ms is not None and now_ms - self._words_ms <= _FRESH_MS and self._is_worth_it(text, asked):
-            self.due_ms = now_ms
+        """Our own ear hears that the caller's sound is over; the turn reads `text`, which may lack its last word: recognisers lag."""
+        self._is_quiet, self._is_sounding = True, False
+        if self.due_ms is not None and self._is_worth_it(text, asked):
+            since_ms = self._words_ms if now_ms - self._words_ms <= _FRESH_MS else now_ms
+            self.due_ms = max(now_ms, since_ms + self._stands_still_ms(text))
 
     def _stable_ms(self, event: TranscriptEvent, text: str) -> int:
-        has_stop = bool(_SENTENCE_END.search(text))
-        if self._is_quiet or (isinstance(event, FinalTranscript) and (has_stop or event.end_of_turn)):  # a final will not change
+        is_whole = bool(_SENTENCE_END.search(text))
+        if self._is_quiet or (isinstance(event, FinalTranscript) and (is_whole or event.end_of_turn)):  # a final will not change
             return 0
-        return self._tuning.eager_stable_ms + (0 if has_stop else _WITHOUT_A_STOP_MS)
+        return self._stands_still_ms(text) + (_SOUNDING_MS if self._is_sounding else 0)
+
+    def _stands_still_ms(self, text: str) -> int:
+        return self._tuning.eager_stable_ms + (0 if _SENTENCE_END.search(text) else _WITHOUT_A_STOP_MS)
 
     def is_due(self, now_ms: int) -> bool:
         return self.due_ms is not None and now_ms >= self.due_ms
@@ -87,4 +92,4 @@ class Speculation:
     def _is_worth_it(self, text: str, asked: str) -> bool:
         if not self._tuning.speculate or self.prepared_id is not None or self._guesses >= self._tuning.max_guesses or not self._words:
             return False
-        return not looks_unfinished(text) and not is_dictating(text, asked)
+        return not looks_unfinished(text, self._tuning.unfinished_words) and not is_dictating(text, asked)

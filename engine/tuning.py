@@ -3,25 +3,26 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.words import ACKNOWLEDGEMENTS, INTERRUPTING
+from engine.words import ACKNOWLEDGEMENTS, GREETINGS, INTERRUPTING, UNFINISHED
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """Defaults fit an Indian phone call at 8 kHz. 0 switches a manner off where that makes sense.
 
-    End of turn: words that sound complete wait `complete_wait_ms` after the provider's word for it, unfinished ones ("… and", a filler)
-    `unfinished_wait_ms`, numbers being dictated ("my number is 98…") `dictation_wait_ms`. `quiet_gap_ms` ends a turn whose provider
-    never says so, `stale_interim_ms` takes a guess for words when it is never confirmed, and `max_wait_ms` after the last word every
-    turn is over, however it sounds. A caller who was cut off is given up to `max_extra_wait_ms` more from then on. Keys are given to
-    the model `key_gap_ms` after the last one, or at once at `key_end`.
+    End of turn: words that sound complete wait `complete_wait_ms` after the provider's word for it, unfinished ones ("… and", a filler:
+    `unfinished_words`) `unfinished_wait_ms`, numbers being dictated ("my number is 98…") `dictation_wait_ms`. `quiet_gap_ms` ends a turn
+    whose provider never says so, `stale_interim_ms` takes a guess for words when it is never confirmed, and `max_wait_ms` after the last
+    word every turn is over, however it sounds. A caller who was cut off is given up to `max_extra_wait_ms` more from then on. Keys are
+    given to the model `key_gap_ms` after the last one, or at once at `key_end`.
     Ahead of the end: with `speculate` an answer is begun when complete-sounding words stood still for `eager_stable_ms`, or sooner where
     our own ear hears that the line is quiet; at most `max_guesses` times in a turn.
     Barge-in: a sound of speech that lasted `min_speech_ms` pauses the agent (`interrupt_on_speech`); `interrupt_min_words` words stop it,
-    one of `interrupting_words` always does, `backchannels` alone never. Without such words it goes on after `false_start_ms`, and
-    `acknowledgement_wait_ms` after a "haan". After `max_false_starts` in one reply the line counts as noisy: only words interrupt it.
-    Words that are to `echo_similarity` (0..1) what the agent says just now are its own echo. `words_follow_ms`: how long speech may stay
-    without words. `keys_interrupt`: a key stops the agent like a word does.
+    one of `interrupting_words` always does, `backchannels` alone never, nor `greetings` during the first message. Without such words it
+    goes on after `false_start_ms`, and `acknowledgement_wait_ms` after a "haan". After `max_false_starts` in one reply the line counts as
+    noisy: only words interrupt it. Words that are to `echo_similarity` (0..1) what the agent says just now are its own echo.
+    `words_follow_ms`: how long speech may stay without words. `keys_interrupt`: a key stops the agent like a word does. `local_vad`: our
+    own ear tells of speech too.
     Silence: `silence_prompts` questions before the goodbye; `farewell_wait_ms` after the agent took leave it hangs up. `warning_ms`
     before the longest duration the caller is told. `unheard_wait_ms` after a sound like speech of which the recogniser said nothing, the
     agent says that it did not catch that.
@@ -38,6 +39,7 @@ class Tuning:
     # end of turn
     complete_wait_ms: int = 0
     unfinished_wait_ms: int = 600
+    unfinished_words: frozenset[str] = UNFINISHED
     dictation_wait_ms: int = 1500
     max_extra_wait_ms: int = 600
     quiet_gap_ms: int = 1200
@@ -55,6 +57,7 @@ class Tuning:
     interrupt_min_words: int = 1
     backchannels: frozenset[str] = ACKNOWLEDGEMENTS
     interrupting_words: frozenset[str] = INTERRUPTING
+    greetings: frozenset[str] = GREETINGS
     false_start_ms: int = 1200
     acknowledgement_wait_ms: int = 400
     max_false_starts: int = 2

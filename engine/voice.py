@@ -43,6 +43,7 @@ class Voice:
         self._is_first = True
         self.fetching: Piece | None = None  # the piece that is being made; not audible while it has no `start_ms`
         self.has_answered = False  # audio other than a filler's was given to the line
+        self.has_asked_again = False
         self.is_cut_short = False  # the last sentence broke off, and none has followed
 
     @property
@@ -104,6 +105,7 @@ class Voice:
                 self._leave(piece, error)  # nobody knows which words were missing
                 return
             self._parts.report(error)
+            self.has_asked_again = True
             try:
                 await self._speak(piece, rest, sound)
             except ProviderError as again:

@@ -32,3 +32,12 @@ _OBJECTING = (
     " रुको रुकिए रुकिये रुक रोको ठहरो सुनो सुनिए सुनिये बस नहीं नही हैलो हेलो"
 )
 INTERRUPTING = frozenset(_OBJECTING.split())
+
+# No sentence ends with one of these: more is coming, however long the breath.
+_DANGLING = (
+    "a an the and or but so because if when while that which who my your his her our their its is are was were am be to of for from in on"
+    " at with by as about um uh er erm umm hmm actually basically like"
+    " aur ya lekin magar par kyunki toh matlab mera meri mere ka ki ke ko se woh jo agar phir mujhe main yaani"
+    " और या लेकिन मगर क्योंकि तो मतलब मेरा मेरी मेरे का की के को से वो वह जो अगर फिर मुझे मैं यानी"
+)
+UNFINISHED = frozenset(_DANGLING.split())

@@ -55,7 +55,7 @@ class Writer:
         self._asked: Sequence[Message] | None = None  # of the stream that is open or was left early
         self._written: list[str] = []
         self._streams = 0
-        self._has_asked_again = False
+        self.has_asked_again = False
         self._has_told_end = False
         self.ends: EndReason | None = None
         self.tool: str | None = None  # the one that runs now
@@ -106,9 +106,9 @@ class Writer:
             if self._written:
                 self.account()  # it broke off: what it wrote is probably charged
             self._asked = None
-            if self._has_asked_again or not error.retryable:
+            if self.has_asked_again or not error.retryable:
                 raise
-            self._has_asked_again = True
+            self.has_asked_again = True
             self._parts.report(error)
         said = [piece.text for piece in self._turn.pieces[before:] if not piece.filler]
         messages = self._parts.transcript.messages(self._turn)

@@ -15,11 +15,12 @@ from structlog.testing import capture_logs
 
 from agents import assembly, catalogue
 from agents.models import Agent
-from agents.spec import AgentSpec
+from agents.spec import AgentSpec, DestinationSpec
 from engine.audio import AudioChunk
 from engine.ports import Message
 from engine.session import SessionPlan
 from providers import registry
+from providers.deepgram import flux
 from simulator import deepgram, elevenlabs, openai
 from simulator.state import SimulatorState
 from tests.simulator.serving import Served, served
@@ -104,6 +105,34 @@ def test_manners_languages_and_pronunciations_reach_the_plan() -> None:
     assert "मिनट" in made.filler
     assert [tool.spec.name for tool in made.tools] == ["collect_digits"]
     assert parts.keypad is not None
+
+
+def test_how_sure_a_flux_model_has_to_be_reaches_its_wire() -> None:
+    sure = {"end_of_turn_confidence": 0.8, "eager_confidence": 0.5, "end_of_turn_timeout_ms": 4000}
+    port = assembly.speech_to_text(spec(stt_model="flux-general-en", manners=sure))
+    asked = flux.path(port._options, 8000)  # type: ignore[attr-defined]  # Deepgram's own port
+    assert "eot_threshold=0.8" in asked and "eager_eot_threshold=0.5" in asked and "eot_timeout_ms=4000" in asked
+
+
+async def test_the_fallback_destination_gets_the_caller_without_asking_any_provider() -> None:
+    kept: list[int] = []
+
+    class Kept:
+        async def transfer(self, destination: DestinationSpec) -> bool:
+            kept.append(destination.id)
+            return True
+
+    people = [DestinationSpec(number, f"Desk {number}", "People", ("+918047112200",), is_fallback=number == 2) for number in (1, 2)]
+    agent = replace(spec(), destinations=tuple(people))
+    call = assembly.OnCall(assembly.facts_of(agent), "sess_1", ledger=Kept())  # type: ignore[arg-type]  # the rest is not asked
+    made, parts = assembly.assemble(agent, call)
+    assert made.handover == "One moment, I am connecting you."
+    assert parts.hand_over is not None
+    assert await parts.hand_over()
+    assert kept == [2]
+    for lonely in (replace(agent, destinations=(people[0],)), spec()):
+        made, parts = assembly.assemble(lonely, replace(call, facts=assembly.facts_of(lonely)))
+        assert (made.handover, parts.hand_over) == ("", None)
 
 
 def test_every_provider_that_may_be_chosen_can_be_assembled() -> None:

@@ -50,6 +50,8 @@ def test_manners_are_shown_whole_changed_singly_and_kept_only_where_they_differ(
     ("body", "field", "words"),
     [
         ({"manners": {"min_speech_ms": 5001}}, "manners", "from 0 to 2000"),
+        ({"manners": {"echo_similarity": 1.5}}, "manners", "from 0 to 1"),
+        ({"manners": {"eager_confidence": 0.8}}, "manners", "no more than end_of_turn_confidence"),
         ({"manners": {"min_speech": 1}}, "manners", "There is no such field"),
         ({"manners": {"voicemail": "sing"}}, "manners", "not a valid choice"),
         ({"manners": {"voicemail": "leave-message"}}, "voicemail_message", "Write the message"),
@@ -175,10 +177,19 @@ def test_manners_are_set_in_the_admin_and_emptied_to_the_default(browser: Client
     values = {name: field.value() for name, field in ((f.name, f) for f in page.context["adminform"].form)}
     form = {name: value for name, value in values.items() if value not in (None, False)} | inline
     form |= {"fallbacks": "{}", "pronunciations": "[]"}
-    answer = browser.post(url, {**form, "manner_silence_prompts": "1", "manner_keys_interrupt": "False", "manner_backchannels": "haan, ji"})
+    answer = browser.post(
+        url,
+        {
+            **form,
+            "manner_silence_prompts": "1",
+            "manner_echo_similarity": "0.6",
+            "manner_keys_interrupt": "False",
+            "manner_backchannels": "haan, ji",
+        },
+    )
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     agent.refresh_from_db()
-    assert agent.manners == {"silence_prompts": 1, "keys_interrupt": False, "backchannels": ["haan", "ji"]}
+    assert agent.manners == {"silence_prompts": 1, "echo_similarity": 0.6, "keys_interrupt": False, "backchannels": ["haan", "ji"]}
     refused = browser.post(url, {**form, "manner_silence_prompts": "77"})
     assert "less than or equal to 5" in refused.content.decode()
     browser.post(url, form)

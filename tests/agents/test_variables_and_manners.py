@@ -55,9 +55,48 @@ def test_only_what_is_the_same_in_every_call_stands_still() -> None:
     assert not stands_still("Hi {{customer.name}}.")
 
 
-def test_every_manner_is_a_field_of_the_engines_tuning_with_a_default_it_accepts() -> None:
-    assert set(manners.BY_NAME) <= {field.name for field in dataclasses.fields(Tuning)}
+# Deadlines on providers, buffers and last resorts: a wrong value of these would cost calls, and none of them is a manner.
+OURS = {
+    "max_lead_ms", "mark_grace_ms", "prefetch_ms", "max_queued_ms", "answer_budget_ms", "llm_first_token_ms", "llm_between_tokens_ms",
+    "tts_first_audio_ms", "tts_between_audio_ms", "stt_open_ms", "stt_reopen_attempts", "stt_keep_ms", "stt_finish_ms", "max_tool_rounds",
+    "parting_ms", "hand_over_ms", "goodbye_limit_ms", "max_duration_grace_ms",
+}  # fmt: skip
+OF_THE_RECOGNISER = {"end_of_turn_confidence", "eager_confidence", "end_of_turn_timeout_ms"}
+
+
+def test_every_manner_of_the_engine_can_be_set_and_has_a_default_within_its_limits() -> None:
+    assert set(manners.BY_NAME) == {field.name for field in dataclasses.fields(Tuning)} - OURS | OF_THE_RECOGNISER
     assert manners.problems({manner.name: manner.default for manner in manners.MANNERS}) == []
+    assert all(str(manner.label) and str(manner.help) for manner in manners.MANNERS)
+    assert all(manner.low < manner.high for manner in manners.MANNERS if type(manner.default) in (int, float))
+
+
+@pytest.mark.parametrize(
+    "manner", [each for each in manners.MANNERS if type(each.default) in (int, float)], ids=lambda manner: str(manner.name)
+)
+def test_each_number_is_taken_to_its_limits_and_not_beyond(manner: manners.Manner) -> None:
+    kind = type(manner.default)
+    if manner.name not in ("eager_confidence", "end_of_turn_confidence"):  # those bound each other too
+        assert manners.problems({manner.name: kind(manner.low)}) == manners.problems({manner.name: kind(manner.high)}) == []
+    assert len(manners.problems({manner.name: kind(manner.low - 1)})) == len(manners.problems({manner.name: kind(manner.high + 1)})) == 1
+
+
+@pytest.mark.parametrize("name", [each.name for each in manners.MANNERS if isinstance(each.default, list)])
+def test_each_list_of_words_holds_english_romanised_hindi_and_devanagari_and_takes_all_of_them(name: str) -> None:
+    default = manners.BY_NAME[name].default
+    assert any(word.isascii() for word in default)
+    assert any("\u0900" <= word[0] <= "\u097f" for word in default)
+    made = manners.tuning(manners.stored({name: ["Wait", "RUKIYE zara", "रुकिए", "theek"]}))
+    assert getattr(made, name) == frozenset({"wait", "rukiye", "zara", "रुकिए", "theek"})
+
+
+def test_what_the_recogniser_is_told_is_set_like_any_manner_and_is_none_of_the_engines() -> None:
+    set_so = {"end_of_turn_confidence": 0.8, "eager_confidence": 0.5, "silence_prompts": 1}
+    assert manners.listening(set_so) == {"end_of_turn_confidence": 0.8, "eager_confidence": 0.5}
+    assert manners.tuning(set_so) == dataclasses.replace(Tuning(), silence_prompts=1)
+    assert manners.listening({}) == {}
+    [wrong] = manners.problems({"end_of_turn_confidence": 0.6, "eager_confidence": 0.7})
+    assert "no more than" in wrong
 
 
 @pytest.mark.parametrize(
@@ -65,7 +104,7 @@ def test_every_manner_is_a_field_of_the_engines_tuning_with_a_default_it_accepts
     [
         {"min_speech_ms": -1}, {"min_speech_ms": True}, {"min_speech_ms": "300"}, {"min_speech_ms": 2001}, {"speculate": 1},
         {"backchannels": "ok haan"}, {"backchannels": ["..."]}, {"backchannels": [1]}, {"voicemail": ""}, {"key_end": "##"},
-        {"llm_first_token_ms": 1}, [],
+        {"llm_first_token_ms": 1}, {"echo_similarity": float("nan")}, {"echo_similarity": True}, {"echo_similarity": "0.5"}, [],
     ],
 )  # fmt: skip
 def test_a_manner_out_of_its_limits_is_told(wrong: Any) -> None:

@@ -15,7 +15,8 @@ from tests.engine.vendors import Ears, Memory, Mind, Thought, Voice
 ASKS = Says(4000, "what does it cost")
 REGRET = "Sorry, we have a technical problem."
 HANDOVER = "One moment, I am connecting you."
-WORDS = plan(regret=REGRET)
+DEADLINES = Tuning(llm_first_token_ms=2000, tts_first_audio_ms=2000)  # as providers keep them themselves
+WORDS = plan(regret=REGRET, tuning=DEADLINES)
 STORED = Memory(GREETING, APOLOGY, REGRET, HANDOVER, GOODBYE, STILL_THERE, "One moment.")
 DEAD = Thought("", fails_after=0)
 FINE = Thought("It costs five hundred.")
@@ -48,7 +49,9 @@ async def never_says():
 @pytest.mark.parametrize("filler", ["", "One moment."])
 def test_the_first_turn_in_which_everything_is_down_ends_the_call_with_stored_words(fault, voice, filler):
     scene = asked(
-        thoughts=[Thought("", fails_after=0, fault=fault)], voice=Voice(always_fails=voice), session_plan=plan(regret=REGRET, filler=filler)
+        thoughts=[Thought("", fails_after=0, fault=fault)],
+        voice=Voice(always_fails=voice),
+        session_plan=plan(regret=REGRET, filler=filler, tuning=DEADLINES),
     )
     said = [turn.heard for turn in scene.of(AgentTurnEnded) if turn.heard != filler]
     assert said == [GREETING, REGRET, GOODBYE]
@@ -77,7 +80,7 @@ def test_with_a_fallback_destination_a_person_gets_the_caller(mind, voice):
     scene = asked(
         thoughts=[Thought("", fails_after=0, fault=mind)],
         voice=Voice(always_fails=voice),
-        session_plan=plan(regret=REGRET, handover=HANDOVER),
+        session_plan=plan(regret=REGRET, handover=HANDOVER, tuning=DEADLINES),
         hand_over=person_found,
     )
     assert [turn.heard for turn in scene.of(AgentTurnEnded)] == [GREETING, REGRET, HANDOVER]
@@ -90,7 +93,7 @@ def test_a_person_gets_the_caller_even_where_no_word_can_be_said():
         thoughts=[DEAD],
         voice=Voice(always_fails="open"),
         prepared=Memory(GREETING),
-        session_plan=plan(regret=REGRET, handover=HANDOVER),
+        session_plan=plan(regret=REGRET, handover=HANDOVER, tuning=DEADLINES),
         hand_over=person_found,
     )
     assert scene.dialogue == [("agent", GREETING), ("user", "what does it cost")]
@@ -99,7 +102,7 @@ def test_a_person_gets_the_caller_even_where_no_word_can_be_said():
 
 @pytest.mark.parametrize("hand_over", [nobody_found, never_says])
 def test_a_hand_over_that_cannot_be_kept_becomes_a_goodbye_in_time(hand_over):
-    scene = asked(thoughts=[DEAD], session_plan=plan(regret=REGRET, handover=HANDOVER), hand_over=hand_over)
+    scene = asked(thoughts=[DEAD], session_plan=plan(regret=REGRET, handover=HANDOVER, tuning=DEADLINES), hand_over=hand_over)
     assert [turn.heard for turn in scene.of(AgentTurnEnded)] == [GREETING, REGRET, GOODBYE]
     assert scene.reason is EndReason.PROVIDER_FAILED
     assert scene.ended_ms - known_ms(scene) < 6000
@@ -116,7 +119,7 @@ def test_one_provider_that_is_down_ends_nothing_while_a_stand_in_works(fault):
     first, second = Mind([Thought("", fails_after=0, fault=fault)]), Mind([FINE], provider="stand-in")
     chain = FallbackLanguageModel([first, second], Health())
     chain.open_streams = 0  # type: ignore[attr-defined]  # what the stage counts; the ports' own counts are looked at below
-    scene = perform([ASKS, HangsUp(14_000)], session_plan=WORDS, prepared=STORED, mind=chain)
+    scene = perform([ASKS, HangsUp(14_000)], session_plan=plan(regret=REGRET), prepared=STORED, mind=chain)
     assert scene.dialogue == [("agent", GREETING), ("user", "what does it cost"), ("agent", FINE.text)]
     assert scene.reason is EndReason.CALLER_HANGUP
     assert (first.open_streams, second.open_streams) == (0, 0)
@@ -127,7 +130,7 @@ def test_a_chain_of_which_all_are_down_ends_the_call_in_its_first_turn(fault):
     down = Thought("", fails_after=0, fault=fault)
     chain = FallbackLanguageModel([Mind([down]), Mind([down], provider="stand-in")], Health())
     chain.open_streams = 0  # type: ignore[attr-defined]  # as above
-    scene = perform([ASKS, HangsUp(60_000)], session_plan=WORDS, prepared=STORED, mind=chain)
+    scene = perform([ASKS, HangsUp(60_000)], session_plan=plan(regret=REGRET), prepared=STORED, mind=chain)
     assert [turn.heard for turn in scene.of(AgentTurnEnded)] == [GREETING, REGRET, GOODBYE]
     assert scene.ended_ms - known_ms(scene) < 6000
 
@@ -142,3 +145,9 @@ def test_an_answer_that_is_only_slow_is_apologised_for_and_the_call_goes_on():
     )
     assert [turn.heard for turn in scene.of(AgentTurnEnded)] == [GREETING, APOLOGY, FINE.text]
     assert len(scene.of(AgentTurnStarted)) == 3
+
+
+@pytest.mark.parametrize("parts", [{"thoughts": [Thought("It", fails_after=0, fault="stall"), FINE]}, {"voice": Voice(fails=["stall"])}])
+def test_one_request_that_hangs_is_asked_again_within_the_turn(parts):
+    scene = perform([ASKS, HangsUp(14_000)], session_plan=WORDS, prepared=STORED, **{"thoughts": [FINE]} | parts)
+    assert scene.dialogue == [("agent", GREETING), ("user", "what does it cost"), ("agent", FINE.text)]

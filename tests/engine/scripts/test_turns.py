@@ -5,8 +5,10 @@ import pytest
 from engine.events import AgentTurnEnded, AgentTurnInterrupted, AgentTurnStarted, EndReason, UserTurnEnded
 from engine.tuning import Tuning
 from engine.usage import UsageKind
+from providers.deepgram.messages import ListenWire
 from tests.engine.carrier import HangsUp, Says
 from tests.engine.stage import GREETING, STILL_THERE, perform, plan
+from tests.engine.tape import Tape, results
 from tests.engine.vendors import Ears, Thought
 
 STORY = "First you take the train to Pune. Then you walk along the river for ten minutes. At last you ring the bell."
@@ -115,14 +117,15 @@ def test_an_answer_that_was_begun_ahead_is_audible_sooner_and_costs_nothing_more
 
 
 def test_an_answer_begun_too_early_is_never_heard_and_is_paid_for_by_its_name():
-    script = [Says(4000, "I want tea. Two cups and a biscuit."), HangsUp(16_000)]
+    whole = "I want tea. Two cups and a biscuit."
+    heard = [(5080, results("I want tea.", 4900)), (5900, results("I want tea. Two cups", 5800))]
     scene = perform(
-        script,
-        ears=Ears([], onset_ms=100),
+        [Says(4000, "I want tea."), Says(5300, "Two cups and a biscuit."), HangsUp(16_000)],
+        ears=Tape(ListenWire, [*heard, (7250, results(whole, 7100, final=True, speech_final=True))]),
         thoughts=[Thought("Tea it is."), Thought("Two teas and a biscuit, gladly.")],
         session_plan=plan(tuning=Tuning(eager_stable_ms=200)),
     )
-    assert scene.dialogue[-2:] == [("user", "I want tea. Two cups and a biscuit."), ("agent", "Two teas and a biscuit, gladly.")]
+    assert scene.dialogue[-2:] == [("user", whole), ("agent", "Two teas and a biscuit, gladly.")]
     purposes = [event.record.purpose for event in scene.events if hasattr(event, "record") and event.record.kind is UsageKind.LLM]
     assert "speculative" in purposes
 
