@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from engine.audio import AudioChunk, duration_ms
 from engine.errors import ErrorCategory, ProviderError
 from engine.latency import TurnMoments
-from engine.ports import SpokenAudio
+from engine.ports import SpokenAudio, working
 from engine.reply_parts import ReplyParts
 from engine.resample import Resampler
 from engine.speech import for_voice
@@ -150,12 +150,12 @@ class Voice:
                         chunk = await anext(chunks, None)
         except TimeoutError:
             raise ProviderError(
-                tts.provider, ErrorCategory.TIMEOUT, "the voice stopped sending audio; a fallback voice may help", retryable=True
+                working(tts)[0], ErrorCategory.TIMEOUT, "the voice stopped sending audio; a fallback voice may help", retryable=True
             ) from None
         finally:
             tail = self._resampler.flush()
         if not any_audio:
-            raise ProviderError(tts.provider, ErrorCategory.PROTOCOL, "the voice finished without any audio", retryable=True)
+            raise ProviderError(working(tts)[0], ErrorCategory.PROTOCOL, "the voice finished without any audio", retryable=True)
         await playback.write(sound.add(tail))
 
     def _begin(self, piece: Piece) -> None:
