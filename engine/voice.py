@@ -110,7 +110,8 @@ class Voice:
                 self._leave(piece, again)
                 return
         else:
-            self._parts.cache.keep(words, sound.parts)
+            tts = self._parts.tts
+            self._parts.cache.keep(words, sound.parts, own_voice=working(tts) == (tts.provider, tts.model))
         self._parts.playback.close(piece)
         self.is_cut_short = False
 

@@ -1,6 +1,7 @@
 """Shared fixtures. Services come from `tests.services`; each room's own fixtures stand in its own conftest.py."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -38,3 +39,11 @@ def _everybody_is_well() -> Iterator[None]:
 
     yield
     PROCESS_HEALTH.forget()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_said_before() -> Iterator[None]:
+    """Sentences that the calls of one test have repeated are bought anew in the next."""
+    yield
+    if (prepared := sys.modules.get("agents.prepared")) is not None:
+        prepared.repeated.clear()
