@@ -196,10 +196,11 @@ class DeepgramStream:
             if raw is None:
                 self._heard.extend(self._wire.rest())
                 break
-            self._unanswered_ms, self._last_heard_at = 0.0, asyncio.get_running_loop().time()
-            if self._finishing:
-                self._expect_rest()
             heard = self._wire.read(raw)
+            if heard.is_useful:
+                self._unanswered_ms, self._last_heard_at = 0.0, asyncio.get_running_loop().time()
+                if self._finishing:
+                    self._expect_rest()
             self._request_id = heard.request_id or self._request_id
             self._heard.extend(heard.events)
             if heard.is_farewell and self._finishing:
