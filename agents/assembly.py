@@ -73,7 +73,9 @@ def assemble(spec: AgentSpec, call: OnCall | None = None, prepared_audio: Prepar
     keypad = Keypad()
     made = plan(spec, call, tools_of(spec, call, keypad))
     ports = {"stt": speech_to_text(spec), "llm": language_model(spec), "tts": text_to_speech(spec)}
-    return made, SessionParts(**ports, prepared=prepared_audio, keypad=keypad, hand_over=hand_over(spec, call.ledger))  # type: ignore[arg-type]  # each port under its own name
+    memory = {"repeated": prepared.repeated, "voice_key": prepared.voice_key(spec)}
+    asked = {"keypad": keypad, "hand_over": hand_over(spec, call.ledger)}
+    return made, SessionParts(**ports, **memory, **asked, prepared=prepared_audio)  # type: ignore[arg-type]  # each port under its own name
 
 
 async def assemble_with_audio(spec: AgentSpec, call: OnCall, line_rate_hz: int) -> tuple[SessionPlan, SessionParts]:

@@ -19,6 +19,7 @@ from django.core.cache.backends.base import BaseCache
 from agents import catalogue, prompts, variables
 from agents.spec import AgentSpec, Mode
 from agents.variables import CallFacts
+from engine.sentence_cache import RepeatedSentences
 from engine.sentences import cut
 from engine.speech import for_voice
 from providers.storage import ObjectStore
@@ -61,6 +62,7 @@ class Memory:
 
 
 memory = Memory(_MEMORY_BYTES)
+repeated = RepeatedSentences()
 
 
 class Prepared:
@@ -103,18 +105,14 @@ def spoken(spec: AgentSpec, text: str) -> str:
 
 def key_of(spec: AgentSpec, text: str) -> str:
     """The fingerprint of this sentence in this voice: another voice, speed or pronunciation is other audio."""
-    voice = spec.voice
-    parts = (
-        "1",
-        catalogue.vendor(voice.provider),
-        voice.voice_id,
-        voice.model,
-        f"{voice.speed:g}",
-        spec.language,
-        str(LINE_RATE_HZ),
-        spoken(spec, text),
-    )
+    parts = ("1", voice_key(spec), str(LINE_RATE_HZ), spoken(spec, text))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def voice_key(spec: AgentSpec) -> str:
+    """The agent's voice with all that changes its sound."""
+    voice = spec.voice
+    return "\0".join((catalogue.vendor(voice.provider), voice.voice_id, voice.model, f"{voice.speed:g}", spec.language))
 
 
 def storage_key(key: str) -> str:

@@ -21,6 +21,7 @@ from engine.ports import (
     TranscriptEvent,
     TranscriptStream,
     UtteranceEnded,
+    working,
 )
 from engine.replay import HeardWords
 from engine.tuning import Tuning
@@ -120,7 +121,10 @@ class Hearing:
                     await self._converse(opened)
         except TimeoutError:
             raise ProviderError(
-                self._stt.provider, ErrorCategory.TIMEOUT, "recognition did not open in time; check the provider's status", retryable=True
+                working(self._stt)[0],
+                ErrorCategory.TIMEOUT,
+                "recognition did not open in time; check the provider's status",
+                retryable=True,
             ) from None
         finally:
             if opened is not None:
@@ -165,7 +169,7 @@ class Hearing:
             if new is not None:
                 await self._deliver(self._on_session_time(new))
         if not self._is_finishing:
-            raise ProviderError(self._stt.provider, ErrorCategory.CONNECTION, "recognition ended by itself in mid-call", retryable=True)
+            raise ProviderError(working(self._stt)[0], ErrorCategory.CONNECTION, "recognition ended by itself in mid-call", retryable=True)
 
     def _note_sent(self, frame: Frame) -> None:
         chunk, arrived_ms = frame

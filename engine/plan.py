@@ -6,6 +6,7 @@ from typing import Literal
 
 from engine.keypad import Keypad
 from engine.ports import LanguageModel, Message, PreparedAudio, SpeechToText, TextToSpeech
+from engine.sentence_cache import RepeatedSentences
 from engine.tools import Tool
 from engine.tuning import Tuning
 
@@ -52,3 +53,5 @@ class SessionParts:
     prepared: PreparedAudio | None = None  # sentences whose audio is in memory already
     keypad: Keypad | None = None  # shared with the tools that collect digits
     hand_over: Callable[[], Awaitable[bool]] | None = None  # keeps that a person takes the call; False: nobody can
+    repeated: RepeatedSentences | None = None  # the process's memory of what is said again and again
+    voice_key: str = ""  # names the voice with all that changes its sound, for that memory

@@ -202,6 +202,15 @@ class Switching(Protocol):
     @property
     def switches(self) -> int: ...
 
+    @property
+    def working(self) -> tuple[str, str]:
+        """Provider and model of the one that was asked last."""
+
+
+def working(port: SpeechToText | LanguageModel | TextToSpeech) -> tuple[str, str]:
+    """Provider and model of whoever does the work: what is used, and what fails, is theirs."""
+    return port.working if isinstance(port, Switching) else (port.provider, port.model)
+
 
 # --- the caller's line ------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from engine.errors import DOWN, ErrorCategory, ProviderError
 from engine.events import EndReason, UsageRecorded
 from engine.filler import Quiet, filler_wait_ms
 from engine.latency import TurnMoments
-from engine.ports import Switching
+from engine.ports import Switching, working
 from engine.reply_parts import Mouth, ReplyParts
 from engine.sentences import cut
 from engine.spending import Spending
@@ -158,11 +158,11 @@ class Reply:
         left_ms = self._parts.tuning.answer_budget_ms + begun_ms + self._writer.tools_took_ms - self._parts.now_ms()
         if left_ms > 0:
             return left_ms
-        slow = self._parts.llm if self._voice.is_idle else self._parts.tts
         has_tried_all = self._writer.has_asked_again or self._voice.has_asked_again or self._count_switches() > self._switches
         self._is_only_slow = not has_tried_all or self._silent_ms(begun_ms) < _DEAD_AFTER_MS
+        slow = working(self._parts.llm if self._voice.is_idle else self._parts.tts)
         raise ProviderError(
-            slow.provider, ErrorCategory.TIMEOUT, "nothing could be said in time; a faster provider or a fallback may help", retryable=True
+            slow[0], ErrorCategory.TIMEOUT, "nothing could be said in time; a faster provider or a fallback may help", retryable=True
         )
 
     def _silent_ms(self, begun_ms: int) -> float:

@@ -80,7 +80,7 @@ class Speaker:
             goodbye=plan.goodbye,
             now_ms=now_ms,
             emit=emit,
-            cache=SentenceCache(link.sample_rate_hz),
+            cache=SentenceCache(link.sample_rate_hz, parts.repeated, parts.voice_key),
             prepared=parts.prepared,
             filler=plan.filler,
             pronunciations=plan.pronunciations,

@@ -11,6 +11,7 @@ from engine.spoken_forms import spoken_forms
 _CODE_FENCE = re.compile(r"```[^\n`]*\n?|`")
 _IMAGE_OR_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 _HEADING_OR_BULLET = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+|[-*+•][ \t]+|>[ \t]*)")
+_LIST_NUMBER = re.compile(r"(?m)^[ \t]*(\d{1,2})[.)][ \t]+(?=\S)")
 _TABLE_LINE = re.compile(r"(?m)^[ \t]*\|?[ \t:|-]{3,}\|?[ \t]*$")
 _EMPHASIS = re.compile(r"(\*{1,3}|_{2,3}|~~)(?=\S)(.+?)(?<=\S)\1")
 _NUMBERED = re.compile(r"(?<!\w)#\s?(?=\d)")
@@ -19,6 +20,7 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>")
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2190-\u21ff\u2300-\u23ff\ufe0e\ufe0f\u20e3\U000e0020-\U000e007f]\u200d?"
 )
+_EMOTICON = re.compile(r"(?<!\S)[:;]['-]?[()DP](?!\w)")
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>]+[^\s<>.,!?;:)\]'\"]", re.IGNORECASE)
 _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
 _AMPERSAND = re.compile(r"\s&\s")
@@ -33,9 +35,9 @@ def for_voice(text: str, pronunciations: tuple[tuple[str, str], ...] = ()) -> st
     text = _IMAGE_OR_LINK.sub(r"\1", _CODE_FENCE.sub("", text))
     text = _URL.sub(lambda match: _spoken_url(match.group()), text)
     text = _EMAIL.sub(lambda match: match.group().replace("@", " at ").replace(".", " dot "), text)
-    text = _HEADING_OR_BULLET.sub("", _TABLE_LINE.sub("", text))
+    text = _LIST_NUMBER.sub(r"\1, ", _HEADING_OR_BULLET.sub("", _TABLE_LINE.sub("", text)))
     text = _EMPHASIS.sub(r"\2", _TAG.sub("", text))
-    text = _NUMBERED.sub("number ", _EMOJI.sub("", text))
+    text = _NUMBERED.sub("number ", _EMOTICON.sub("", _EMOJI.sub("", text)))
     text = _LONE_MARKS.sub(" ", text)
     if pronunciations:
         pattern, spoken = _lexicon(pronunciations)

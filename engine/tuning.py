@@ -92,7 +92,7 @@ class Tuning:
     stt_open_ms: int = 5000
     # limits
     stt_reopen_attempts: int = 3
-    stt_keep_ms: int = 5000
+    stt_keep_ms: int = 6000
     stt_finish_ms: int = 1500
     max_failed_turns: int = 2
     max_tool_rounds: int = 4

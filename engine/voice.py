@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from engine.audio import AudioChunk, duration_ms
 from engine.errors import ErrorCategory, ProviderError
 from engine.latency import TurnMoments
-from engine.ports import SpokenAudio
+from engine.ports import SpokenAudio, working
 from engine.reply_parts import ReplyParts
 from engine.resample import Resampler
 from engine.speech import for_voice
@@ -112,7 +112,8 @@ class Voice:
                 self._leave(piece, again)
                 return
         else:
-            self._parts.cache.keep(words, sound.parts)
+            tts = self._parts.tts
+            self._parts.cache.keep(words, sound.parts, own_voice=working(tts) == (tts.provider, tts.model))
         self._parts.playback.close(piece)
         self.is_cut_short = False
 
@@ -152,12 +153,12 @@ class Voice:
                         chunk = await anext(chunks, None)
         except TimeoutError:
             raise ProviderError(
-                tts.provider, ErrorCategory.TIMEOUT, "the voice stopped sending audio; a fallback voice may help", retryable=True
+                working(tts)[0], ErrorCategory.TIMEOUT, "the voice stopped sending audio; a fallback voice may help", retryable=True
             ) from None
         finally:
             tail = self._resampler.flush()
         if not any_audio:
-            raise ProviderError(tts.provider, ErrorCategory.PROTOCOL, "the voice finished without any audio", retryable=True)
+            raise ProviderError(working(tts)[0], ErrorCategory.PROTOCOL, "the voice finished without any audio", retryable=True)
         await playback.write(sound.add(tail))
 
     def _begin(self, piece: Piece) -> None:

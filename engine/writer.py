@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from engine.errors import ErrorCategory, ProviderError
 from engine.events import EndReason, ToolCalled
 from engine.latency import TurnMoments
-from engine.ports import LanguageModelEvent, Message, ReplyFinished, TextDelta, ToolCall, ToolSpec
+from engine.ports import LanguageModelEvent, Message, ReplyFinished, TextDelta, ToolCall, ToolSpec, working
 from engine.reply_parts import ReplyParts
 from engine.sentences import SentenceCutter, cut
 from engine.spending import Spending, estimate
@@ -54,6 +54,7 @@ class Writer:
         self._repeated: deque[str] = deque()  # sentences that a second attempt may begin with again
         self._asked: Sequence[Message] | None = None  # of the stream that is open or was left early
         self._written: list[str] = []
+        self._asked_whom = working(parts.llm)
         self._streams = 0
         self.has_asked_again = False
         self._has_told_end = False
@@ -78,9 +79,7 @@ class Writer:
             if self.ends or not calls:
                 break
         if not self._turn.has_answer and not self.ends:
-            raise ProviderError(
-                self._parts.llm.provider, ErrorCategory.PROTOCOL, "the model finished without saying anything", retryable=True
-            )
+            raise ProviderError(self._asked_whom[0], ErrorCategory.PROTOCOL, "the model finished without saying anything", retryable=True)
 
     def tell_end(self) -> None:
         """Says that the call ends with this turn, if it does and may be said."""
@@ -91,9 +90,8 @@ class Writer:
     def account(self) -> None:
         """Accounts, by estimate, for a stream that was left before it told what it used."""
         if self._asked is not None:
-            llm, asked = self._parts.llm, self._asked
-            self._asked = None
-            self._spending.use(estimate(llm.provider, llm.model, asked, "".join(self._written), f"{self._evidence}-{self._streams}"))
+            asked, self._asked = self._asked, None
+            self._spending.use(estimate(*self._asked_whom, asked, "".join(self._written), f"{self._evidence}-{self._streams}"))
 
     # --- the model ----------------------------------------------------------------------------------------------------
 
@@ -145,10 +143,12 @@ class Writer:
                         event = await anext(events, None)
         except TimeoutError:
             raise ProviderError(
-                llm.provider, ErrorCategory.TIMEOUT, "the model stopped writing; a faster model or a fallback may help", retryable=True
+                working(llm)[0], ErrorCategory.TIMEOUT, "the model stopped writing; a faster model or a fallback may help", retryable=True
             ) from None
+        finally:
+            self._asked_whom = working(llm)
         if not finished:
-            raise ProviderError(llm.provider, ErrorCategory.TRUNCATED, "the model's answer broke off", retryable=True)
+            raise ProviderError(self._asked_whom[0], ErrorCategory.TRUNCATED, "the model's answer broke off", retryable=True)
         await self._give(self._cutter.flush())
         if self.ends and len(self._turn.pieces) == before:
             await self._give(cut(self._parts.goodbye))

@@ -42,6 +42,16 @@ class Breaker:
         self.failures, self.rests_until, self._probing_until = 0, None, 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How one provider is: whether it is left alone now, its failures in a row, and all of them since the process began."""
+
+    key: Hashable
+    is_resting: bool
+    failures_in_row: int
+    failures: int
+
+
 @dataclass(slots=True)
 class Health:
     """The breakers of all providers that were ever tried, by key. It only orders them, so it cannot block a call.
@@ -54,13 +64,16 @@ class Health:
     probe_ms: int = 10_000
     clock: Callable[[], float] = monotonic
     _breakers: dict[Hashable, Breaker] = field(default_factory=dict)
+    _failures: dict[Hashable, int] = field(default_factory=dict)  # of everybody who was ever tried: as many as agents name
 
     def tried(self, key: Hashable) -> None:
+        self._failures.setdefault(key, 0)
         if (breaker := self._breakers.get(key)) is not None:
             breaker.tried(self.clock())
 
     def failed(self, key: Hashable, error: ProviderError) -> None:
         """A request there ended with `error`."""
+        self._failures[key] = self._failures.get(key, 0) + 1
         if key not in self._breakers:
             self._breakers[key] = Breaker(self.failures_to_open, self.rest_ms / 1000, self.probe_ms / 1000)
         self._breakers[key].failed(self.clock(), hopeless=error.category in _HOPELESS)
@@ -77,6 +90,17 @@ class Health:
         return sorted(range(len(keys)), key=lambda place: (not self.may_try(keys[place]), place in shunned))
 
     @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Everybody who was ever tried, for whoever reports on the process."""
+        told = []
+        for key, failures in self._failures.items():
+            breaker = self._breakers.get(key)
+            told.append(
+                Condition(key, breaker is not None and breaker.rests_until is not None, breaker.failures if breaker else 0, failures)
+            )
+        return tuple(told)
+
+    @property
     def resting(self) -> tuple[Hashable, ...]:
         """The keys whose breakers are open, for whoever reports on the process."""
         return tuple(key for key, breaker in self._breakers.items() if breaker.rests_until is not None)
@@ -84,6 +108,7 @@ class Health:
     def forget(self) -> None:
         """Everybody is well again."""
         self._breakers.clear()
+        self._failures.clear()
 
 
 PROCESS_HEALTH = Health()

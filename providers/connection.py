@@ -31,7 +31,7 @@ class Deadlines:
     between_ms: int = 3_000
     send_ms: int = 2_000
     close_ms: int = 1_000
-    stall_ms: int = 10_000
+    stall_ms: int = 5_000
 
 
 DEFAULT_DEADLINES = Deadlines()

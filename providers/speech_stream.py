@@ -13,6 +13,7 @@ from engine.audio import AudioChunk
 from engine.errors import ProviderError
 from providers.connection import Deadlines, Patience, nonsense, status_error, timed_out, unreachable
 from providers.pcm import audio_chunks
+from providers.proxies import may_use_proxy
 
 _ERROR_BODY_BYTES = 8_192
 _LIMITS = httpx.Limits(max_connections=500, max_keepalive_connections=100, keepalive_expiry=60)
@@ -22,7 +23,7 @@ def make_client(base_url: str, headers: dict[str, str], deadlines: Deadlines) ->
     """A client with many connections. Reading has no time-out of its own: `Patience` knows what is worth waiting for."""
     connect_s, send_s = deadlines.connect_ms / 1000, deadlines.send_ms / 1000
     timeout = httpx.Timeout(None, connect=connect_s, pool=connect_s, write=send_s)
-    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout, limits=_LIMITS, trust_env=False)
+    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout, limits=_LIMITS, trust_env=may_use_proxy(base_url))
 
 
 @asynccontextmanager

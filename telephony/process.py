@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
@@ -11,12 +12,14 @@ from django.db import connections
 
 from agents import assembly
 from calls import conductor
+from providers.breakers import PROCESS_HEALTH, Condition
 from telephony import admission, vacancies
 from telephony.draining import Drain
 
 Message = MutableMapping[str, Any]
 
 _YOUNG_OBJECTS: Final = 10_000
+_UNFIT: Final = re.compile(r"[^\w./:-]")  # in a label's value
 
 
 async def lifespan(receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]) -> None:
@@ -51,7 +54,8 @@ def settle_memory() -> None:
 async def http(scope: MutableMapping[str, Any], send: Callable[[Message], Awaitable[None]]) -> None:
     """`/healthz`: this process answers. `/readyz`: it could take a call now; 503 while it drains, is full, runs late or has no database.
 
-    `/metrics`: the same as numbers, in Prometheus' text format. Nothing personal is in any of them.
+    `/metrics`: the same as numbers, in Prometheus' text format, and how the providers are that chains have asked. Nothing personal is in
+    any of them.
     """
     kind = b"application/json"
     status, body = 404, b'{"error": "not found"}'
@@ -60,13 +64,16 @@ async def http(scope: MutableMapping[str, Any], send: Callable[[Message], Awaita
     elif scope["path"] == "/readyz":
         status, body = await _readiness()
     elif scope["path"] == "/metrics":
-        status, kind, body = 200, b"text/plain; version=0.0.4; charset=utf-8", metrics(conductor.load(), len(asyncio.all_tasks())).encode()
+        status, kind, body = 200, b"text/plain; version=0.0.4; charset=utf-8", _all_metrics().encode()
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 async def _readiness() -> tuple[int, bytes]:
-    """The body says for how many calls there is room, so that whoever balances can send the next one where there is most."""
+    """The body says for how many calls there is room, so that whoever balances can send the next one where there is most.
+
+    `resting` names the providers that are left alone because they failed: calls go to their stand-ins.
+    """
     has_database = await admission.database_answers()
     load = conductor.load()
     is_ready = load.room > 0 and has_database
@@ -77,8 +84,13 @@ async def _readiness() -> tuple[int, bytes]:
         "lag_ms": round(load.lag_ms, 1),
         "draining": load.is_draining,
         "postgres": "ok" if has_database else "down",
+        "resting": [" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in PROCESS_HEALTH.resting],
     }
     return (200 if is_ready else 503), json.dumps(told).encode()
+
+
+def _all_metrics() -> str:
+    return metrics(conductor.load(), len(asyncio.all_tasks())) + provider_metrics(PROCESS_HEALTH.conditions)
 
 
 def metrics(load: conductor.Load, tasks: int) -> str:
@@ -92,3 +104,25 @@ def metrics(load: conductor.Load, tasks: int) -> str:
         ("voiceagents_media_tasks", "gauge", "Tasks on the event loop.", tasks),
     )
     return "".join(f"# HELP {name} {words}\n# TYPE {name} {kind}\n{name} {value}\n" for name, kind, words, value in rows)
+
+
+def provider_metrics(conditions: Sequence[Condition]) -> str:
+    """How the providers are that chains have asked, a line for each: provider and model are its labels. Pure."""
+    rows = (
+        ("voiceagents_provider_resting", "gauge", "1 while the breaker is open.", lambda each: int(each.is_resting)),
+        ("voiceagents_provider_failures_in_row", "gauge", "Failures since the last success.", lambda each: each.failures_in_row),
+        ("voiceagents_provider_failures_total", "counter", "Failures of this process.", lambda each: each.failures),
+    )
+    if not conditions:
+        return ""
+    told = []
+    for name, kind, words, value in rows:
+        told.append(f"# HELP {name} {words}\n# TYPE {name} {kind}\n")
+        told += [f"{name}{{{_labels(each)}}} {value(each)}\n" for each in conditions]
+    return "".join(told)
+
+
+def _labels(condition: Condition) -> str:
+    names = condition.key if isinstance(condition.key, tuple) else (condition.key, "")
+    written = zip(("provider", "model"), (_UNFIT.sub("_", str(name)) for name in names), strict=False)
+    return ",".join(f'{label}="{name}"' for label, name in written)

@@ -3,6 +3,7 @@
 import functools
 import gc
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -98,3 +99,11 @@ def _everybody_is_well() -> Iterator[None]:
 
     yield
     PROCESS_HEALTH.forget()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_said_before() -> Iterator[None]:
+    """Sentences that the calls of one test have repeated are bought anew in the next."""
+    yield
+    if (prepared := sys.modules.get("agents.prepared")) is not None:
+        prepared.repeated.clear()

@@ -19,6 +19,7 @@ from engine.usage import Unit, UsageKind, UsageRecord
 from providers.config import DeepgramConfig, TranscriptionOptions
 from providers.connection import nonsense, status_error, timed_out, unreachable
 from providers.deepgram.messages import PROVIDER
+from providers.proxies import may_use_proxy
 from providers.transcription import Transcription, Utterance
 
 _PIECE_BYTES = 64 * 1024
@@ -36,7 +37,8 @@ class DeepgramTranscriber:
 
     def transcribe(self, path: Path, *, multichannel: bool = False) -> Transcription:
         """Raises `ProviderError`. An unreadable file raises `OSError` before anything is sent."""
-        with path.open("rb") as recording, httpx.Client(timeout=self._timeout, trust_env=False) as http:
+        by_proxy = may_use_proxy(self._config.base_url)
+        with path.open("rb") as recording, httpx.Client(timeout=self._timeout, trust_env=by_proxy) as http:
             response = self._send(http, iter(lambda: recording.read(_PIECE_BYTES), b""), multichannel)
         try:
             return transcription(response, self.model, multichannel=multichannel)

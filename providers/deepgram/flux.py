@@ -88,7 +88,7 @@ class FluxWire:
         if message.type == "Error":
             raise reported()
         if message.type == "TurnInfo":
-            return Heard(self._turn(message), message.request_id)
+            return Heard(self._turn(message), message.request_id, is_useful=True)
         return Heard(request_id=message.request_id)
 
     def rest(self) -> tuple[TranscriptEvent, ...]:

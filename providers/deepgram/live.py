@@ -11,8 +11,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
+from websockets.http11 import Response
 from websockets.protocol import State
 
 from engine.audio import AudioChunk, duration_ms
@@ -20,9 +21,10 @@ from engine.errors import ProviderError
 from engine.ports import TranscriptEvent
 from engine.usage import Unit, UsageKind, UsageRecord
 from providers.config import DeepgramConfig, SpeechToTextOptions
-from providers.connection import DEFAULT_DEADLINES, Deadlines, nonsense, status_error, timed_out, unreachable, within
+from providers.connection import DEFAULT_DEADLINES, Deadlines, status_error, timed_out, within
 from providers.deepgram import flux, messages
 from providers.deepgram.messages import PROVIDER, Wire
+from providers.sockets import open_socket
 
 _KEEP_ALIVE_S = 4.0  # Deepgram closes after 10 s without audio or this
 _KEEP_ALIVE = '{"type":"KeepAlive"}'
@@ -66,31 +68,16 @@ class DeepgramSpeechToText:
                     await asyncio.wait([keeping_alive])
 
     async def _connect(self, path: str) -> ClientConnection:
-        opening = connect(
+        return await open_socket(
             f"{self._config.websocket_url}{path}",
-            additional_headers={"Authorization": f"Token {self._config.api_key}"},
-            compression=None,
-            proxy=None,
-            open_timeout=None,
-            ping_interval=_PING_S,
-            ping_timeout=_PING_S,
-            close_timeout=self._deadlines.close_ms / 1000,
-            max_size=_MAX_MESSAGE_BYTES,
+            {"Authorization": f"Token {self._config.api_key}"},
+            PROVIDER,
+            self._deadlines,
+            what="did not open the live socket",
+            most_bytes=_MAX_MESSAGE_BYTES,
+            refused=_refused,
+            ping_s=_PING_S,
         )
-        try:
-            return await within(self._deadlines.connect_ms, PROVIDER, "did not open the live socket", opening)
-        except InvalidStatus as error:
-            headers = error.response.headers
-            code, request_id = headers.get("dg-error", ""), headers.get("dg-request-id", "")
-            raise status_error(PROVIDER, error.response.status_code, code=code, request_id=request_id) from error
-        except (InvalidHandshake, InvalidURI) as error:
-            raise nonsense(PROVIDER) from error
-        except (OSError, EOFError, ConnectionClosed) as error:
-            raise unreachable(PROVIDER) from error
-        except ProviderError:
-            raise
-        except Exception as error:  # bytes that are no HTTP can surface as any error of the client's own
-            raise unreachable(PROVIDER) from error
 
 
 class DeepgramStream:
@@ -209,10 +196,11 @@ class DeepgramStream:
             if raw is None:
                 self._heard.extend(self._wire.rest())
                 break
-            self._unanswered_ms, self._last_heard_at = 0.0, asyncio.get_running_loop().time()
-            if self._finishing:
-                self._expect_rest()
             heard = self._wire.read(raw)
+            if heard.is_useful:
+                self._unanswered_ms, self._last_heard_at = 0.0, asyncio.get_running_loop().time()
+                if self._finishing:
+                    self._expect_rest()
             self._request_id = heard.request_id or self._request_id
             self._heard.extend(heard.events)
             if heard.is_farewell and self._finishing:
@@ -256,6 +244,11 @@ def query(options: SpeechToTextOptions, sample_rate_hz: int) -> list[tuple[str, 
         ("vad_events", "true"),
     ]
     return parameters + [("keyterm", term) for term in options.keyterms]
+
+
+def _refused(response: Response) -> ProviderError:
+    headers = response.headers
+    return status_error(PROVIDER, response.status_code, code=headers.get("dg-error", ""), request_id=headers.get("dg-request-id", ""))
 
 
 def _handshake_request_id(socket: ClientConnection) -> str:

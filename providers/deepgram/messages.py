@@ -19,11 +19,15 @@ PROVIDER = "deepgram"
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one message means, in order. `request_id` is empty where the message does not say it."""
+    """What one message means, in order. `request_id` is empty where the message does not say it.
+
+    `is_useful`: it tells of the audio, even if only that nobody speaks. A greeting, a warning or a kind not known here does not.
+    """
 
     events: tuple[TranscriptEvent, ...] = ()
     request_id: str = ""
     is_farewell: bool = False
+    is_useful: bool = False
 
 
 class Wire(Protocol):
@@ -90,11 +94,12 @@ def read(raw: bytes | str) -> Heard:
     match message.type:
         case "Results":
             event = _transcript(message)
-            return Heard(() if event is None else (event,), message.metadata.request_id if message.metadata else "")
+            request_id = message.metadata.request_id if message.metadata else ""
+            return Heard(() if event is None else (event,), request_id, is_useful=True)
         case "SpeechStarted":
-            return Heard((SpeechStarted(at_ms=_ms(message.timestamp)),))
+            return Heard((SpeechStarted(at_ms=_ms(message.timestamp)),), is_useful=True)
         case "UtteranceEnd":
-            return Heard((UtteranceEnded(last_word_end_ms=max(0, _ms(message.last_word_end))),))
+            return Heard((UtteranceEnded(last_word_end_ms=max(0, _ms(message.last_word_end))),), is_useful=True)
         case "Metadata":
             return Heard(request_id=message.request_id, is_farewell=True)
         case "Error":

@@ -9,13 +9,14 @@ import asyncio
 from collections import deque
 from collections.abc import Hashable
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.asyncio.client import ClientConnection
+from websockets.http11 import Response
 from websockets.protocol import State
 
 from engine.errors import ProviderError
-from providers.connection import Deadlines, LoopClients, nonsense, status_error, unreachable, within
+from providers.connection import Deadlines, LoopClients, status_error
 from providers.elevenlabs.client import PROVIDER, error_code
+from providers.sockets import open_socket
 
 INACTIVITY_S = 180  # the most that ElevenLabs allows
 _FRESH_S = 150.0
@@ -66,25 +67,9 @@ class Spares:
             self._renewal = loop.call_later(_FRESH_S, self._renew)
 
     async def open(self) -> ClientConnection:
-        opening = connect(
-            self._url,
-            additional_headers={"xi-api-key": self._api_key},
-            compression=None,
-            proxy=None,
-            open_timeout=None,
-            ping_interval=None,
-            close_timeout=self._deadlines.close_ms / 1000,
-            max_size=_MAX_MESSAGE_BYTES,
-        )
-        try:
-            return await within(self._deadlines.connect_ms, PROVIDER, "did not open the speech socket", opening)
-        except InvalidStatus as error:
-            response = error.response
-            raise status_error(PROVIDER, response.status_code, code=error_code(bytes(response.body or b""))) from error
-        except (InvalidHandshake, InvalidURI) as error:
-            raise nonsense(PROVIDER) from error
-        except (OSError, EOFError) as error:
-            raise unreachable(PROVIDER) from error
+        headers = {"xi-api-key": self._api_key}
+        what = "did not open the speech socket"
+        return await open_socket(self._url, headers, PROVIDER, self._deadlines, what=what, most_bytes=_MAX_MESSAGE_BYTES, refused=_refused)
 
     async def close(self) -> None:
         if self._renewal is not None:
@@ -120,6 +105,10 @@ class Spares:
         oldest = asyncio.get_running_loop().time() - _FRESH_S
         while self._waiting and (self._waiting[0][1] <= oldest or self._waiting[0][0].state is not State.OPEN):
             discard(self._waiting.popleft()[0])
+
+
+def _refused(response: Response) -> ProviderError:
+    return status_error(PROVIDER, response.status_code, code=error_code(bytes(response.body or b"")))
 
 
 def discard(socket: ClientConnection) -> None:

@@ -7,6 +7,7 @@ from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
 from engine.errors import ProviderError
 from providers.config import OpenAIConfig
 from providers.connection import Deadlines, LoopClients, Patience, cut_off, nonsense, status_error, timed_out, unreachable
+from providers.proxies import may_use_proxy
 
 PROVIDER = "openai"
 LANGUAGE_MODEL_DEADLINES = Deadlines(first_ms=4_000)
@@ -26,7 +27,7 @@ def shared_client(config: OpenAIConfig, deadlines: Deadlines) -> AsyncOpenAI:
             base_url=config.base_url,
             max_retries=0,
             timeout=timeout,
-            http_client=DefaultAsyncHttpx2Client(limits=_LIMITS, timeout=timeout, trust_env=False),
+            http_client=DefaultAsyncHttpx2Client(limits=_LIMITS, timeout=timeout, trust_env=may_use_proxy(config.base_url)),
         )
 
     return _clients.get((config, deadlines), make)

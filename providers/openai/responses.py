@@ -21,12 +21,8 @@ from providers.openai import client
 from providers.openai.streams import Json, effort_of, events_of, token_records
 
 _LEAST_OUTPUT_TOKENS = 16  # less is refused
-_USEFUL = frozenset(
-    {
-        *("response.output_text.delta", "response.refusal.delta", "response.function_call_arguments.delta", "response.output_item.done"),
-        *("response.completed", "response.incomplete", "response.failed", "error"),
-    }
-)
+_DELTAS = frozenset({"response.output_text.delta", "response.refusal.delta", "response.function_call_arguments.delta"})
+_STEPS = frozenset({"response.output_item.done", "response.completed", "response.incomplete", "response.failed", "error"})
 
 
 class OpenAIResponsesLanguageModel:
@@ -59,8 +55,13 @@ class OpenAIResponsesLanguageModel:
         except (openai.APIError, AttributeError) as error:  # the latter: how a connection reset at once shows through the HTTP client
             raise client.as_provider_error(error, started=False) from None
         answer = ResponseAnswer(self.model)
-        async with stream, aclosing(events_of(stream, answer, patience, lambda event: event.type in _USEFUL)) as events:
+        async with stream, aclosing(events_of(stream, answer, patience, _says_something)) as events:
             yield events
+
+
+def _says_something(event: ResponseStreamEvent) -> bool:
+    """Whether an event carries words, a piece of a tool call or an end; news of the work in progress and empty pieces do not count."""
+    return event.type in _STEPS or (event.type in _DELTAS and bool(getattr(event, "delta", "")))
 
 
 @dataclass(slots=True)

@@ -62,6 +62,12 @@ def test_a_voicemail_plan_asks_no_model() -> None:
     assert (made.mode, made.instructions, made.first_message) == ("voicemail", "", "Speak after the tone.")
 
 
+def test_calls_of_one_voice_share_what_is_said_again_and_again_and_no_other_voice_does() -> None:
+    keys = [assembly.assemble(spec(**fields))[1].voice_key for fields in ({}, {"language": "hi"}, OPENAI_VOICE, {})]
+    assert keys[0] == keys[3] and len(set(keys)) == 3 and all(keys)
+    assert assembly.assemble(spec())[1].repeated is assembly.assemble(spec())[1].repeated is not None
+
+
 @pytest.mark.parametrize("fields", [{}, OPENAI_VOICE])
 def test_the_parts_are_the_chosen_providers_with_the_chosen_models(fields: dict[str, Any]) -> None:
     wanted = spec(**fields)

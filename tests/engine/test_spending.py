@@ -2,7 +2,7 @@ import pytest
 
 from engine.filler import Quiet, filler_wait_ms
 from engine.ports import Message
-from engine.sentence_cache import SentenceCache
+from engine.sentence_cache import RepeatedSentences, SentenceCache
 from engine.spending import Spending, estimate, tokens_in
 from engine.tuning import Tuning
 from engine.usage import Unit, UsageKind, UsageRecord
@@ -81,3 +81,44 @@ def test_the_cache_gives_back_what_it_was_given_and_stays_small():
     assert cache.get("0") == cache.get("12") == second
     cache.keep("empty", [])
     assert cache.get("empty") is None
+
+
+def said(repeated, words="please hold", *, voice="asha", rate_hz=8000, pcm=b"ab" * 100, **more):
+    """A call of its own, in which `words` are bought unless they are known."""
+    cache = SentenceCache(rate_hz, repeated, voice)
+    known = cache.get(words)
+    if known is None:
+        cache.keep(words, [pcm], **more)
+    return known
+
+
+def test_a_sentence_that_was_bought_twice_is_known_to_every_further_call():
+    repeated = RepeatedSentences()
+    assert [said(repeated) is not None for _ in range(4)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("other", [{"voice": "ravi"}, {"rate_hz": 16_000}, {"words": "please wait"}])
+def test_another_voice_rate_or_wording_is_other_audio(other):
+    repeated = RepeatedSentences()
+    for _ in range(3):
+        said(repeated)
+    assert said(repeated, **other) is None
+
+
+@pytest.mark.parametrize("kept_apart", [{"own_voice": False}, {"voice": ""}])
+def test_a_stand_ins_voice_or_a_nameless_one_is_not_shared(kept_apart):
+    repeated = RepeatedSentences()
+    assert [said(repeated, **kept_apart) for _ in range(4)] == [None] * 4
+
+
+def test_what_calls_share_is_bounded_whatever_they_say():
+    repeated = RepeatedSentences(most_bytes=1_000)
+    for number in range(5_000):
+        said(repeated, f"only once {number}")
+    assert len(repeated._said_once) == 2_048
+    for number in range(20):
+        for _ in range(2):
+            said(repeated, f"often {number}")
+    assert said(repeated, "often 0") is None
+    assert said(repeated, "often 19") is not None
+    assert repeated._sentences._bytes <= 1_000

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.errors import ErrorCategory, ProviderError
-from providers.breakers import Breaker, Health
+from providers.breakers import Breaker, Condition, Health
 
 
 def broken(category: ErrorCategory = ErrorCategory.SERVER) -> ProviderError:
@@ -90,3 +90,18 @@ def test_nobody_well_is_still_an_order() -> None:
     assert health.order(["a", "b"]) == [0, 1]
     health.forget()
     assert health.resting == ()
+
+
+def test_everybody_who_was_tried_is_reported_with_how_they_are() -> None:
+    health = Health()
+    health.tried("well")
+    health.tried("ill")
+    for _ in range(3):
+        health.failed("ill", broken())
+    health.failed("recovered", broken())
+    health.worked("recovered")
+    assert health.conditions == (
+        Condition("well", is_resting=False, failures_in_row=0, failures=0),
+        Condition("ill", is_resting=True, failures_in_row=3, failures=3),
+        Condition("recovered", is_resting=False, failures_in_row=0, failures=1),
+    )
