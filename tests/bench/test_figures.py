@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.capacity import search, verdict
+from bench.capacity import find, search, verdict
 from bench.figures import BUSY_LINE, Figures, figures, hushes_ms, middle, percentile, stream_of
 from bench.line import problems
 from bench.process import Load
@@ -172,3 +172,15 @@ def test_a_trial_in_which_nothing_came_through_is_a_row_too():
     assert "no call got through" in verdict(row)
     assert row.unanswered == 25
     assert "25" in table([row])
+
+
+@pytest.mark.parametrize(("line_busy", "least"), [(0.2, False), (0.95, True)])
+def test_a_capacity_is_at_least_so_much_where_the_line_gave_up_first(line_busy, least):
+    def trial(calls):
+        received_ms = 640 if calls <= 60 else 900
+        return made([report(turn(received_ms))] * calls, load=Load(elapsed_ms=1.0, line_busy=line_busy), calls=calls)
+
+    found = find("ours", 20, trial)
+    assert 54 <= found.calls <= 60
+    assert found.least is least
+    assert "p95 of the added latency 300 ms" in found.why
