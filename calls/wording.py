@@ -50,6 +50,7 @@ USAGE: dict[str, str] = {
 
 # Why something was used, where it is not what the caller heard.
 PURPOSE: dict[str, str] = {
+    "lost": "estimated, its process died before it could tell",
     "speculative": "prepared ahead and not needed",
     "interrupted": "cut short by the caller, estimated",
 }

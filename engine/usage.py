@@ -32,6 +32,7 @@ class UsageRecord:
     INPUT_TOKENS excludes cached ones: the two add up to what the provider calls prompt tokens.
     `purpose` is "" for what served the caller, "speculative" for an answer prepared and thrown away unheard, "interrupted" for an
     answer stopped while it was written: its provider never told the quantity, so that is an estimate.
+    "lost" is an estimate too: the process that used it died before it could tell.
     """
 
     kind: UsageKind

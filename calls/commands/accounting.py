@@ -4,7 +4,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from calls import broadcast, charges
+from calls import broadcast, charges, queries
 from calls.commands.settlement import write_usage
 from calls.commands.timeline import record_event
 from calls.dispatch import JobKind
@@ -20,9 +20,8 @@ def account(session: Session) -> int:
     """
     with transaction.atomic():
         log = CallLog.objects.select_for_update(no_key=True, of=("self",)).select_related("session__agent_version").get(session=session)
-        telephony = charges.telephony_usage(log)
-        if telephony is not None:
-            write_usage(session, [telephony])
+        lost = charges.lost_listening(log, charges.listened_ms(session.pk), 1 + queries.times_resumed(session))
+        write_usage(session, [record for record in (charges.telephony_usage(log), lost) if record is not None])
         made = [charges.charge_for(line, log) for line in charges.uncharged(session.pk)]
         better = [
             charge for charge in (charges.charge_for(line, log) for line in charges.unpriced(session.pk)) if charge.amount is not None

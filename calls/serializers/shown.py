@@ -130,7 +130,7 @@ class ChargeLineSerializer(serializers.Serializer[Any]):
     unit = serializers.CharField(source="usage.unit", read_only=True)
     quantity = serializers.IntegerField(source="usage.quantity", read_only=True)
     purpose = serializers.CharField(
-        source="usage.purpose", read_only=True, help_text="Empty for what the caller heard; speculative or interrupted otherwise."
+        source="usage.purpose", read_only=True, help_text="Empty for what the caller heard; speculative, interrupted or lost otherwise."
     )
     accounted = serializers.SerializerMethodField()
     amount = serializers.SerializerMethodField()
