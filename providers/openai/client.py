@@ -52,8 +52,13 @@ def as_provider_error(error: Exception, *, started: bool) -> ProviderError:
         return status_error(PROVIDER, error.status_code, code=error.code or "", request_id=error.request_id or "")
     if isinstance(error, openai.APITimeoutError):
         return timed_out(PROVIDER, "did not accept a connection or the request in time")
-    if isinstance(error, openai.APIConnectionError):
+    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError | httpx2.StreamError):
         return cut_off(PROVIDER) if started else unreachable(PROVIDER)
-    if isinstance(error, openai.APIError):  # an error event inside a stream: it has a code but no status
-        return status_error(PROVIDER, 429 if error.code in ("rate_limit_exceeded", "insufficient_quota") else 500, code=error.code or "")
+    if isinstance(error, openai.APIError):
+        return told_in_stream(error.code or "")
     return nonsense(PROVIDER)
+
+
+def told_in_stream(code: str) -> ProviderError:
+    """An error that came inside a stream: it has a code but no status. Its text is not repeated."""
+    return status_error(PROVIDER, 429 if code in ("rate_limit_exceeded", "insufficient_quota") else 500, code=code)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import openai
-from openai import AsyncStream
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
@@ -20,6 +19,8 @@ from engine.usage import UsageRecord
 from providers.config import LanguageModelOptions, OpenAIConfig
 from providers.connection import Deadlines, Patience, cut_off
 from providers.openai import client
+from providers.openai.chunks import Chunk, Chunks, Piece, Usage
+from providers.openai.events import EventStream
 from providers.openai.streams import effort_of, events_of, token_records
 
 
@@ -49,19 +50,16 @@ class OpenAILanguageModel:
         if tools:
             body["tools"] = tools
         # Not `chat.completions.create`: it walks the whole history by its types on every turn, a third of the CPU of a reply.
-        kind = AsyncStream[ChatCompletionChunk]
         try:
-            stream = await patience.wait(
-                sdk.post("/chat/completions", cast_to=ChatCompletionChunk, body=body, stream=True, stream_cls=kind)
-            )
+            stream = await patience.wait(sdk.post("/chat/completions", cast_to=object, body=body, stream=True, stream_cls=EventStream))
         except (openai.APIError, AttributeError) as error:  # the latter: how a connection reset at once shows through the HTTP client
             raise client.as_provider_error(error, started=False) from None
         answer = Answer(self.provider, self.model)
-        async with stream, aclosing(events_of(stream, answer, patience, _says_something)) as events:
+        async with stream, aclosing(events_of(Chunks(stream), answer, patience, _says_something)) as events:
             yield events
 
 
-def _says_something(chunk: ChatCompletionChunk) -> bool:
+def _says_something(chunk: Chunk | ChatCompletionChunk) -> bool:
     """Whether a chunk carries words, a piece of a tool call, the end or the bill; a bare role does not count."""
     if chunk.usage is not None:
         return True
@@ -74,7 +72,7 @@ class _Fragments:
     name: str = ""
     arguments: str = ""
 
-    def add(self, piece: ChoiceDeltaToolCall) -> None:
+    def add(self, piece: Piece | ChoiceDeltaToolCall) -> None:
         """Id and name come once, in the first fragment; arguments in pieces."""
         self.call_id = piece.id or self.call_id
         if piece.function is not None:
@@ -84,16 +82,16 @@ class _Fragments:
 
 @dataclass(slots=True)
 class Answer:
-    """One reply being put together from its chunks. No I/O."""
+    """One reply being put together from its chunks, ours or the SDK's. No I/O."""
 
     provider: str
     model: str
     reason: str | None = None
     _response_id: str = ""
     _calls: dict[int, _Fragments] = field(default_factory=dict)
-    _usage: CompletionUsage | None = None
+    _usage: Usage | CompletionUsage | None = None
 
-    def take(self, chunk: ChatCompletionChunk) -> list[LanguageModelEvent]:
+    def take(self, chunk: Chunk | ChatCompletionChunk) -> list[LanguageModelEvent]:
         """What the chunk completes. Tool calls come out when the model says that it is done, not with the bill behind it."""
         self._response_id = chunk.id or self._response_id
         self._usage = chunk.usage or self._usage
@@ -121,7 +119,7 @@ class Answer:
         return [ToolCall(call.call_id, call.name, call.arguments or "{}") for _, call in sorted(self._calls.items())]
 
 
-def usage_records(model: str, response_id: str, usage: CompletionUsage | None) -> tuple[UsageRecord, ...]:
+def usage_records(model: str, response_id: str, usage: Usage | CompletionUsage | None) -> tuple[UsageRecord, ...]:
     """The bill of one reply; empty where the provider sent none."""
     if usage is None:
         return ()

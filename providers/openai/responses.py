@@ -16,9 +16,9 @@ from engine.errors import ErrorCategory, ProviderError
 from engine.ports import LanguageModelEvent, Message, ReplyFinished, TextDelta, ToolCall, ToolSpec
 from engine.usage import UsageRecord
 from providers.config import LanguageModelOptions, OpenAIConfig
-from providers.connection import Deadlines, Patience, cut_off, status_error
+from providers.connection import Deadlines, Patience, cut_off
 from providers.openai import client
-from providers.openai.streams import Json, effort_of, events_of, token_records
+from providers.openai.streams import Json, OneByOne, effort_of, events_of, token_records
 
 _LEAST_OUTPUT_TOKENS = 16  # less is refused
 _DELTAS = frozenset({"response.output_text.delta", "response.refusal.delta", "response.function_call_arguments.delta"})
@@ -55,7 +55,7 @@ class OpenAIResponsesLanguageModel:
         except (openai.APIError, AttributeError) as error:  # the latter: how a connection reset at once shows through the HTTP client
             raise client.as_provider_error(error, started=False) from None
         answer = ResponseAnswer(self.model)
-        async with stream, aclosing(events_of(stream, answer, patience, _says_something)) as events:
+        async with stream, aclosing(events_of(OneByOne(stream), answer, patience, _says_something)) as events:
             yield events
 
 
@@ -88,9 +88,9 @@ class ResponseAnswer:
                 return self._cut(event.response)
             case "response.failed":
                 code = event.response.error.code if event.response.error else ""
-                raise failed(code)
+                raise client.told_in_stream(code)
             case "error":
-                raise failed(event.code or "")
+                raise client.told_in_stream(event.code or "")
         return []
 
     def finish(self) -> ReplyFinished:
@@ -106,11 +106,6 @@ class ResponseAnswer:
             raise ProviderError(client.PROVIDER, ErrorCategory.TRUNCATED, message, retryable=False)
         self.reason, self._usage = "length" if why == "max_output_tokens" else why or "incomplete", usage_of(self.model, response)
         return []
-
-
-def failed(code: str) -> ProviderError:
-    """An error that came inside the stream: it has a code but no status. Its text is not repeated."""
-    return status_error(client.PROVIDER, 429 if code in ("rate_limit_exceeded", "insufficient_quota") else 500, code=code)
 
 
 def usage_of(model: str, response: Response) -> tuple[UsageRecord, ...]:

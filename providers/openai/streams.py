@@ -1,8 +1,9 @@
 """What both of OpenAI's language interfaces share: how a stream is read to its end, and what its bill means."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+import httpx2
 import openai
 from openai import AsyncStream
 
@@ -30,14 +31,15 @@ class Assembly(Protocol[T]):
 
 
 async def events_of(
-    stream: AsyncStream[C], answer: Assembly[C], patience: Patience, is_useful: Callable[[C], bool]
+    stream: AsyncIterator[Sequence[C]], answer: Assembly[C], patience: Patience, is_useful: Callable[[C], bool]
 ) -> AsyncGenerator[LanguageModelEvent]:
-    """The reply, event by event. Raises `ProviderError`."""
+    """The reply, event by event; `stream` gives what came at once together. Raises `ProviderError`."""
     try:
-        async for piece in patience.each(_Bare(stream), is_useful=is_useful):
-            for event in answer.take(piece):
-                yield event
-    except (openai.APIError, ValueError) as error:
+        async for pieces in patience.each(stream, is_useful=lambda pieces: any(map(is_useful, pieces))):
+            for piece in pieces:
+                for event in answer.take(piece):
+                    yield event
+    except (openai.APIError, httpx2.HTTPError, httpx2.StreamError, ValueError) as error:
         if answer.reason is None:
             raise client.as_provider_error(error, started=patience.started) from None
         # The reply itself was complete: only its bill is missing.
@@ -47,17 +49,17 @@ async def events_of(
     yield answer.finish()
 
 
-class _Bare(Generic[C]):
+class OneByOne(Generic[C]):
     """`AsyncStream.__aiter__` wraps itself in a generator that nobody closes; its `__anext__` is the same stream without one."""
 
     def __init__(self, stream: AsyncStream[C]) -> None:
         self._stream = stream
 
-    def __aiter__(self) -> "_Bare[C]":
+    def __aiter__(self) -> "OneByOne[C]":
         return self
 
-    async def __anext__(self) -> C:
-        return await self._stream.__anext__()
+    async def __anext__(self) -> tuple[C]:
+        return (await self._stream.__anext__(),)
 
 
 def token_records(model: str, evidence: str, *, input_tokens: int, cached: int, output_tokens: int) -> tuple[UsageRecord, ...]:
