@@ -4,7 +4,7 @@ Every implementation keeps its own deadlines (connect 2 s, first useful byte 2 s
 and raises only `ProviderError` (providers) or `LinkClosed` (the link). `CancelledError` always passes through.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -263,3 +263,15 @@ class AudioLink(Protocol):
 
     async def close(self) -> None:
         """Ends the call from our side. Idempotent, returns within 1 s, never raises."""
+
+
+@runtime_checkable
+class QuickAudioLink(AudioLink, Protocol):
+    """A link that can hand the caller's audio over inside the call that brought it: 50 frames a second make a task's wake-up for each
+    worth saving."""
+
+    def give_audio_to(self, take: Callable[[AudioChunk], None]) -> None:
+        """From now on the caller's audio goes to `take`, which must not wait; what came before and all other events are iterated.
+
+        What `take` raises is raised by the iteration, and no more audio is given.
+        """

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from engine.audio import AudioChunk
 from engine.errors import LinkClosed, ProviderError
 from engine.events import (
     DtmfReceived,
@@ -46,7 +47,7 @@ from engine.moves import (
     ToneHeard,
 )
 from engine.plan import SessionParts, SessionPlan
-from engine.ports import AudioLink, CallerAudio, DtmfPressed, LinkEnded, MarkReached
+from engine.ports import AudioLink, CallerAudio, DtmfPressed, LinkEnded, MarkReached, QuickAudioLink
 from engine.speaker import Speaker
 from engine.tone import ToneDetector
 from engine.transcript import Transcript
@@ -203,15 +204,19 @@ class ConversationSession:
         if not await self._hearing.run():
             self._tell(HearingLost())
 
+    def _take_audio(self, chunk: AudioChunk) -> None:
+        if (speech := self._hearing.take(chunk)) is not None:
+            self._tell(speech)
+        if self._turns.awaits_tone(self._now_ms()) and self._tones.feed(chunk):
+            self._tell(ToneHeard())
+
     async def _listen(self) -> None:
+        if isinstance(self._link, QuickAudioLink):
+            self._link.give_audio_to(self._take_audio)
         with suppress(LinkClosed):
             async for event in self._link:
                 if isinstance(event, CallerAudio):
-                    speech = self._hearing.take(event.chunk)
-                    if speech is not None:
-                        self._tell(speech)
-                    if self._turns.awaits_tone(self._now_ms()) and self._tones.feed(event.chunk):
-                        self._tell(ToneHeard())
+                    self._take_audio(event.chunk)
                 elif isinstance(event, MarkReached):
                     self._speaker.playback.reach_mark(event.name)
                 elif isinstance(event, DtmfPressed):

@@ -44,6 +44,8 @@ class ExotelLink:
         self._finished = False  # LinkEnded was handed out: iteration is over
         self._closed = False
         self._looking: asyncio.TimerHandle | None = None
+        self._take: Callable[[AudioChunk], None] | None = None
+        self._bug: Exception | None = None  # what `_take` raised: the engine's to hear, never the socket's
         self.received_frames = 0
         self.dropped_frames = 0
         self.bad_messages = 0
@@ -84,6 +86,13 @@ class ExotelLink:
 
     def _push_audio(self, pcm: bytes) -> None:
         self.received_frames += 1
+        if self._take is not None and not self._waiting_audio:
+            try:
+                self._take(AudioChunk(pcm, self.sample_rate_hz))
+            except Exception as error:  # noqa: BLE001 - raised again where the engine iterates
+                self._take, self._bug = None, error
+                self._arrived.set()
+            return
         if self._waiting_audio >= MAX_WAITING_AUDIO:
             self._drop_oldest_audio()
         self._waiting_audio += 1
@@ -124,8 +133,14 @@ class ExotelLink:
         if not self._ended:
             self._looking = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look, self.received_frames)
 
+    def give_audio_to(self, take: Callable[[AudioChunk], None]) -> None:
+        """The caller's audio goes straight to `take`, once that which waits has been iterated."""
+        self._take = take
+
     async def __anext__(self) -> LinkEvent:
         while not self._events:
+            if self._bug is not None:
+                raise self._bug
             if self._finished:
                 raise StopAsyncIteration
             self._arrived.clear()
