@@ -5,8 +5,13 @@ second, and nothing waits for it that matters to a caller.
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -19,6 +24,7 @@ from calls.models import CallLog, Session, Turn
 logger = structlog.get_logger()
 
 LIMIT_S = 1.0
+MOST_WAITING = 1_000  # in one process; the oldest go first
 EVERYTHING = "live.all"  # superusers
 
 # kinds: call.opened, call.updated, turn.updated, turn.ended, call.ended, call.settled
@@ -46,9 +52,58 @@ async def live_update_async(session: Session, kind: str, payload: dict[str, Any]
         logger.warning("live_update_lost", session_id=session.session_id, kind=kind, error=type(error).__name__)
 
 
+_Update = tuple[Session, str, dict[str, Any]]
+_outbox: ContextVar["_Outbox | None"] = ContextVar("outbox", default=None)
+
+
+class _Outbox:
+    """Updates that threads leave with an event loop, told one after the other in their order. A task lives only while some wait."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = ref(loop)  # which it must not outlive
+        self._waiting: deque[_Update] = deque(maxlen=MOST_WAITING)
+        self._telling: asyncio.Task[None] | None = None
+
+    def leave(self, update: _Update) -> None:
+        """From any thread."""
+        if (loop := self._loop()) is not None:
+            loop.call_soon_threadsafe(self._take, update)
+
+    def _take(self, update: _Update) -> None:
+        self._waiting.append(update)
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._tell(), name="updates")
+
+    async def _tell(self) -> None:
+        try:
+            while self._waiting:
+                await live_update_async(*self._waiting.popleft())
+        finally:
+            self._telling = None
+
+
+_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()
+
+
+@contextmanager
+def delivered_here() -> Iterator[None]:
+    """Within, work that is handed to threads leaves its updates with the running loop and does not wait until they are told."""
+    loop = asyncio.get_running_loop()
+    if (outbox := _outboxes.get(loop)) is None:
+        outbox = _outboxes[loop] = _Outbox(loop)
+    token = _outbox.set(outbox)
+    try:
+        yield
+    finally:
+        _outbox.reset(token)
+
+
 def live_update(session: Session, kind: str, payload: dict[str, Any]) -> None:
     """`live_update_async` for code that blocks."""
     try:
+        if (outbox := _outbox.get()) is not None:
+            outbox.leave((session, kind, payload))
+            return
         async_to_sync(live_update_async)(session, kind, payload)
     except Exception as error:  # noqa: BLE001 - see above
         logger.warning("live_update_lost", session_id=session.session_id, kind=kind, error=type(error).__name__)

@@ -21,7 +21,7 @@ def account(session: Session) -> int:
     with transaction.atomic():
         log = CallLog.objects.select_for_update(no_key=True, of=("self",)).select_related("session__agent_version").get(session=session)
         lost = charges.lost_listening(log, charges.listened_ms(session.pk), 1 + queries.times_resumed(session))
-        write_usage(session, [record for record in (charges.telephony_usage(log), lost) if record is not None])
+        write_usage(session.pk, [record for record in (charges.telephony_usage(log), lost) if record is not None])
         made = [charges.charge_for(line, log) for line in charges.uncharged(session.pk)]
         better = [
             charge for charge in (charges.charge_for(line, log) for line in charges.unpriced(session.pk)) if charge.amount is not None

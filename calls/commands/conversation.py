@@ -49,20 +49,18 @@ def add_turn(
         parts["silence_after_ms"] = silence_after_ms
     # Postgres cannot keep the character NUL, and a recogniser or model must not be able to lose us a turn with one.
     text, generated_text = text.replace("\0", ""), generated_text.replace("\0", "")
+    facts = {
+        "text": text,
+        "generated_text": generated_text if generated_text != text else "",
+        "interrupted": interrupted,
+        "started_ms": max(started_ms, 0),
+        "ended_ms": max(ended_ms, started_ms, 0),
+        **{name: None if value is None else max(value, 0) for name, value in parts.items()},
+    }
     with transaction.atomic():
-        turn, _ = Turn.objects.update_or_create(
-            session=session,
-            number=number,
-            speaker=speaker,
-            defaults={
-                "text": text,
-                "generated_text": generated_text if generated_text != text else "",
-                "interrupted": interrupted,
-                "started_ms": max(started_ms, 0),
-                "ended_ms": max(ended_ms, started_ms, 0),
-                **{name: None if value is None else max(value, 0) for name, value in parts.items()},
-            },
-        )
+        turn = Turn(session=session, number=number, speaker=speaker, **facts)
+        once = ("session", "number", "speaker")
+        Turn.objects.bulk_create([turn], update_conflicts=True, unique_fields=once, update_fields=list(facts))  # one statement
         broadcast.turn_ended_on_commit(session, turn)
     return turn
 
@@ -76,10 +74,10 @@ def interruption_measured(*, session: Session, number: int, silence_after_ms: in
 def add_usage(session_id: str, records: Sequence[UsageRecord]) -> None:
     """Appends what was used, once each. Usage that comes after the call was accounted is accounted too."""
     with transaction.atomic():
-        session = Session.objects.select_related("call_log").get(session_id=session_id)
-        write_usage(session, records)
-        if session.call_log.settled_at is not None:
-            dispatch.enqueue(dispatch.JobKind.ACCOUNT, session, again=True)
+        session_pk, settled_at = Session.objects.values_list("pk", "call_log__settled_at").get(session_id=session_id)
+        write_usage(session_pk, records)
+        if settled_at is not None:
+            dispatch.enqueue(dispatch.JobKind.ACCOUNT, Session.objects.get(pk=session_pk), again=True)
 
 
 def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str = "") -> bool:

@@ -118,18 +118,18 @@ def recording_transcribed(
             channels=channels,
             spool_path="",
         )
-        write_usage(session, usage)
+        write_usage(session.pk, usage)
         record_event(session=session, key="recording:transcribed", source="api", kind="recording-transcribed", facts={"channels": channels})
         dispatch.enqueue(JobKind.ACCOUNT, session, again=True)
         broadcast.call_changed_on_commit(session)
 
 
-def write_usage(session: Session, records: Sequence[UsageRecord]) -> None:
+def write_usage(session_pk: int, records: Sequence[UsageRecord]) -> None:
     """Appends usage; the same use (same evidence) is stored once however often it is told."""
     UsageLine.objects.bulk_create(
         [
             UsageLine(
-                session=session,
+                session_id=session_pk,
                 kind=record.kind,
                 provider=record.provider,
                 model=record.model[:64],

@@ -25,6 +25,7 @@ from engine.events import (
     UserTurnEnded,
     UserTurnUpdated,
 )
+from engine.usage import UsageRecord
 
 
 class Notebook:
@@ -44,6 +45,8 @@ class Notebook:
         self._silences: dict[int, int] = {}
         self._written_turns: set[int] = set()
         self._noted = 0
+        self._used: dict[int, UsageRecord] = {}  # what waits to be written, together with what is used until then
+        self._noted_uses = 0
         self.reason: EndReason | None = None
 
     def take(self, event: SessionEvent) -> None:
@@ -68,7 +71,7 @@ class Notebook:
             case AgentTurnInterrupted(turn=number, silence_after_ms=silence_ms):
                 self._interrupted(number, silence_ms)
             case UsageRecorded(record=record):
-                self._writer.add("usage", partial(commands.add_usage, self._session.session_id, [record]))
+                self._use(record)
             case ToolCalled(name=name, ok=ok, at_ms=at_ms, duration_ms=duration_ms):
                 self._event("tool-called", {"tool": name, "ok": ok, "at_ms": at_ms, "duration_ms": duration_ms})
             case ProviderFailed(provider=provider, category=category, message=message, at_ms=at_ms):
@@ -78,6 +81,19 @@ class Notebook:
             case SessionEnded(reason=reason):
                 self.reason = reason
                 self._end_caller_draft(0)
+
+    def _use(self, record: UsageRecord) -> None:
+        self._noted_uses += 1
+        self._used[self._noted_uses] = record
+        if len(self._used) == 1:
+            self._writer.add("usage", self._write_usage)
+
+    def _write_usage(self) -> None:
+        """Writes all that was used until now. Runs in a thread, perhaps in two: what it has read is taken away only once it is written."""
+        while records := dict(self._used):
+            commands.add_usage(self._session.session_id, list(records.values()))
+            for place in records:
+                self._used.pop(place, None)
 
     def failed(self, error: Exception) -> None:
         """The conversation could not be held at all: the reason goes on the timeline, if it is one of ours."""
