@@ -6,10 +6,12 @@ not there in time is spoken by the voice as ever.
 
 import asyncio
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from time import monotonic
 
 import structlog
 from django.conf import settings
@@ -32,6 +34,8 @@ FETCH_LIMIT_S = 0.15
 LONGEST_BYTES = 60 * LINE_RATE_HZ * 2
 _MEMORY_BYTES = 64 << 20
 _MOST_FETCHES = 200
+_MOST_ABSENT = 10_000
+ABSENT_S = 30.0  # so long storage is not asked again for what it did not have; the cache is, for each call
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepared")
 
 
@@ -100,7 +104,11 @@ def sentences(spec: AgentSpec) -> list[str]:
 
 def spoken(spec: AgentSpec, text: str) -> str:
     """The words that the voice is given, exactly as the engine gives them."""
-    return for_voice(text, tuple((one.written, one.spoken) for one in spec.pronunciations))
+    return _spoken(text, tuple((one.written, one.spoken) for one in spec.pronunciations))
+
+
+# Every call of an agent asks for the same sentences, and writing them out takes longer than everything else at its start.
+_spoken = lru_cache(maxsize=1024)(for_voice)
 
 
 def key_of(spec: AgentSpec, text: str) -> str:
@@ -158,10 +166,12 @@ async def _from_cache(keys: Iterable[str]) -> None:
 
 
 _fetching: set[str] = set()
+_absent: dict[str, float] = {}  # when storage did not have it
 
 
 def _in_the_background(keys: Iterable[str]) -> None:
-    wanted = [key for key in keys if key not in _fetching]
+    now = monotonic()
+    wanted = [key for key in keys if key not in _fetching and now - _absent.get(key, -math.inf) > ABSENT_S]
     if wanted and settings.RECORDING_STORE.bucket and len(_fetching) < _MOST_FETCHES:
         _fetching.update(wanted)
         _threads.submit(_fetch, wanted)
@@ -175,6 +185,11 @@ def _fetch(keys: list[str]) -> None:
             if audio := store.read(storage_key(key), LONGEST_BYTES):
                 memory.put(key, audio)
                 _cache().set(_cache_key(key), audio, CACHE_S)
+                _absent.pop(key, None)
+            else:
+                _absent[key] = monotonic()
+                while len(_absent) > _MOST_ABSENT:
+                    del _absent[next(iter(_absent))]
     except Exception as error:  # noqa: BLE001 - whatever fails here, the voice itself can still speak
         logger.warning("prepared_audio_not_fetched", error=type(error).__name__)
     finally:

@@ -38,6 +38,10 @@ def call_group(session_id: str) -> str:
     return f"call.{session_id}"
 
 
+def _groups(session: Session) -> tuple[str, ...]:
+    return call_group(session.session_id), owner_group(session.owner_id), EVERYTHING
+
+
 async def live_update_async(session: Session, kind: str, payload: dict[str, Any]) -> None:
     """Sends one update to the call's page, its owner's live page and every superuser's. Gives up after a second; never raises."""
     message = {"type": "live.update", "kind": kind, "session_id": session.session_id, "payload": payload}
@@ -46,10 +50,30 @@ async def live_update_async(session: Session, kind: str, payload: dict[str, Any]
         if layer is None:
             return
         async with asyncio.timeout(LIMIT_S):
-            for group in (call_group(session.session_id), owner_group(session.owner_id), EVERYTHING):
+            for group in _groups(session):
                 await layer.group_send(group, message)
     except Exception as error:  # noqa: BLE001 - a blind dashboard must not stop a call
         logger.warning("live_update_lost", session_id=session.session_id, kind=kind, error=type(error).__name__)
+
+
+async def is_watched(session: Session) -> bool:
+    """Whether any page would show this session's words right now. True where that cannot be found out; never raises."""
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            return await _listeners(_groups(session)) > 0
+    except Exception:  # noqa: BLE001 - then whoever tells will learn of it
+        return True
+
+
+async def _listeners(groups: tuple[str, ...]) -> int:
+    """How many processes listen to these groups. The layer keeps its connection to itself and has no word for this question."""
+    layer = get_channel_layer()  # type: ignore[no-untyped-call]  # channels has no types
+    names = [layer._get_group_channel_name(group) for group in groups]
+    shard = layer._get_shard(names[0])
+    async with shard._lock:
+        shard._ensure_redis()
+        counts: list[tuple[bytes, int]] = await shard._redis.pubsub_numsub(*names)
+    return sum(count for _name, count in counts)
 
 
 _Update = tuple[Session, str, dict[str, Any]]

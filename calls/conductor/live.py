@@ -8,6 +8,8 @@ from calls.models import Session
 
 # Often enough to look alive, seldom enough to cost nothing.
 GAP_S = 0.3
+# Most calls are watched by nobody; a page that is opened sees the words after this long at the latest.
+LOOK_EVERY_S = 2.0
 
 
 class LiveFeed:
@@ -17,6 +19,8 @@ class LiveFeed:
         self._session = session
         self._newest: dict[str, dict[str, Any]] = {}
         self._changed = asyncio.Event()
+        self._is_watched = False
+        self._look_at = 0.0
 
     def show(self, speaker: str, text: str, number: int | None = None) -> None:
         self._newest[speaker] = {"speaker": speaker, "text": text, "interim": True, "number": number}
@@ -35,6 +39,14 @@ class LiveFeed:
             self._changed.clear()
             for speaker in list(self._newest):
                 payload = self._newest.pop(speaker, None)
-                if payload is not None:
+                if payload is not None and await self._has_watchers():
                     await broadcast.live_update_async(self._session, "turn.updated", payload)
             await asyncio.sleep(GAP_S)
+
+    async def _has_watchers(self) -> bool:
+        """As it was at the last look."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY_S
+            self._is_watched = await broadcast.is_watched(self._session)
+        return self._is_watched
