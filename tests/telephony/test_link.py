@@ -195,3 +195,31 @@ async def test_a_stream_that_brings_no_audio_any_more_is_lost(monkeypatch):
         assert isinstance(await anext(events), CallerAudio)
         await asyncio.sleep(0.02)
     assert await asyncio.wait_for(anext(events), 60) == LinkEnded("lost")
+
+
+async def test_audio_goes_straight_to_whoever_takes_it_and_everything_else_is_iterated(link):
+    link.feed(audio(b"\x01\x00" * 160))
+    taken: list[bytes] = []
+    link.give_audio_to(lambda chunk: taken.append(chunk.pcm))
+    link.feed(audio(b"\x02\x00" * 160))  # waits behind the first: frames keep their order
+    events = aiter(link)
+    first, second = [await anext(events) for _ in range(2)]
+    assert [event.chunk.pcm[0] for event in (first, second)] == [1, 2]
+    link.feed(audio(b"\x03\x00" * 160))
+    assert [pcm[0] for pcm in taken] == [3]
+    link.feed('{"event":"dtmf","dtmf":{"digit":"5"}}')
+    link.lost(1000)
+    assert [event async for event in events] == [DtmfPressed("5"), LinkEnded("caller-hangup")]
+    assert link.received_frames == 3
+
+
+async def test_a_bug_in_whoever_takes_the_audio_is_raised_to_the_engine_and_not_to_the_socket(link):
+    def fail(_chunk: object) -> None:
+        raise ZeroDivisionError
+
+    link.give_audio_to(fail)
+    assert link.feed(audio())
+    with pytest.raises(ZeroDivisionError):
+        await anext(aiter(link))
+    assert link.feed(audio())
+    link.lost(1006)

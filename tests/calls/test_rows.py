@@ -1,0 +1,84 @@
+"""Rows of one conversation on their way to the database: in order, together, and each for itself once one of them fails."""
+
+import asyncio
+
+import pytest
+from django.db import IntegrityError, OperationalError
+
+from calls import broadcast
+from calls.conductor import rows
+from calls.conductor.rows import Writer
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_connection_left")]
+
+
+async def written(writer: Writer) -> None:
+    writing = writer.start()
+    writer.finish(10)
+    async with asyncio.timeout(30):
+        await writing
+
+
+async def test_what_waits_is_written_in_order_in_one_thread(monkeypatch):
+    hops: list[object] = []
+    monkeypatch.setattr(rows, "in_thread", lambda work, go=rows.in_thread: hops.append(work) or go(work))
+    done: list[int] = []
+    writer = Writer(None)  # type: ignore[arg-type]  # nothing here is the session's
+    for number in range(20):
+        writer.add("row", lambda number=number: done.append(number))
+    await written(writer)
+    assert done == list(range(20))
+    assert len(hops) == 1
+
+
+async def test_a_row_that_is_refused_is_left_out_and_all_others_are_written_once(monkeypatch):
+    monkeypatch.setattr(rows, "_BACK_OFF_S", (0.0,) * 5)
+    done: list[int] = []
+
+    def refuse() -> None:
+        raise IntegrityError("never")
+
+    writer = Writer(None)  # type: ignore[arg-type]
+    for number in range(5):
+        writer.add("row", (lambda number=number: done.append(number)) if number != 2 else refuse)
+    await written(writer)
+    assert done == [0, 1, 3, 4]
+
+
+async def test_a_database_that_comes_back_gets_every_row_once_and_in_order(monkeypatch):
+    monkeypatch.setattr(rows, "_BACK_OFF_S", (0.0,) * 5)
+    done: list[int] = []
+    outage = iter((True, True, True, False))
+
+    def write(number: int) -> None:
+        if number == 1 and next(outage, False):
+            raise OperationalError("away")
+        done.append(number)
+
+    writer = Writer(None)  # type: ignore[arg-type]
+    for number in range(4):
+        writer.add("row", lambda number=number: write(number))
+    await written(writer)
+    assert done == [0, 1, 2, 3]
+
+
+async def test_updates_left_by_a_thread_are_told_in_their_order(monkeypatch):
+    told: list[str] = []
+    all_told = asyncio.Event()
+
+    async def tell(_session: object, kind: str, _payload: object) -> None:
+        await asyncio.sleep(0)
+        told.append(kind)
+        if len(told) == 3:
+            all_told.set()
+
+    monkeypatch.setattr(broadcast, "live_update_async", tell)
+
+    def work() -> None:
+        for kind in ("a", "b", "c"):
+            broadcast.live_update(None, kind, {})  # type: ignore[arg-type]
+
+    await rows.in_thread(work)
+    async with asyncio.timeout(20):
+        await all_told.wait()
+    assert told == ["a", "b", "c"]
