@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+from asgiref.sync import sync_to_async
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 from django.db import connections
@@ -114,6 +115,7 @@ class Stage:
             phone = {"number": self.exophone, "voicebot_url": f"ws://exotel:{FIRST}@127.0.0.1:{line}/api/v1/media/exotel"}
             control.change(state, {"exotel": {"exophones": [phone], "public_url": f"http://127.0.0.1:{simulator}"}})
             await assembly.warm()
+            await sync_to_async(connections.close_all)()  # as the process does when it starts
             stack.push_async_callback(LoopClients.close_everywhere)
             lived = CallLife(exchange(state), exchange(state).incoming("+919811122233", self.exophone), scenario.load(SCENARIO))
             async with asyncio.timeout(OVER_WITHIN_S):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SILENCE_LIMIT_MS = 5000
 # Faults after which the party is of no use at all; the others only slow it down or pass.
 LETHAL = {"refused", "reset at connect", "closed at connect", "accepts and says nothing", "answers garbage"}
-GENTLE = {"answers late", "every answer slow", "drips"}
+GENTLE = {"answers late", "every answer slow", "drips", "first connection dies"}
 # What we say does not arrive though everything else does: nothing tells us, so it is judged by what was said into the dead line.
 UNHEARD = {("exotel", "stalls midway")}
 # A caller whose words the line swallows says nothing, for all we know, and is asked after as long as the agent's setting has it.
