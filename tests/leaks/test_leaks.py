@@ -24,6 +24,7 @@ from tests.telephony.test_draining import media_process
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(1200)]
 
 CALLS = int(os.environ.get("LEAK_CALLS", "60"))
+EACH = 100  # calls between two looks at the memory
 WARM_UP = 200 if CALLS >= 500 else 20
 GROWTH_BYTES = 5 * 1024  # a call
 # Pools of threads and connections fill as they are needed, up to their bounds; whatever leaks leaks more than this.
@@ -92,8 +93,13 @@ def test_unhappy_calls_leave_nothing_behind(answering, exotel, settings, tmp_pat
         before = eventually(rest, 90)
         assert before, "the warm-up calls never came to their end"
         raw_before, held_before = memory(process, told)
-        seen = asyncio.run(unhappy.many(port, range(WARM_UP + 1, WARM_UP + CALLS + 1), *who, at_once=8))
-        assert eventually(rest, 90), "some calls never came to their end"
+        seen: Counter[str] = Counter()
+        points = [held_before]
+        for first in range(WARM_UP + 1, WARM_UP + CALLS + 1, EACH):
+            seen.update(asyncio.run(unhappy.many(port, range(first, min(first + EACH, WARM_UP + CALLS + 1)), *who, at_once=8)))
+            assert eventually(rest, 90), "some calls never came to their end"
+            raw_after, held_after = memory(process, told)
+            points.append(held_after)
 
         def no_more() -> bool:
             now = Held(process.pid, port).things
@@ -101,9 +107,8 @@ def test_unhappy_calls_leave_nothing_behind(answering, exotel, settings, tmp_pat
 
         is_clean = eventually(no_more, 30)
         after = Held(process.pid, port)
-        raw_after, held_after = memory(process, told)
     grown = (held_after - held_before) / CALLS
-    print(f"\n{CALLS} calls {seen}\nRSS {grown / 1024:+.1f} KB a call, from {held_before >> 10} to {held_after >> 10} KB")
+    print(f"\n{CALLS} calls {dict(seen)}\nRSS {grown / 1024:+.1f} KB a call; KB held every {EACH} calls: {[held >> 10 for held in points]}")
     print(f"with garbage and free lists {(raw_after - raw_before) / CALLS / 1024:+.1f} KB a call")
     print(f"before {before.things} {before.peers}\nafter  {after.things} {after.peers}")
     assert sum(count for name, count in seen.items() if name != "hears_the_greeting") >= 0.75 * CALLS
