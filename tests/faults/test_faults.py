@@ -7,7 +7,6 @@ import ssl
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import connections
 
 from agents.models import Agent
@@ -17,6 +16,9 @@ from telephony.models import Phone
 from tests.faults import rig
 from tests.faults.warped_loop import WarpedLoop
 from tests.faults.wires import FAULTS
+from tests.providers.exotel import payloads
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 SILENCE_LIMIT_MS = 5000
 # Faults after which the party is of no use at all; the others only slow it down or pass.
@@ -31,27 +33,18 @@ KNOWN = {("stt", fault): DEAF for fault in ("accepts and says nothing", "stalls 
 CASES = [pytest.param(party, fault, marks=KNOWN.get((party, fault), ())) for party in rig.PARTIES for fault in FAULTS]
 
 
-@pytest.fixture(scope="module")
-def owner(django_db_setup, django_db_blocker):
-    """Whose agents take the calls. Rows are really written, and emptied once: emptying every table costs more than a case."""
-    with django_db_blocker.unblock():
-        yield User.objects.create_user("faulty", password="a long password")
-        connections.close_all()
-        call_command("flush", verbosity=0, interactive=False)
-
-
 @pytest.mark.parametrize(("party", "fault"), CASES)
-def test_nobody_is_left_in_silence(party, fault, owner, tmp_path, settings, monkeypatch):
+def test_nobody_is_left_in_silence(party, fault, transactional_db, tmp_path, settings, monkeypatch):
     # Every address here is plain HTTP: no client needs the world's certificates, which take longer to read than the call to play.
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
+    owner = User.objects.create_user("meera", password="a long password")
     asks_after_s = ASKS_AFTER_S.get(party, 10)
     agent = Agent.objects.create(
         owner=owner, name=f"{party}: {fault}", prompt="You answer.", first_message="Hello.", silence_timeout_s=asks_after_s
     )
-    exophone = f"+9180471{10_000 + rig.PARTIES.index(party) * 100 + list(FAULTS).index(fault)}"
-    Phone.objects.create(number=exophone, agent=agent)
+    Phone.objects.create(number=payloads.EXOPHONE, agent=agent)
     rig.remember(agent)
-    stage = rig.Stage(party, FAULTS[fault], exophone, WarpedLoop(), tmp_path, monkeypatch, settings)
+    stage = rig.Stage(party, FAULTS[fault], payloads.EXOPHONE, WarpedLoop(), tmp_path, monkeypatch, settings)
     life = rig.played(stage)
     connections.close_all()
     problems = list(wrong(party, fault, life, agent))

@@ -114,4 +114,5 @@ def test_unhappy_calls_leave_nothing_behind(answering, exotel, settings, tmp_pat
     assert sum(count for name, count in seen.items() if name != "hears_the_greeting") >= 0.75 * CALLS
     assert is_clean, f"before {before.things}, after {after.things}"
     assert grown <= (GROWTH_BYTES if CALLS >= ENOUGH_CALLS else 60 * GROWTH_BYTES)
-    assert not Session.objects.filter(state="active").exists()
+    left = Session.objects.filter(state="active").values_list("created_at", "started_at", "seen_at")
+    assert not left, f"{len(left)} sessions were never ended: {list(left)[:5]}"
