@@ -27,8 +27,8 @@ test: dev-venv ## The whole suite, browser tests included
 check: dev-venv lint ## All that CI runs: format, lint, types, contracts, Django's checks, tests
 	@$(MAKE) --no-print-directory test
 
-faults: dev-venv ## Six parties, fifteen faults each: nobody is left in silence (judged by the clock, so not part of make test)
-	@$(PY) -m deploy.local.test -n0 -m faults tests/faults
+faults: dev-venv ## Six parties, fifteen faults each: nobody is left in silence (part of make test too)
+	@$(PY) -m deploy.local.test tests/faults
 
 lint: dev-venv
 	.venv/bin/ruff format --check .

@@ -45,7 +45,8 @@ async def open_socket(
         message = "could not be reached through the proxy; check HTTPS_PROXY and NO_PROXY"
         raise ProviderError(provider, ErrorCategory.CONNECTION, message, retryable=True) from error
     except (InvalidHandshake, InvalidURI) as error:
-        raise nonsense(provider) from error
+        # A connection that is cut before any answer is no answer, and worth another try.
+        raise (unreachable if isinstance(error.__cause__, OSError | EOFError) else nonsense)(provider) from error
     except (OSError, EOFError, ConnectionClosed) as error:
         raise unreachable(provider) from error
     except ProviderError:

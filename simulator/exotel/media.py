@@ -71,7 +71,7 @@ class Stream:
         self._outbox: list[bytes] = []
         self._uplink = bytearray()
         self._hold_until = 0.0
-        self._keys_sent = 0
+        self._keys_sent = len(self.caller.keys)  # those of a stream before this one
         self._is_over = False
         self._has_ended = asyncio.Event()
         self._ticks = 0
@@ -84,7 +84,7 @@ class Stream:
         self._decode = msgspec.json.Decoder().decode
 
     async def run(self) -> None:
-        """Plays the call to its end, whoever ends it; the socket is closed when this returns."""
+        """Plays the call until the stream ends, whoever ends it; the socket is closed when this returns. Caller and recording live on."""
         for reason in filter(None, [self.address.rule_broken]):
             self._breach("custom_parameters", reason)
         receiver = asyncio.create_task(self._receive())
@@ -101,11 +101,14 @@ class Stream:
                 await self._has_ended.wait()
             await self._flush_rest()
         finally:
-            self.caller.closed()
             receiver.cancel()
             await asyncio.gather(receiver, return_exceptions=True)
             await self._close()
-            self.recording.close()
+
+    @property
+    def broke(self) -> bool:
+        """It ended because its socket died, not because anybody said so."""
+        return self.closed_by == "lost" or (self.closed_by == "bot" and self.close_code in (None, 1_006))
 
     def cut(self, reason: str, *, by: str = "user") -> None:
         """Ends the stream from the carrier's side: hang-up, a time limit, the session cap."""

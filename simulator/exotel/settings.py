@@ -70,8 +70,9 @@ class ExotelSettings:
     `ping_interval_s` (0: no pings), `stream_as_json` (the `Stream` parameters as one JSON text), `passthru_other_is_a` (an answer neither
     200 nor 302 takes branch A), `events_in_flow_mode` (StatusCallbackEvents count when a flow was asked for), `flow_to_is_null` (`To` in
     the answer of such a call), `callback_retries`, `bare_connect_is_json`, `accept_json_body`, `frame_ms` (20 | 100), `jitter_ms` and
-    `burst_frames` (how unevenly the caller's audio arrives). `keeps_recordings`: without them the report does not say
-    what was heard of the agent either; for hundreds of calls at once, whose reading back would hold up the others.
+    `burst_frames` (how unevenly the caller's audio arrives), `reconnect_once` (a stream whose socket died without a farewell is opened
+    anew at the same address, with a stream id of its own, while the caller stays on the line). `keeps_recordings`: without them the report
+    does not say what was heard of the agent either; for hundreds of calls at once, whose reading back would hold up the others.
     """
 
     api_key: str = "sim-key"
@@ -88,6 +89,7 @@ class ExotelSettings:
     connect_delay_s: float = 0.0
     handshake_timeout_s: float = 10.0
     handshake_retries: int = 1
+    reconnect_once: bool = False
     session_cap_s: float = 3_600.0
     time_limit_cap_s: int = 14_400
     webhook_timeout_s: float = 15.0

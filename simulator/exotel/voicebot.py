@@ -4,6 +4,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING
 
+from simulator.caller import TICK_MS
 from simulator.exotel.address import Unreachable, resolve
 from simulator.exotel.calls import StreamOutcome, now_utc
 from simulator.exotel.handshake import open_socket
@@ -30,8 +31,15 @@ async def run(life: "CallLife", url: str) -> None:
     exchange.streams_now += 1
     try:
         stream = await _open(life, sid, url)
-        if stream is not None:
+        if stream is None:
+            return
+        try:
             await _carry(life, stream)
+            if stream.broke and life.is_human_there and life.settings.reconnect_once:
+                await _go_on(life, stream)
+        finally:
+            stream.caller.closed()
+            stream.recording.close()
     finally:
         exchange.streams_now -= 1
 
@@ -57,6 +65,22 @@ async def _open(life: "CallLife", sid: str, url: str) -> Stream | None:
     call.tell("stream_opened", started_ms, stream_sid=sid, to=address.shown, sample_rate_hz=address.sample_rate_hz)
     metronome = exchange.state.part(Metronome, Metronome)
     return Stream(call, settings, sid, address, socket, caller, recording, metronome, fault, started_ms=started_ms)
+
+
+async def _go_on(life: "CallLife", broken: Stream) -> None:
+    """The same person on a new stream to the same address. What they did and heard meanwhile is silence on both sides of the recording."""
+    call, caller = life.call, broken.caller
+    try:
+        socket = await open_socket(broken.address, life.settings)
+    except Unreachable as error:
+        call.tell("stream_failed", error=str(error))
+        return
+    while caller.now_ms + TICK_MS <= call.elapsed_ms():
+        broken.recording.write(caller.tick(None), None)
+    sid, since_ms = new_sid(now_utc()), broken.started_ms
+    stream = Stream(call, life.settings, sid, broken.address, socket, caller, broken.recording, broken.metronome, started_ms=since_ms)
+    call.tell("stream_resumed", stream_sid=stream.sid, broken=broken.sid)
+    await _carry(life, stream)
 
 
 async def _carry(life: "CallLife", stream: Stream) -> None:

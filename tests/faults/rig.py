@@ -1,234 +1,200 @@
-"""Fifteen calls at once over the real wire, each with its own fault on the way to one and the same kind of party.
+"""One call with one fault at one party, in its own time: everything is real but the speech, the model's wit and the clock.
 
-Everything is real but the speech: the media socket, the conductor, the providers' clients, Postgres, Valkey and the simulated Exotel. Each
-case has a wire of its own to the party that fails it; to all others it connects directly. Deadlines are a quarter of the real ones.
+The simulated Exotel and the vendors, the media socket, the conductor, the agent as it is assembled for every call, the providers' clients
+and their deadlines, Postgres and Valkey: all as in production, over real sockets, in one process on a `WarpedLoop`. The party that fails
+is reached through a wire with the fault in it.
 """
 
+import asyncio
 import contextlib
-import json
-import threading
-from asyncio import current_task
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
-import httpx
+import uvicorn
+from asgiref.sync import sync_to_async
 from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.conf import settings
 from django.db import connections
 
-from agents import assembly
+from agents import assembly, prepared
 from agents.models import Agent
-from calls import broadcast
+from agents.spec import AgentSpec
+from calls import broadcast, conductor
 from calls.conductor import rows
-from engine.plan import SessionParts, SessionPlan
-from engine.tuning import Tuning
-from providers.config import DeepgramConfig, ElevenLabsConfig, LanguageModelOptions, OpenAIConfig, SpeechToTextOptions, Voice
-from providers.connection import Deadlines
-from providers.deepgram.live import DeepgramSpeechToText
-from providers.elevenlabs import client as elevenlabs_client
-from providers.elevenlabs.tts import ElevenLabsTextToSpeech
-from providers.openai import client as openai_client
-from providers.openai.llm import OpenAILanguageModel
+from providers.connection import LoopClients
+from simulator import control, scenario
+from simulator.app import build_app
+from simulator.exotel.exchange import exchange
+from simulator.exotel.life import CallLife
+from simulator.report import Report
 from simulator.speech.tones import write
-from telephony import link, media
-from telephony.models import Phone
-from tests.faults.wires import FAULTS, Wire, Wires
+from simulator.state import SimulatorState
+from telephony import media
+from telephony.fast_socket import FastWebSocketProtocol
+from tests.faults.warped_loop import WarpedLoop
+from tests.faults.wires import Fault, Wire
 from tests.telephony.conftest import FIRST
 
 PARTIES = ("stt", "llm", "tts", "postgres", "valkey", "exotel")
-DEADLINES = Deadlines(connect_ms=500, first_ms=600, between_ms=700, send_ms=500, close_ms=250, stall_ms=1500)
-TUNING = Tuning(
-    llm_first_token_ms=1000,
-    llm_between_tokens_ms=800,
-    tts_first_audio_ms=1000,
-    tts_between_audio_ms=800,
-    stt_open_ms=700,
-    stt_finish_ms=300,
-    mark_grace_ms=400,
-    goodbye_limit_ms=2500,
-    words_follow_ms=700,
-    quiet_gap_ms=600,
-    stale_interim_ms=1000,
-    max_wait_ms=1500,
-)
-LISTENS = SpeechToTextOptions("deepgram", "nova-3", language="en", endpointing_ms=200)
-THINKS = LanguageModelOptions("openai", "gpt-4o-mini", temperature=0.5, max_tokens=100)
-SPEAKS = Voice("elevenlabs", "voice", "eleven_flash_v2_5")
+ADDRESS = {
+    "stt": ("DEEPGRAM_BASE_URL", "/deepgram"),
+    "llm": ("OPENAI_BASE_URL", "/openai/v1"),
+    "tts": ("ELEVENLABS_BASE_URL", "/elevenlabs"),
+}
+# How long our own stores are away. Vendors and the line do not recover.
+AWAY_S = 8.0
+OVER_WITHIN_S = 120.0
 SCENARIO = {
     "step": [
-        {"wait_for_agent": {"quiet_ms": 250, "deadline_s": 4}},
+        {"wait_for_agent": {"quiet_ms": 500}},
         {"say": "Time?"},
-        {"wait_for_agent": {"quiet_ms": 250, "deadline_s": 4}},
+        {"wait_for_agent": {"quiet_ms": 500}},
         {"say": "Bye"},
-        {"wait_for_close": {"deadline_s": 6}},
+        # Whoever is asked to say it again does; an agent that has closed by now leaves this unsaid.
+        *({"wait_for_agent": {"quiet_ms": 3000}}, {"say": "Bye!"}) * 2,
+        {"wait_for_close": {}},
     ],
     "reply": [
         {"heard": "(?i)bye", "say": "Bye.", "tool": {"name": "end_call", "arguments": {}}},
         {"heard": "(?i)time", "say": "It is ten."},
     ],
 }
-CASE: ContextVar[str] = ContextVar("case", default="")
 
 
-def thinking(root: str) -> OpenAIConfig:
-    return OpenAIConfig("k", f"{root}/openai/v1")
+class _Server(uvicorn.Server):
+    """One that leaves the process's signals alone."""
+
+    def capture_signals(self) -> Any:
+        return nullcontext()
 
 
-def speaking(root: str) -> ElevenLabsConfig:
-    return ElevenLabsConfig("k", f"{root}/elevenlabs")
-
-
-class Remembered:
-    """The sentences that every agent has in memory."""
-
-    def __init__(self) -> None:
-        self._audio = {text: write(text, 8000) for text in ("Hello.", "Sorry.", "Bye.", "There?")}
-
-    def get(self, text: str) -> bytes | None:
-        return self._audio.get(text)
+@asynccontextmanager
+async def serving(app: Any, **options: Any) -> AsyncIterator[int]:
+    """Serves on this loop, as `voiceagents.serve` does; yields the port."""
+    shared = {"host": "127.0.0.1", "port": 0, "ws_per_message_deflate": False, "log_config": None, "access_log": False}
+    server = _Server(uvicorn.Config(app, **shared, **options))
+    running = asyncio.create_task(server.serve(), name="server")
+    while not server.started:
+        assert not running.done(), "the server did not start"
+        await asyncio.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await running
 
 
 @dataclass
-class Case:
-    """One fault at one party, and what came of the call."""
+class Stage:
+    """What the case is about, and what to put back after it."""
 
-    fault: str
-    number: str
-    wire: Wire
-    report: dict[str, Any] = field(default_factory=dict)
-    session_id: str = ""
+    party: str
+    fault: Fault
+    exophone: str
+    loop: WarpedLoop
+    tmp_path: Any
+    monkeypatch: Any
+    settings: Any
 
+    async def call(self) -> CallLife:
+        """Plays the call to its very end: nobody talks, every row is written, nothing of it runs any more."""
+        state = SimulatorState(scratch=self.tmp_path)
+        at_first = asyncio.all_tasks()
+        async with contextlib.AsyncExitStack() as stack:
+            simulator = await stack.enter_async_context(serving(build_app(state), ws="websockets-sansio", lifespan="on"))
+            door = {"ws": FastWebSocketProtocol, "ws_max_size": 65_536, "ws_ping_interval": 30, "ws_ping_timeout": 120, "lifespan": "off"}
+            media_port = await stack.enter_async_context(serving(media.application, **door))
+            wire = Wire(self._target(simulator, media_port), self.fault)
+            await wire.open()
+            stack.push_async_callback(wire.close)
+            stack.enter_context(self._behind(wire, simulator))
+            line = wire.port if self.party == "exotel" else media_port
+            phone = {"number": self.exophone, "voicebot_url": f"ws://exotel:{FIRST}@127.0.0.1:{line}/api/v1/media/exotel"}
+            control.change(state, {"exotel": {"exophones": [phone], "public_url": f"http://127.0.0.1:{simulator}"}})
+            await assembly.warm()
+            await sync_to_async(connections.close_all)()  # as the process does when it starts
+            stack.push_async_callback(LoopClients.close_everywhere)
+            lived = CallLife(exchange(state), exchange(state).incoming("+919811122233", self.exophone), scenario.load(SCENARIO))
+            async with asyncio.timeout(OVER_WITHIN_S):
+                await lived.incoming()
+                while conductor.load().calls:
+                    await asyncio.sleep(0.1)
+        left = [task.get_name() for task in asyncio.all_tasks() - at_first]
+        assert not left, f"tasks left behind: {left}"
+        return lived
 
-class PerCase(Executor):
-    """Threads of a case's own where its database is the party that fails; the shared ones for everybody else."""
+    def _target(self, simulator: int, media_port: int) -> tuple[str, int]:
+        database = connections["default"].settings_dict
+        valkey = int(settings.REDIS_URL.rpartition(":")[2].partition("/")[0])
+        ports = {"postgres": int(database["PORT"]), "valkey": valkey, "exotel": media_port}
+        return (database["HOST"] if self.party == "postgres" else "127.0.0.1"), ports.get(self.party, simulator)
 
-    def __init__(self, shared: Executor) -> None:
-        self.shared = shared
-        self.own: dict[str, ThreadPoolExecutor] = {}
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        task = current_task()
-        is_beat = task is not None and task.get_name() == "heartbeat"
-        return (self.shared if is_beat else self.own.get(CASE.get(), self.shared)).submit(fn, *args, **kwargs)
+    @contextmanager
+    def _behind(self, wire: Wire, simulator: int) -> Iterator[None]:
+        """The party that fails stands behind the wire; to every other one the way is open."""
+        for party, (name, path) in ADDRESS.items():
+            setattr(self.settings, name, f"http://127.0.0.1:{wire.port if party == self.party else simulator}{path}")
+        own = None
+        if self.party in ("postgres", "valkey"):
+            # A thread that writes a row waits for the wire, which lives in our time: until the party is back it must pass.
+            self.loop.let_time_pass_while(lambda: wire.is_faulty)
+            self.loop.call_later(AWAY_S, wire.heal)
+        if self.party == "postgres":
+            own = ThreadPoolExecutor(8, thread_name_prefix="faulty rows", initializer=_through, initargs=(wire.port,))
+            self.monkeypatch.setattr(rows, "_THREADS", own)
+        if self.party == "valkey":
+            layer = RedisPubSubChannelLayer(hosts=[{"address": f"redis://127.0.0.1:{wire.port}/0"}])
+            self.monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layer)
+            default = settings.CACHES["default"]
+            self.settings.CACHES = {**settings.CACHES, "default": {**default, "LOCATION": f"redis://127.0.0.1:{wire.port}/1"}}
+        try:
+            yield
+        finally:
+            if own is not None:
+                own.shutdown(wait=True)
 
 
 def _through(port: int) -> None:
     """This thread's database is reached through `port`."""
     mine = connections.create_connection("default")
     options = {name: value for name, value in mine.settings_dict["OPTIONS"].items() if name != "pool"}
-    mine.settings_dict = {**mine.settings_dict, "HOST": "127.0.0.1", "PORT": str(port), "OPTIONS": {**options, "connect_timeout": 2}}
+    mine.settings_dict = {**mine.settings_dict, "HOST": "127.0.0.1", "PORT": str(port), "OPTIONS": options}
     connections["default"] = mine
 
 
-@contextlib.contextmanager
-def staged(party: str, wires: Wires, root: str, media_port: int, settings: Any, monkeypatch: Any, owner: Any) -> Any:
-    """The cases of one party, ready to be called. `root` is the simulator's."""
-    simulator = ("127.0.0.1", int(root.rpartition(":")[2]))
-    default = connections["default"].settings_dict
-    redis_port = int(settings.REDIS_URL.rpartition(":")[2].partition("/")[0])
-    targets = {
-        "postgres": (default["HOST"], int(default["PORT"])),
-        "valkey": ("127.0.0.1", redis_port),
-        "exotel": ("127.0.0.1", media_port),
-    }
-    cases = {}
-    for place, (name, fault) in enumerate(FAULTS.items()):
-        number = f"+9180471100{place:02}"
-        agent = Agent.objects.create(owner=owner, name=name, prompt="You answer.", first_message="Hello.", record_calls=False)
-        Phone.objects.create(number=number, agent=agent)
-        cases[name] = Case(name, number, wires.open(targets.get(party, simulator), fault))
+def remember(agent: Agent) -> AgentSpec:
+    """Puts the agent's prepared sentences into this process's memory, as its publication did."""
+    spec = agent.current_version.as_spec()
+    prepared.memory.clear()
+    for text in prepared.sentences(spec):
+        prepared.memory.put(prepared.key_of(spec, text), write(text, prepared.LINE_RATE_HZ))
+    return spec
 
-    def address(kind: str, case: Case) -> str:
-        return f"http://127.0.0.1:{case.wire.port}" if kind == party else root
 
-    def assemble(spec: Any, call: Any = None, prepared_audio: Any = None) -> tuple[SessionPlan, SessionParts]:
-        case = cases[spec.name]
-        plan = SessionPlan("You answer.", "Hello.", 15_000, 1200, "live", "Sorry.", "Bye.", "There?", tuning=TUNING)
-        stt, llm, tts = (address(kind, case) for kind in ("stt", "llm", "tts"))
-        return plan, SessionParts(
-            stt=DeepgramSpeechToText(DeepgramConfig("k", f"{stt}/deepgram"), LISTENS, DEADLINES),
-            llm=OpenAILanguageModel(thinking(llm), THINKS, DEADLINES),
-            tts=ElevenLabsTextToSpeech(speaking(tts), SPEAKS, DEADLINES),
-            prepared=Remembered(),
-        )
-
-    WARMING[:] = [(thinking(address("llm", case)), speaking(address("tts", case))) for case in cases.values()]
-    httpx.post(f"http://127.0.0.1:{media_port}/warm", timeout=60).raise_for_status()
-
-    async def assemble_with_audio(spec: Any, call: Any, line_rate_hz: int) -> tuple[SessionPlan, SessionParts]:
-        return assemble(spec)
-
-    monkeypatch.setattr(assembly, "assemble_with_audio", assemble_with_audio)
-    monkeypatch.setattr(rows, "ONE_ROW_LIMIT_S", 1.0)
-    monkeypatch.setattr(link, "LOOK_EVERY_S", 1.0)
-    threads = PerCase(rows._THREADS)
-    monkeypatch.setattr(rows, "_THREADS", threads)
-    if party == "postgres":
-        threads.own = {
-            name: ThreadPoolExecutor(4, thread_name_prefix=f"rows {name}", initializer=_through, initargs=(case.wire.port,))
-            for name, case in cases.items()
-        }
-    if party == "valkey":
-        layers = {
-            name: RedisPubSubChannelLayer(hosts=[{"address": f"redis://127.0.0.1:{case.wire.port}/0"}]) for name, case in cases.items()
-        }
-        monkeypatch.setattr(broadcast, "get_channel_layer", lambda: layers.get(CASE.get()))
+def played(stage: Stage) -> CallLife:
     try:
-        yield cases
+        return stage.loop.run_until_complete(stage.call())
     finally:
-        for own in threads.own.values():
-            own.shutdown(wait=True)
+        stage.loop.run_until_complete(stage.loop.shutdown_asyncgens())
+        stage.loop.run_until_complete(stage.loop.shutdown_default_executor())
+        stage.loop.close()
 
 
-WARMING: list[tuple[OpenAIConfig, ElevenLabsConfig]] = []
-
-
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    """The media socket, which remembers whose call it is; and `/warm`, which makes each case's clients as a process does at its start."""
-    if scope["type"] == "http":
-        for thinking, speaking in WARMING:
-            openai_client.shared_client(thinking, DEADLINES)
-            elevenlabs_client.shared_client(speaking, DEADLINES)
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    if scope["type"] == "websocket":
-        CASE.set(parse_qs(scope["query_string"].decode()).get("case", [""])[0])
-    await media.application(scope, receive, send)
-
-
-def voicebot_url(case: Case, port: int) -> str:
-    query = httpx.QueryParams({"case": case.fault})
-    return f"ws://exotel:{FIRST}@127.0.0.1:{port}/api/v1/media/exotel?{query}"
-
-
-def call_all(root: str, cases: dict[str, Case]) -> None:
-    """Every case's call at once; returns when all are over."""
-
-    def call(place: int, case: Case) -> None:
-        order = {"to": case.number, "from": f"+9198111222{place:02}", "scenario": SCENARIO}
-        with httpx.stream("POST", f"{root}/control/calls", json=order, timeout=60) as events:
-            for line in events.iter_lines():
-                event = json.loads(line)
-        case.report = event["report"]
-
-    callers = [threading.Thread(target=call, args=(place, case)) for place, case in enumerate(cases.values())]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join(60)
-
-
-def longest_silence_ms(report: dict[str, Any]) -> float:
+def longest_silence_ms(report: Report, life: CallLife) -> float:
     """The longest time on the open stream in which neither side made a sound."""
-    start = report["stream_started_ms"]
-    if start is None:
+    if life.stream is None or report.stream_started_ms is None:
         return 0.0
-    sounds = sorted((one["start_ms"], one["end_ms"]) for one in [*report["agent"], *report["turns"]])
-    longest, quiet_since = 0.0, start
-    for begins, ends in [*sounds, (report["duration_ms"], report["duration_ms"])]:
-        longest = max(longest, begins - quiet_since)
-        quiet_since = max(quiet_since, ends)
+    sounds = [(one.start_ms, one.end_ms) for one in (*report.agent, *report.turns)]
+    return longest_gap_ms(sounds, report.stream_started_ms, life.stream.caller.now_ms)
+
+
+def longest_gap_ms(sounds: Iterable[tuple[float, float]], begins: float, ends: float) -> float:
+    """The longest time between `begins` and `ends` in which none of `sounds` is heard. Pure."""
+    longest, quiet_since = 0.0, begins
+    for first, last in [*sorted(sounds), (ends, ends)]:
+        longest = max(longest, first - quiet_since)
+        quiet_since = max(quiet_since, last)
     return longest

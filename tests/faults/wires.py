@@ -1,10 +1,8 @@
 """A TCP wire between us and one outside party, with one fault in it. It knows no protocol: things happen to bytes and connections."""
 
 import asyncio
-import contextlib
 import socket
 import struct
-import threading
 from dataclasses import dataclass
 
 _PIECE = 16_384
@@ -55,6 +53,10 @@ class Wire:
         self._server: asyncio.Server | None = None
         self.port = 0
         self.connections = 0
+
+    @property
+    def is_faulty(self) -> bool:
+        return self._fault is not None
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -123,14 +125,15 @@ class Wire:
                 await asyncio.sleep(0.4)
         there, back = await asyncio.open_connection(*self._target)
         self._writers.add(back)
+        ways = [asyncio.ensure_future(self._up(reader, back, fault)), asyncio.ensure_future(self._down(there, writer, fault))]
         try:
-            await asyncio.wait(
-                [asyncio.ensure_future(self._up(reader, back, fault)), asyncio.ensure_future(self._down(there, writer, fault))],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._writers.discard(back)
             back.transport.abort()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault | None) -> None:
         passed = 0
@@ -174,35 +177,3 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-
-
-class Wires:
-    """Wires in a thread and a loop of their own, for as long as the context lasts."""
-
-    def __enter__(self) -> "Wires":
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="wires", daemon=True)
-        self._thread.start()
-        self._open: list[Wire] = []
-        return self
-
-    def open(self, target: tuple[str, int], fault: Fault) -> Wire:
-        wire = Wire(target, fault)
-        asyncio.run_coroutine_threadsafe(wire.open(), self._loop).result(10)
-        self._open.append(wire)
-        return wire
-
-    def heal_all(self) -> None:
-        for wire in self._open:
-            self._loop.call_soon_threadsafe(wire.heal)
-
-    def __exit__(self, *_: object) -> None:
-        async def close() -> None:
-            for wire in self._open:
-                await wire.close()
-
-        with contextlib.suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from simulator.exotel.settings import ExotelSettings
-from tests.simulator.exotel_rig import ACCOUNT, AUTH, CALLER, EXOPHONE, FLOW_URL, Bot, rig
+from tests.simulator.exotel_rig import ACCOUNT, AUTH, CALLER, EXOPHONE, FLOW_URL, Bot, rig, speech
 
 
 async def listens(bot: Bot) -> None:
@@ -93,3 +93,24 @@ async def test_whether_numbers_in_details_are_texts(tmp_path):
         call = (await line.http.get(f"{ACCOUNT}/Calls/{sid}.json", auth=AUTH)).json()["Call"]
     assert isinstance(call["Duration"], int)
     assert isinstance(call["Price"], float)
+
+
+@pytest.mark.parametrize("switch", [False, True])
+async def test_whether_a_stream_that_died_is_opened_once_more(tmp_path, switch):
+    streams = []
+
+    async def dies_twice(bot: Bot) -> None:
+        streams.append((await bot.until("start"))["start"])
+        await bot.say(speech(f"Part {len(streams)}."), mark="said")
+        await bot.until("mark")
+        bot.socket.transport.abort()
+
+    async with rig(tmp_path, dies_twice) as line:
+        await line.settings(reconnect_once=switch)
+        events, report = await line.call({"wait_for_close": {"deadline_s": 60}})
+    assert len(streams) == 1 + switch
+    assert len({start["stream_sid"] for start in streams}) == len(streams), "each stream has an id of its own"
+    assert len({start["call_sid"] for start in streams}) == 1
+    assert [event["event"] for event in events].count("stream_resumed") == switch
+    assert report["heard"] == ("Part 1. Part 2." if switch else "Part 1.")
+    assert report["closed_by"] == "agent"
