@@ -1,6 +1,7 @@
 """Rows of one conversation on their way to the database: in order, together, and each for itself once one of them fails."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, OperationalError
@@ -21,11 +22,17 @@ async def written(writer: Writer) -> None:
 
 async def test_what_waits_is_written_in_order_in_one_thread(monkeypatch):
     hops: list[object] = []
-    monkeypatch.setattr(rows, "in_thread", lambda work, go=rows.in_thread: hops.append(work) or go(work))
+    go = rows.in_thread
+
+    def counted(work):
+        hops.append(work)
+        return go(work)
+
+    monkeypatch.setattr(rows, "in_thread", counted)
     done: list[int] = []
     writer = Writer(None)  # type: ignore[arg-type]  # nothing here is the session's
     for number in range(20):
-        writer.add("row", lambda number=number: done.append(number))
+        writer.add("row", partial(done.append, number))
     await written(writer)
     assert done == list(range(20))
     assert len(hops) == 1
@@ -40,7 +47,7 @@ async def test_a_row_that_is_refused_is_left_out_and_all_others_are_written_once
 
     writer = Writer(None)  # type: ignore[arg-type]
     for number in range(5):
-        writer.add("row", (lambda number=number: done.append(number)) if number != 2 else refuse)
+        writer.add("row", partial(done.append, number) if number != 2 else refuse)
     await written(writer)
     assert done == [0, 1, 3, 4]
 
@@ -57,7 +64,7 @@ async def test_a_database_that_comes_back_gets_every_row_once_and_in_order(monke
 
     writer = Writer(None)  # type: ignore[arg-type]
     for number in range(4):
-        writer.add("row", lambda number=number: write(number))
+        writer.add("row", partial(write, number))
     await written(writer)
     assert done == [0, 1, 2, 3]
 

@@ -74,7 +74,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(app: Any, **options: Any) -> AsyncIterator[int]:
     """Serves on this loop, as `voiceagents.serve` does; yields the port."""
-    shared = {"host": "127.0.0.1", "port": 0, "ws_per_message_deflate": False, "log_config": None, "access_log": False}
+    shared: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "ws_per_message_deflate": False, "log_config": None, "access_log": False}
     server = _Server(uvicorn.Config(app, **shared, **options))
     running = asyncio.create_task(server.serve(), name="server")
     while not server.started:
@@ -187,7 +187,7 @@ def longest_silence_ms(report: Report, life: CallLife) -> float:
     """The longest time on the open stream in which neither side made a sound."""
     if life.stream is None or report.stream_started_ms is None:
         return 0.0
-    sounds = [(one.start_ms, one.end_ms) for one in (*report.agent, *report.turns)]
+    sounds = [(one.start_ms, one.end_ms) for one in report.agent] + [(one.start_ms, one.end_ms) for one in report.turns]
     return longest_gap_ms(sounds, report.stream_started_ms, life.stream.caller.now_ms)
 
 
