@@ -3,8 +3,6 @@
 Everything runs on a clock of its own (see `rig`): the figures are what our deadlines allow, on any machine.
 """
 
-import ssl
-
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
@@ -28,6 +26,7 @@ GENTLE = {"answers late", "every answer slow", "drips", "first connection dies"}
 UNHEARD = {("exotel", "stalls midway")}
 # A caller whose words the line swallows says nothing, for all we know, and is asked after as long as the agent's setting has it.
 ASKS_AFTER_S = {"exotel": 4}
+
 DEAF = pytest.mark.xfail(strict=True, reason="a recogniser that takes the caller's words and gives nothing back costs 8 to 10 s of silence")
 KNOWN = {("stt", fault): DEAF for fault in ("accepts and says nothing", "stalls midway", "stops reading midway")}
 CASES = [pytest.param(party, fault, marks=KNOWN.get((party, fault), ())) for party in rig.PARTIES for fault in FAULTS]
@@ -35,8 +34,6 @@ CASES = [pytest.param(party, fault, marks=KNOWN.get((party, fault), ())) for par
 
 @pytest.mark.parametrize(("party", "fault"), CASES)
 def test_nobody_is_left_in_silence(party, fault, transactional_db, tmp_path, settings, monkeypatch):
-    # Every address here is plain HTTP: no client needs the world's certificates, which take longer to read than the call to play.
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
     owner = User.objects.create_user("meera", password="a long password")
     asks_after_s = ASKS_AFTER_S.get(party, 10)
     agent = Agent.objects.create(

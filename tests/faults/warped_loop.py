@@ -15,7 +15,7 @@ STEP_S = 0.001
 TURN_S = 1e-6  # what one turn of the loop costs: whoever sleeps until a time that is a rounding error away gets there
 # While threads may be waiting for what this loop does in its own time, that time passes in small pieces of real time.
 LOOK_S = 0.002
-PASSES_S = 0.020
+PASSES_S = 0.008
 LAST_HOPE_S = 10.0
 
 
