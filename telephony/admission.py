@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from calls import commands, queries
+from calls.broadcast import delivered_here
 from calls.models import Session
 from providers.exotel.media import Started
 from providers.exotel.webhooks import CallReport, e164_or_empty, is_call_sid
@@ -102,7 +103,9 @@ async def _with_database(work: Callable[[], T]) -> T:
     """Runs `work` in a thread with a healthy connection. A database that is away or too slow refuses the socket."""
     try:
         async with asyncio.timeout(_DATABASE_LIMIT_S):
-            answer: T = await database_sync_to_async(work, thread_sensitive=False, executor=_THREADS)()
+            # Rows tell dashboards of themselves; a caller must not wait for a broker that hangs.
+            with delivered_here():
+                answer: T = await database_sync_to_async(work, thread_sensitive=False, executor=_THREADS)()
             return answer
     except (DatabaseError, TimeoutError) as error:
         raise Refused(f"the database did not answer ({type(error).__name__})", status=503) from error

@@ -47,6 +47,7 @@ ADDRESS = {
 # How long our own stores are away. Vendors and the line do not recover.
 AWAY_S = 8.0
 OVER_WITHIN_S = 120.0
+LAST_WORDS_S = 30.0  # dashboards may be told for so long that it is over
 SCENARIO = {
     "step": [
         {"wait_for_agent": {"quiet_ms": 500}},
@@ -122,6 +123,7 @@ class Stage:
                 await lived.incoming()
                 while conductor.load().calls:
                     await asyncio.sleep(0.1)
+            await asyncio.sleep(LAST_WORDS_S)
         left = [task.get_name() for task in asyncio.all_tasks() - at_first]
         assert not left, f"tasks left behind: {left}"
         return lived
