@@ -12,7 +12,7 @@ from dataclasses import replace
 from engine.audio import AudioChunk
 from engine.errors import ErrorCategory, ProviderError
 from engine.latency import AudioClock
-from engine.moves import SoundBegan, SoundEnded
+from engine.moves import HearingStumbled, SoundBegan, SoundEnded
 from engine.ports import (
     FinalTranscript,
     QuickTranscriptStream,
@@ -47,7 +47,7 @@ class Hearing:
         tuning: Tuning,
         *,
         now_ms: Callable[[], int],
-        deliver: Callable[[TranscriptEvent], Awaitable[None]],
+        deliver: Callable[[TranscriptEvent | HearingStumbled], Awaitable[None]],
         on_failure: Callable[[ProviderError], None],
         on_usage: Callable[[Iterable[UsageRecord]], None],
     ) -> None:
@@ -109,6 +109,7 @@ class Hearing:
                 attempts += 1
                 if not error.retryable or attempts > self._tuning.stt_reopen_attempts:
                     return False
+            await self._deliver(HearingStumbled())
             await asyncio.sleep(_BACKOFF_MS[min(attempts, len(_BACKOFF_MS)) - 1] / 1000)
 
     async def _listen(self) -> None:

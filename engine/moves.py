@@ -80,6 +80,11 @@ class SoundEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class HearingStumbled:
+    """Speech recognition failed and is tried again: what the caller says meanwhile may be understood late or never."""
+
+
+@dataclass(frozen=True, slots=True)
 class HearingLost:
     """Speech recognition is gone for good: the agent is deaf."""
 
@@ -125,6 +130,7 @@ Heard = (
     | GoodbyeDecided
     | ReplyEnded
     | HearingLost
+    | HearingStumbled
     | CallerLeft
     | EndRequested
     | ToneHeard

@@ -15,6 +15,7 @@ from engine.moves import (
     GoodbyeDecided,
     Heard,
     HearingLost,
+    HearingStumbled,
     KeyTaken,
     Prepared,
     ReplyEnded,
@@ -65,6 +66,9 @@ class TurnTaking:
                 return self._caller_left(reason)
             case EndRequested(reason=reason):
                 return floor.close(reason, now_ms)
+            case HearingStumbled():
+                floor.unheard.doubt()
+                return []
             case HearingLost():
                 return agent_speaks.turn_deaf(floor, now_ms)
             case SoundBegan(at_ms=at_ms):

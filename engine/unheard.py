@@ -7,6 +7,7 @@ silence. A cough is too short for it, a television never ends, and a street that
 from engine.tuning import Tuning
 
 _LIKE_SPEECH_MS = 400
+_ANY_SOUND_MS = 60  # enough where the recogniser has failed: it may have been a short word
 _SAME_SPEECH_MS = 1000  # a pause that is shorter belongs to what was said
 _MOST_QUESTIONS = 2  # without a word in between
 
@@ -18,6 +19,7 @@ class Unheard:
         self._wait_ms = tuning.unheard_wait_ms
         self._is_on = is_on and self._wait_ms > 0
         self._questions = 0
+        self._is_doubted = False
         self._sounded_ms = 0
         self._ended_ms = 0
         self.is_quiet = True  # as far as our own ear can tell
@@ -39,10 +41,16 @@ class Unheard:
     def words(self) -> None:
         """The recogniser understood something."""
         self._sounded_ms = self._questions = 0
+        self._is_doubted = False
+
+    def doubt(self) -> None:
+        """The recogniser failed: until it understands something again, every sound may have been a word."""
+        self._is_doubted = True
 
     @property
     def due_ms(self) -> int | None:
-        if not self._is_on or not self.is_quiet or self._sounded_ms < _LIKE_SPEECH_MS or self._questions >= _MOST_QUESTIONS:
+        enough_ms = _ANY_SOUND_MS if self._is_doubted else _LIKE_SPEECH_MS
+        if not self._is_on or not self.is_quiet or self._sounded_ms < enough_ms or self._questions >= _MOST_QUESTIONS:
             return None
         return self._ended_ms + self._wait_ms
 

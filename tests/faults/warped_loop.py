@@ -87,7 +87,7 @@ class WarpedLoop(asyncio.SelectorEventLoop):
     def let_time_pass_while(self, may_wait_for_us: Callable[[], bool]) -> None:
         self._warp.may_wait_for_us = may_wait_for_us
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]  # typed loosely
         future = super().run_in_executor(executor, func, *args)
         self._warp.jobs += 1
         future.add_done_callback(self._done)
