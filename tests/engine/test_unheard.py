@@ -131,12 +131,11 @@ def test_pieces_of_one_sentence_count_together_and_far_ones_do_not():
 
 def test_a_short_word_to_a_recogniser_that_failed_is_asked_about_until_it_understands_something():
     unheard = Unheard(Tuning(), is_on=True)
-    unheard.sound(1000)
-    unheard.quiet(120, 1240)
-    assert unheard.due_ms is None
-    unheard.doubt()
-    assert unheard.due_ms == 1240 + Tuning().unheard_wait_ms
-    unheard.words()
-    unheard.sound(9000)
-    unheard.quiet(120, 9240)
-    assert unheard.due_ms is None
+    dues = []
+    for happens in (lambda: None, unheard.doubt, unheard.words):
+        happens()
+        unheard.sound(1000)
+        unheard.quiet(120, 1240)
+        dues.append(unheard.due_ms)
+        unheard.begin()
+    assert dues == [None, 1240 + Tuning().unheard_wait_ms, None]
