@@ -11,30 +11,23 @@ from tests.engine.stage import APOLOGY, GOODBYE, GREETING, perform, plan
 from tests.engine.vendors import Ears, Memory, Thought, Voice
 
 FILLER = "One moment."
-TALK = [Says(4000, "what does it cost"), HangsUp(18_000)]
+TALK = [Says(4000, "what does it cost"), Says(16_000, "and for two people"), HangsUp(28_000)]
 STORED = Memory(GREETING, APOLOGY, GOODBYE, FILLER)
 FINE = Thought("It costs five hundred.")
 
 
-@pytest.mark.parametrize(
-    ("behind", "last", "reason"),
-    [
-        ("a model that stumbles", FINE.text, EndReason.CALLER_HANGUP),
-        ("a model that hangs", GOODBYE, EndReason.PROVIDER_FAILED),
-        ("a voice that hangs", GOODBYE, EndReason.PROVIDER_FAILED),
-        ("a recogniser that hangs", FINE.text, EndReason.CALLER_HANGUP),
-    ],
-)
-def test_whatever_fails_the_caller_hears_something_within_five_seconds_and_is_never_left_on_a_dead_line(behind, last, reason):
+@pytest.mark.parametrize("behind", ["a model that hangs", "a voice that hangs", "a recogniser that hangs"])
+def test_whatever_hangs_the_caller_hears_something_within_five_seconds_and_the_talk_goes_on(behind):
     faults: dict[str, Any] = {
-        "a model that stumbles": {"thoughts": [Thought("It", fails_after=0), FINE]},
-        "a model that hangs": {"thoughts": [Thought("It", fails_after=0, fault="stall")]},
-        "a voice that hangs": {"thoughts": [FINE], "voice": Voice(always_fails="stall")},
+        "a model that hangs": {"thoughts": [Thought("It", fails_after=0, fault="stall"), FINE]},
+        "a voice that hangs": {"thoughts": [FINE], "voice": Voice(fails=["stall"])},
         "a recogniser that hangs": {"thoughts": [FINE], "ears": Ears([], fails=["hang"])},
     }
-    scene = perform(TALK, prepared=STORED, session_plan=plan(filler=FILLER, silence_timeout_ms=14_000), **faults[behind])
-    assert longest_quiet_ms(scene, 5200, 10_500) < 5000
-    assert (scene.dialogue[-1], scene.reason) == (("agent", last), reason)
+    scene = perform(TALK, prepared=STORED, session_plan=plan(filler=FILLER, silence_timeout_ms=12_000), **faults[behind])
+    for asked_until_ms in (5200, 17_200):
+        assert longest_quiet_ms(scene, asked_until_ms, asked_until_ms + 5500) < 5000
+    assert scene.dialogue[-1] == ("agent", FINE.text)
+    assert scene.reason is EndReason.CALLER_HANGUP
 
 
 def test_with_everything_down_for_good_the_caller_is_told_so_and_not_left_on_the_line():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.audio import AudioChunk
 from engine.errors import ErrorCategory, ProviderError
 from engine.hearing import Hearing
+from engine.moves import HearingStumbled
 from engine.ports import EagerEndOfTurn, FinalTranscript, InterimTranscript, SpeechStarted, Word
 from engine.replay import HeardWords
 from engine.tuning import Tuning
@@ -94,7 +95,8 @@ def heard(groups, breaks_ms, shifts_ms=(0,), **tuning):
             return round((loop.time() - zero_s) * 1000)
 
         async def deliver(event):
-            told.append(event)
+            if not isinstance(event, HearingStumbled):
+                told.append(event)
 
         hearing = Hearing(
             _Ear(groups, breaks_ms, shifts_ms, now_ms),
