@@ -52,8 +52,10 @@ def apply(delivery: WebhookDelivery) -> Applied:
     try:
         with transaction.atomic():
             row = WebhookDelivery.objects.select_for_update(no_key=True).get(pk=delivery.pk)
-            if row.state == _State.APPLIED:
-                return Applied(queries.find_session(call_sid=row.call_sid, session_id=row.session_id))
+            is_old_news = row.state == _State.IGNORED and row.session_id != "" and row.reason != inbox.UNKNOWN_CALL
+            if row.state == _State.APPLIED or is_old_news:
+                known = queries.find_session(call_sid=row.call_sid, session_id=row.session_id)
+                return Applied(known, row.reason if is_old_news else "")
             applied = _apply(row)
             state = _State.IGNORED if applied.ignored else _State.APPLIED
             inbox.mark(row, state, applied.ignored, session_id=applied.session.session_id if applied.session else "")
@@ -144,7 +146,12 @@ def _in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
     has_ended = status in TERMINAL
     is_callback = door == "status"
     was_answered = report.event_type == "answered" and any(leg.status == "in-progress" for leg in report.legs)
-    facts = {"door": door, "event": report.event_type, "legs": [leg.status for leg in report.legs], "cause": report.cause}
+    facts = {
+        "door": door,
+        "event": report.event_type,
+        "legs": [leg.status for leg in report.legs],
+        "causes": [leg.cause for leg in report.legs],
+    }
     return commands.CarrierReport(
         status=status,
         started_at=report.started_at or report.created_at,
@@ -153,6 +160,7 @@ def _in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
         duration_s=report.duration_s if has_ended else None,
         recording_url=report.recording_url,
         cause=report.cause,
+        told_at=report.updated_at,
         facts={name: value for name, value in facts.items() if value},
     )
 
