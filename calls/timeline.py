@@ -81,7 +81,7 @@ def ignored_because(before: CallFacts, after: CallFacts, told: str | None) -> st
     if before != after:
         return ""
     status = before.status
-    if told not in set(CallStatus):
+    if told not in _STAGE:
         return "nothing new in it"
     if told == status:
         return f"repeated: the call is {status} already"

@@ -36,6 +36,7 @@ SHAPING: Final = frozenset(
 REPORT: Final = "carrier-report"
 CARRIED_OVER: Final = "carried-over"  # what was known of a call when its columns became a fold
 DIAL_ANSWERS: Final = {"dial-accepted": "accepted", "dial-refused": "refused", "dial-unknown": "unknown"}
+_STATUSES: Final[dict[str, CallStatus]] = {str(status): status for status in CallStatus}
 _NOT_OF_A_FLOW: Final = frozenset({"", "status", "recording"})
 _EARLIEST: Final = datetime(2008, 1, 1, tzinfo=UTC)  # 1970-01-01 05:30:00 is how the carrier writes "not yet"
 _MOST_SECONDS: Final = 10_000_000
@@ -93,8 +94,10 @@ class Said:
         told = event.facts.get("call")
         facts = told if isinstance(told, dict) else {}
         self.event = event
-        self.status = CallStatus(facts["status"]) if facts.get("status") in set(CallStatus) else None
-        self.started_at, self.answered_at, self.ended_at = (moment(facts.get(name)) for name in ("started_at", "answered_at", "ended_at"))
+        self.status = _STATUSES.get(_text(facts.get("status"), 16))
+        self.started_at = moment(facts.get("started_at"))
+        self.answered_at = moment(facts.get("answered_at"))
+        self.ended_at = moment(facts.get("ended_at"))
         self.duration_s = count(facts.get("duration_s"))
         self.price, self.currency = _price(facts.get("price")), _text(facts.get("currency"), 3)
         self.url = _text(facts.get("recording_url"), 600)

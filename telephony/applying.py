@@ -4,7 +4,7 @@ Applying twice changes nothing. A delivery about a call that we do not know is i
 own news of a dial may be slower than the carrier's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -81,7 +81,9 @@ def _apply(delivery: WebhookDelivery) -> Applied:
         _note_stream(session, report.stream)
     if report.dial_status:
         commands.transfer_ended(session, outcome=report.dial_status)
-    reason = commands.apply_carrier_report(session=session, report=_in_our_words(report, delivery.door), source="carrier", key=key)
+    told = in_our_words(report, delivery.door)
+    told = replace(told, facts={**told.facts, "delivery": delivery.pk})
+    reason = commands.apply_carrier_report(session=session, report=told, source="carrier", key=key)
     return Applied(session, "" if is_opening or report.stream is not None else reason)
 
 
@@ -138,7 +140,8 @@ def _answering(report: CallReport) -> tuple[Agent, str, str]:
     return phone.agent, ours, human
 
 
-def _in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
+def in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
+    """What a delivery to this door says of the call. Pure."""
     status = report.status or _status_of_legs(report)
     if door in OPENING_DOORS and status in TERMINAL:
         # A flow asks what to do with a call: whatever word came along, the call has not ended.

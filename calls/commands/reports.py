@@ -35,23 +35,27 @@ class CarrierReport:
     told_at: datetime | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def as_event_facts(self) -> dict[str, Any]:
+        """The report as the facts of an event. Pure."""
+        said = claims(
+            status=self.status,
+            started_at=self.started_at,
+            answered_at=self.answered_at,
+            ended_at=self.ended_at,
+            duration_s=self.duration_s,
+            recording_url=self.recording_url,
+            price=self.price,
+            currency=self.currency,
+            cause=self.cause[:300],
+        )
+        return {**self.facts, **said}
+
 
 def apply_carrier_report(*, session: Session, report: CarrierReport, source: str, key: str) -> str:
     """Applies one report. Returns "" if it changed the call, else the reason why it was ignored. Never raises for its contents."""
-    said = claims(
-        status=report.status,
-        started_at=report.started_at,
-        answered_at=report.answered_at,
-        ended_at=report.ended_at,
-        duration_s=report.duration_s,
-        recording_url=report.recording_url,
-        price=report.price,
-        currency=report.currency,
-        cause=report.cause[:300],
-    )
     happened_at = report.told_at or report.ended_at or report.answered_at
     with transaction.atomic():
-        told = tell(session, key=key, source=source, kind=REPORT, facts={**report.facts, **said}, carrier_time=happened_at)
+        told = tell(session, key=key, source=source, kind=REPORT, facts=report.as_event_facts(), carrier_time=happened_at)
         if told is None:
             return "repeated: this report was applied before"
         if told.ends_call:

@@ -52,12 +52,12 @@ def tell(
     session: Session, *, key: str, source: str, kind: str, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
 ) -> Told | None:
     """Appends one event and stores how the call stands with it. None if it is a copy: then nothing has changed."""
-    with transaction.atomic():
-        log = CallLog.objects.select_for_update(no_key=True).get(session=session)
-        known = events_of(session)
-        event = Event(key=key[:120], source=source, kind=kind[:40], at=timezone.now(), facts=facts or {})
-        if any(one.key == event.key for one in known):
+    event = Event(key=key[:120], source=source, kind=kind[:40], at=timezone.now(), facts=facts or {})
+    with transaction.atomic(savepoint=False):
+        log = CallLog.objects.select_for_update(no_key=True).only("pk").get(session=session)
+        if CallEvent.objects.filter(session=session, key=event.key).exists():
             return None
+        known = events_of(session)
         before, after = fold(known), fold([*known, event])
         columns = changes(before, after)
         ignored = ignored_because(before, after, event.facts.get("call", {}).get("status"))
@@ -67,8 +67,7 @@ def tell(
         row = CallEvent(
             session=session, key=event.key, source=source, kind=event.kind, facts=noted, carrier_time=carrier_time, created_at=event.at
         )
-        if not _append(row):
-            return None
+        row.save(force_insert=True)
         if columns:
             CallLog.objects.filter(pk=log.pk).update(**columns)
         if known and columns:
@@ -100,14 +99,13 @@ def events_of(session: Session) -> list[Event]:
 
 
 def _note_status(session: Session, new: CallStatus, source: str, carrier_time: datetime | None) -> None:
-    _append(
-        CallEvent(session=session, key=f"status:{new}", source=source, kind="status-changed", facts={"to": new}, carrier_time=carrier_time)
-    )
+    change = {"source": source, "kind": "status-changed", "facts": {"to": new}, "carrier_time": carrier_time}
+    CallEvent.objects.bulk_create([CallEvent(session=session, key=f"status:{new}", **change)], ignore_conflicts=True)
     logger.info("call_status_changed", session_id=session.session_id, status=str(new), source=source)
 
 
 def _append(event: CallEvent) -> bool:
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if CallEvent.objects.filter(session=event.session, key=event.key).exists():
             return False
         CallEvent.objects.bulk_create([event], ignore_conflicts=True)
