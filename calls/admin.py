@@ -30,7 +30,19 @@ class OwnOnly(ReadOnlyAdmin):
 
 class CallLogInline(ReadOnlyInline):
     model = CallLog
-    fields = ("direction", "status", "from_phone", "to_phone", "started_at", "answered_at", "ended_at", "duration_s", "failure")
+    fields = (
+        "direction",
+        "status",
+        "from_phone",
+        "to_phone",
+        "started_at",
+        "answered_at",
+        "ended_at",
+        "duration_s",
+        "ended_by",
+        "confirmation",
+        "failure",
+    )
     readonly_fields = fields
     show_change_link = True
     hide_title = False
@@ -95,8 +107,19 @@ class SessionAdmin(OwnOnly):
 @admin.register(CallLog)
 class CallLogAdmin(OwnOnly):
     owner_path = "owner"
-    list_display = ("created_at", "session", "direction", "status", "from_phone", "to_phone", "duration_s", "failure")
-    list_filter = ("status", "direction", "created_at")
+    list_display = (
+        "created_at",
+        "session",
+        "direction",
+        "status",
+        "from_phone",
+        "to_phone",
+        "duration_s",
+        "ended_by",
+        "confirmation",
+        "failure",
+    )
+    list_filter = ("status", "direction", "ended_by", "confirmation", "created_at")
     search_fields = ("session__session_id", "call_sid", "from_phone", "to_phone")
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from calls.endings import Confirmation, EndedBy
 from calls.status import CallStatus, Direction
 
 
@@ -49,7 +50,10 @@ class Session(models.Model):
 
 
 class CallLog(models.Model):
-    """Our record of one phone call as the carrier lives it."""
+    """Our record of one phone call as the carrier lives it.
+
+    The columns of `calls.timeline.COLUMNS` are the stored result of folding the call's events; nothing else writes them.
+    """
 
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="call_log")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="call_logs")
@@ -70,6 +74,14 @@ class CallLog(models.Model):
     carrier_price = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     carrier_currency = models.CharField(max_length=3, blank=True)
     recording_url = models.URLField(max_length=600, blank=True, help_text="At the carrier. Private: needs our credentials.")
+    carrier_cause = models.CharField(max_length=300, blank=True, help_text="The carrier's own word for why the call ended.")
+    ended_by = models.CharField(max_length=16, choices=[(e.value, e.value) for e in EndedBy], blank=True)
+    confirmation = models.CharField(
+        max_length=16,
+        choices=[(c.value, c.value) for c in Confirmation],
+        blank=True,
+        help_text="Whether the carrier has said that the leg is down; empty while the call runs.",
+    )
     polls = models.PositiveSmallIntegerField(default=0, help_text="How often Call Details were asked after the end.")
     poll_after = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True, help_text="Every post-call step is done and every known charge is stored.")
@@ -88,7 +100,10 @@ class CallLog(models.Model):
 
 
 class CallEvent(models.Model):
-    """One thing that happened to a call, append-only: carrier events, stream events, our own decisions, each status change."""
+    """One thing that happened to a call, append-only: carrier events, stream events, our own decisions, each status change.
+
+    What it says of the call stands in its facts (`calls.told.claims`); how the call stands is the fold of all of them.
+    """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="events")
     key = models.CharField(max_length=120, help_text="Tells copies of one event from two events.")

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import phonenumbers
 
+from calls.endings import Confirmation, EndedBy
 from calls.status import CallStatus
 
 # status -> (words, tone). A tone is the colour family of static/css/tokens.css.
@@ -39,6 +40,77 @@ END_REASON: dict[str, str] = {
     "crash": "Ended by us: the conversation's process died",
 }
 
+# Who ended the call, where no better reason of ours is known.
+ENDED_BY: dict[str, str] = {
+    EndedBy.CALLER: "The caller hung up",
+    EndedBy.AGENT: "The agent hung up",
+    EndedBy.CARRIER: "The carrier ended the call",
+    EndedBy.OPERATOR: "An operator hung up",
+    EndedBy.WATCHDOG: "Ended by us: a limit was reached",
+    EndedBy.CRASH: "Ended by us: the conversation's process died",
+    EndedBy.UNKNOWN: "Nobody has said who hung up",
+}
+
+# Who that is, as one word in lists.
+ENDER: dict[str, str] = {
+    EndedBy.CALLER: "Caller",
+    EndedBy.AGENT: "Agent",
+    EndedBy.CARRIER: "Carrier",
+    EndedBy.OPERATOR: "Operator",
+    EndedBy.WATCHDOG: "Watchdog",
+    EndedBy.CRASH: "Our crash",
+    EndedBy.UNKNOWN: "Not known",
+}
+
+# (words, tone) of whether the carrier has said that the leg is down.
+CONFIRMATION: dict[str, tuple[str, str]] = {
+    Confirmation.CONFIRMED: ("Ended, confirmed by carrier", "good"),
+    Confirmation.NOT_CONFIRMED: ("Ended, not confirmed by carrier", "warn"),
+}
+
+# The carrier's causes: names and numbers of telephony (ITU-T Q.850, FreeSWITCH), and Exotel's words for legs and streams.
+_CAUSE: dict[str, str] = {
+    "normal-clearing": "hung up normally",
+    "16": "hung up normally",
+    "completed": "hung up normally",
+    "user-busy": "the line was busy",
+    "17": "the line was busy",
+    "busy": "the line was busy",
+    "no-user-response": "the phone did not answer the network",
+    "18": "the phone did not answer the network",
+    "no-answer": "nobody answered",
+    "19": "nobody answered",
+    "ring-timeout": "nobody answered in time",
+    "1003": "nobody answered in time",
+    "call-rejected": "the call was declined",
+    "21": "the call was declined",
+    "unallocated-number": "the number is not in service",
+    "1": "the number is not in service",
+    "invalid-number-format": "the number is not complete",
+    "28": "the number is not complete",
+    "subscriber-absent": "the phone is switched off or out of coverage",
+    "20": "the phone is switched off or out of coverage",
+    "destination-out-of-order": "the line is out of order",
+    "27": "the line is out of order",
+    "network-out-of-order": "the network is out of order",
+    "38": "the network is out of order",
+    "normal-temporary-failure": "the network failed for a moment",
+    "41": "the network failed for a moment",
+    "normal-circuit-congestion": "the network is full",
+    "34": "the network is full",
+    "switch-congestion": "the network is full",
+    "42": "the network is full",
+    "recovery-on-timer-expire": "the network did not answer in time",
+    "102": "the network did not answer in time",
+    "originator-cancel": "the caller hung up before it was answered",
+    "client-hangup": "the caller hung up before it was answered",
+    "canceled": "canceled before it was answered",
+    "allotted-timeout": "the time limit of the call was reached",
+    "602": "the time limit of the call was reached",
+    "failed": "the call could not be connected",
+    "streaming-call-throttled": "too many audio streams at once: raise the carrier's limit",
+}
+
 USAGE: dict[str, str] = {
     "stt": "Speech to text",
     "llm": "Language model",
@@ -63,6 +135,7 @@ def usage_words(kind: str, purpose: str) -> str:
 
 EVENT_SOURCE: dict[str, str] = {
     "carrier": "Carrier",
+    "details": "Carrier, call details",
     "stream": "Audio stream",
     "api": "API",
     "engine": "Agent",
@@ -90,6 +163,16 @@ def status_tone(status: str) -> str:
 def end_words(reason: str) -> str:
     """Who ended the call and why; empty while nobody did."""
     return END_REASON.get(reason, reason.replace("-", " ").capitalize())
+
+
+def ended_words(ended_by: str, reason: str) -> str:
+    """Our side of a call's end: the talk's own reason, else who it was as far as events tell."""
+    return END_REASON.get(reason) or ENDED_BY.get(ended_by, "") or end_words(reason)
+
+
+def cause_words(cause: str) -> str:
+    """The carrier's side of a call's end, in plain words; a cause that nobody knows stays as the carrier wrote it."""
+    return _CAUSE.get(cause.strip().lower().replace("_", "-").replace(" ", "-"), cause)
 
 
 def mask_number(number: str) -> str:

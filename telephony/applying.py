@@ -4,7 +4,7 @@ Applying twice changes nothing. A delivery about a call that we do not know is i
 own news of a dial may be slower than the carrier's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -52,8 +52,10 @@ def apply(delivery: WebhookDelivery) -> Applied:
     try:
         with transaction.atomic():
             row = WebhookDelivery.objects.select_for_update(no_key=True).get(pk=delivery.pk)
-            if row.state == _State.APPLIED:
-                return Applied(queries.find_session(call_sid=row.call_sid, session_id=row.session_id))
+            is_old_news = row.state == _State.IGNORED and row.session_id != "" and row.reason != inbox.UNKNOWN_CALL
+            if row.state == _State.APPLIED or is_old_news:
+                known = queries.find_session(call_sid=row.call_sid, session_id=row.session_id)
+                return Applied(known, row.reason if is_old_news else "")
             applied = _apply(row)
             state = _State.IGNORED if applied.ignored else _State.APPLIED
             inbox.mark(row, state, applied.ignored, session_id=applied.session.session_id if applied.session else "")
@@ -79,7 +81,9 @@ def _apply(delivery: WebhookDelivery) -> Applied:
         _note_stream(session, report.stream)
     if report.dial_status:
         commands.transfer_ended(session, outcome=report.dial_status)
-    reason = commands.apply_carrier_report(session=session, report=_in_our_words(report, delivery.door), source="carrier", key=key)
+    told = in_our_words(report, delivery.door)
+    told = replace(told, facts={**told.facts, "delivery": delivery.pk})
+    reason = commands.apply_carrier_report(session=session, report=told, source="carrier", key=key)
     return Applied(session, "" if is_opening or report.stream is not None else reason)
 
 
@@ -136,7 +140,8 @@ def _answering(report: CallReport) -> tuple[Agent, str, str]:
     return phone.agent, ours, human
 
 
-def _in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
+def in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
+    """What a delivery to this door says of the call. Pure."""
     status = report.status or _status_of_legs(report)
     if door in OPENING_DOORS and status in TERMINAL:
         # A flow asks what to do with a call: whatever word came along, the call has not ended.
@@ -144,7 +149,12 @@ def _in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
     has_ended = status in TERMINAL
     is_callback = door == "status"
     was_answered = report.event_type == "answered" and any(leg.status == "in-progress" for leg in report.legs)
-    facts = {"door": door, "event": report.event_type, "legs": [leg.status for leg in report.legs], "cause": report.cause}
+    facts = {
+        "door": door,
+        "event": report.event_type,
+        "legs": [leg.status for leg in report.legs],
+        "causes": [leg.cause for leg in report.legs],
+    }
     return commands.CarrierReport(
         status=status,
         started_at=report.started_at or report.created_at,
@@ -153,6 +163,7 @@ def _in_our_words(report: CallReport, door: str) -> commands.CarrierReport:
         duration_s=report.duration_s if has_ended else None,
         recording_url=report.recording_url,
         cause=report.cause,
+        told_at=report.updated_at,
         facts={name: value for name, value in facts.items() if value},
     )
 

@@ -4,6 +4,7 @@ Never dials, and never guesses: what Exotel does not say stays unknown. Numbers,
 webhooks, because those are not signed.
 """
 
+import hashlib
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -68,21 +69,22 @@ def _report(details: CallDetails) -> commands.CarrierReport:
         recording_url=details.recording_url,
         price=details.price,
         currency=details.currency,
-        cause=_cause(details),
-        facts={"asked": True, **({"legs": list(details.leg_statuses)} if details.leg_statuses else {})},
+        facts={"asked": True, **_legs(details)},
     )
 
 
-def _cause(details: CallDetails) -> str:
-    """Why nobody talked, as far as the legs tell: Exotel gives no other reason."""
+def _legs(details: CallDetails) -> dict[str, list[str]]:
+    """How the legs went, and why nobody talked as far as they tell: Exotel gives no other reason."""
     spoken = [word for word in details.leg_statuses if word not in ("completed", "in-progress")]
-    return f"Exotel: {', '.join(spoken)}" if spoken and details.status in TERMINAL else ""
+    facts = {"legs": list(details.leg_statuses), "causes": spoken if details.status in TERMINAL else []}
+    return {name: words for name, words in facts.items() if words}
 
 
 def _key(details: CallDetails) -> str:
-    """The same facts told again are one event."""
-    facts = (details.status, details.duration_s, details.price, details.ended_at, bool(details.recording_url))
-    return "details:" + ":".join(str(fact) for fact in facts)
+    """The same facts told again are one event, and other ones another."""
+    facts = (details.status, details.started_at, details.duration_s, details.price, details.ended_at, details.recording_url)
+    told = repr((*facts, details.leg_statuses)).encode()
+    return f"details:{details.status}:{hashlib.sha256(told).hexdigest()[:32]}"
 
 
 def _next_at(log: CallLog, session: Session) -> datetime | None:

@@ -19,6 +19,7 @@ from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
 from calls.commands.media import DEAD_AFTER, claim_media, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
+from calls.commands.refolding import refold
 from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
 from calls.commands.settlement import (
     begin_settlement,
@@ -68,6 +69,7 @@ __all__ = [
     "recording_missing",
     "recording_stored",
     "recording_transcribed",
+    "refold",
     "request_hangup",
     "resume_media",
     "retry_job",

@@ -8,7 +8,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from calls import broadcast, dispatch
+from calls import broadcast, dispatch, queries
 from calls.commands.settlement import begin_settlement, soon
 from calls.commands.timeline import move, record_event
 from calls.models import CallLog, Session, ToolRun, Turn
@@ -112,7 +112,7 @@ def add_usage(session_id: str, records: Sequence[UsageRecord]) -> None:
             dispatch.enqueue(dispatch.JobKind.ACCOUNT, Session.objects.get(pk=found[0]), again=True)
 
 
-def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str = "") -> bool:
+def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str = "", source: str = "engine") -> bool:
     """Ends the session once; the first reason stands. The call's own end is the carrier's to report, and it is asked soon.
 
     With `stream_sid` only if the session is still that stream's: what another one has taken over is not its to end.
@@ -127,7 +127,10 @@ def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str =
             return False
         # What still ran when the talk ended may have happened.
         ToolRun.objects.filter(session=session, state=ToolRun.State.RUNNING).update(state=ToolRun.State.UNKNOWN, ended_at=at)
-        record_event(session=session, key="session:ended", source="engine", kind="session-ended", facts={"reason": reason})
+        part = queries.times_resumed(session)
+        facts = {"reason": str(reason), "at": at.isoformat(), **({"part": part} if part else {})}
+        key = f"session:ended:{part}" if part else "session:ended"
+        record_event(session=session, key=key, source=source, kind="session-ended", facts=facts)
         if log.settled_at is None and log.call_sid:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(ENDED_POLL_S))
         dispatch.hurry(dispatch.JobKind.ACCOUNT, session)
@@ -154,7 +157,7 @@ def give_up_unknown_dials() -> int:
     for log in lost.select_related("session").order_by("id")[:200]:
         with transaction.atomic():
             reason = log.failure or "Nobody knows whether the carrier dialled; it never reported the call."
-            if move(log.session, CallStatus.FAILED, source="sweeper", failure=reason, ended_at=timezone.now()):
+            if move(log.session, CallStatus.FAILED, source="sweeper", kind="given-up", failure=reason, ended_at=timezone.now()):
                 Session.objects.filter(pk=log.session_id, state=Session.State.WAITING).update(
                     state=Session.State.ENDED, ended_at=timezone.now(), media_token_id=""
                 )
@@ -180,7 +183,7 @@ def sweep_silent_sessions() -> int:
             )
             if log is None:
                 continue
-            swept += end_session(session_id, reason=EndReason.CRASH, at=log.session.seen_at or timezone.now())
+            swept += end_session(session_id, reason=EndReason.CRASH, at=log.session.seen_at or timezone.now(), source="sweeper")
             begin_settlement(log.session)
         logger.error("session_found_dead", session_id=session_id)
     return swept

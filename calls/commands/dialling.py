@@ -10,9 +10,10 @@ from django.utils import timezone
 from agents.models import Agent
 from calls import broadcast, dispatch
 from calls.commands.settlement import begin_settlement, soon
-from calls.commands.timeline import move, record_event
+from calls.commands.timeline import move, tell
 from calls.models import CallLog, Session
 from calls.status import CallStatus, Direction
+from calls.told import claims
 
 logger = structlog.get_logger()
 
@@ -55,9 +56,8 @@ def queue_outbound_call(
             direction=Direction.OUTBOUND,
             from_phone=from_phone,
             to_phone=to_phone,
-            status=CallStatus.QUEUED,
         )
-        record_event(session=session, key="opened", source="api", kind="call-queued", facts={"direction": "outbound"})
+        tell(session, key="opened", source="api", kind="call-queued", facts={"direction": "outbound", **claims(status=CallStatus.QUEUED)})
         dispatch.enqueue(dispatch.JobKind.DIAL, session)
         broadcast.call_opened_on_commit(session)
     logger.info("call_queued", session_id=session.session_id)
@@ -66,7 +66,7 @@ def queue_outbound_call(
 
 def claim_dial(session: Session) -> bool:
     """True for exactly one caller, ever: that one may ask the carrier to dial."""
-    return move(session, CallStatus.INITIATED, source="api", started_at=timezone.now())
+    return move(session, CallStatus.INITIATED, source="api", kind="dial-claimed", started_at=timezone.now())
 
 
 def dial_accepted(session: Session, *, call_sid: str, from_phone: str) -> None:
@@ -79,14 +79,12 @@ def dial_accepted(session: Session, *, call_sid: str, from_phone: str) -> None:
         if log.call_sid and log.call_sid != call_sid:
             logger.error("dial_sid_differs", session_id=session.session_id)
         log.call_sid = log.call_sid or call_sid
-        log.failure = log.failure if log.dial_outcome != "unknown" else ""
-        log.dial_outcome = "accepted"
         log.from_phone = from_phone or log.from_phone
         if log.poll_after is None and log.settled_at is None:
             log.poll_after = soon(RINGING_POLL_S)
-        log.save(update_fields=["call_sid", "dial_outcome", "failure", "from_phone", "poll_after"])
+        log.save(update_fields=["call_sid", "from_phone", "poll_after"])
         Session.objects.filter(pk=session.pk).update(agent_phone=log.from_phone)
-        record_event(session=session, key="dial", source="carrier", kind="dial-accepted")
+        tell(session, key="dial:accepted", source="carrier", kind="dial-accepted")
         broadcast.call_changed_on_commit(session)
 
 
@@ -97,9 +95,9 @@ RINGING_POLL_S = 75
 def dial_refused(session: Session, *, message: str) -> None:
     """The carrier said no; the call has failed and its reason is shown to operators."""
     with transaction.atomic():
-        CallLog.objects.filter(session=session).update(dial_outcome="refused", failure=message[:300])
-        record_event(session=session, key="dial", source="carrier", kind="dial-refused")
-        if move(session, CallStatus.FAILED, source="carrier", ended_at=timezone.now()):
+        said = claims(status=CallStatus.FAILED, cause=message[:300], ended_at=timezone.now())
+        told = tell(session, key="dial:refused", source="carrier", kind="dial-refused", facts=said)
+        if told is not None and told.ends_call:
             # It has no audio, so it has no conductor: its session ends here.
             Session.objects.filter(pk=session.pk, state=Session.State.WAITING).update(
                 state=Session.State.ENDED, ended_at=timezone.now(), media_token_id=""
@@ -115,9 +113,6 @@ def dial_unknown(session: Session, *, message: str) -> None:
     """
     with transaction.atomic():
         log = CallLog.objects.select_for_update(no_key=True).get(session=session)
-        if log.call_sid:
-            CallLog.objects.filter(pk=log.pk).update(dial_outcome="accepted")
-            return
-        CallLog.objects.filter(pk=log.pk).update(dial_outcome="unknown", failure=message[:300], poll_after=soon(RINGING_POLL_S))
-        record_event(session=session, key="dial", source="carrier", kind="dial-unknown")
-        broadcast.call_changed_on_commit(session)
+        tell(session, key="dial:unknown", source="carrier", kind="dial-unknown", facts=claims(cause=message[:300]))
+        if not log.call_sid:
+            CallLog.objects.filter(pk=log.pk).update(poll_after=soon(RINGING_POLL_S))

@@ -1,5 +1,7 @@
 """An operator wants a call to end. There is no hang-up request at the carrier: we close our side of its audio."""
 
+from functools import partial
+
 import structlog
 from django.db import transaction
 from django.utils import timezone
@@ -13,10 +15,11 @@ from calls.status import TERMINAL, CallStatus
 logger = structlog.get_logger()
 
 
-def request_hangup(session: Session, *, by: str) -> bool:
+def request_hangup(session: Session, *, by: str, source: str = "operator") -> bool:
     """Ends the call: at once if it is still queued, within about a second if it talks, on answer if it rings.
 
-    False if there is nothing to end: the call is over. `by` names who asked (a user name).
+    False if there is nothing to end: the call is over. `by` names who asked (a user name); `source` is `sweeper` if nobody did, but a
+    watchdog of ours.
     """
     with transaction.atomic():
         log = CallLog.objects.select_for_update(no_key=True).get(session=session)
@@ -25,8 +28,9 @@ def request_hangup(session: Session, *, by: str) -> bool:
             return False
         if row.hangup_requested_at is None:
             Session.objects.filter(pk=row.pk).update(hangup_requested_at=timezone.now())
-        record_event(session=session, key="hangup-requested", source="operator", kind="hangup-requested", facts={"by": by[:150]})
-        if log.status == CallStatus.QUEUED and move(session, CallStatus.CANCELED, source="operator", ended_at=timezone.now()):
+        record_event(session=session, key="hangup-requested", source=source, kind="hangup-requested", facts={"by": by[:150]})
+        canceled = partial(move, session, CallStatus.CANCELED, source=source, kind="call-canceled", ended_at=timezone.now())
+        if log.status == CallStatus.QUEUED and canceled():
             Session.objects.filter(pk=row.pk).update(state=Session.State.ENDED, ended_at=timezone.now(), media_token_id="")
             broadcast.call_ended_on_commit(session)
             begin_settlement(session)

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from calls import broadcast, queries
 from calls.commands.dialling import CallRefused
-from calls.commands.timeline import move, record_event
+from calls.commands.timeline import record_event, tell
 from calls.models import CallLog, Session
 from calls.status import TERMINAL, CallStatus
+from calls.told import claims
 from engine.events import EndReason
 
 logger = structlog.get_logger()
@@ -37,6 +38,7 @@ def issue_media_token(session: Session) -> str:
         if not row.media_token_id:
             row.media_token_id = secrets.token_urlsafe(24)
             row.save(update_fields=["media_token_id"])
+            record_event(session=session, key="audio-offered", source="engine", kind="audio-offered")
         return row.media_token_id
 
 
@@ -61,14 +63,12 @@ def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | N
             return None
         if call_sid and not log.call_sid:
             # An outbound call's audio can be faster than the answer to its dial, and it ends every doubt about one that got none.
-            doubt = {"dial_outcome": "accepted", "failure": ""} if log.dial_outcome == "unknown" else {}
-            CallLog.objects.filter(pk=log.pk, call_sid=None).update(call_sid=call_sid, **doubt)
+            CallLog.objects.filter(pk=log.pk, call_sid=None).update(call_sid=call_sid)
         Session.objects.filter(pk=session.pk).update(
             state=Session.State.ACTIVE, media_token_id="", stream_sid=stream_sid[:64], started_at=now, seen_at=now
         )
-        record_event(session=session, key="stream:started", source="stream", kind="stream-started")
-        answered = {} if log.answered_at else {"answered_at": now}
-        move(session, CallStatus.IN_PROGRESS, source="stream", **answered)
+        answered = claims(status=CallStatus.IN_PROGRESS, answered_at=now)
+        tell(session, key="stream:started", source="stream", kind="stream-started", facts=answered)
     return Session.objects.select_related("call_log", "agent_version", "agent").get(pk=session.pk)
 
 

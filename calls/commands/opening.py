@@ -6,9 +6,10 @@ from django.utils import timezone
 
 from agents.models import AgentVersion
 from calls import broadcast
-from calls.commands.timeline import record_event
+from calls.commands.timeline import tell
 from calls.models import CallLog, Session
 from calls.status import CallStatus, Direction
+from calls.told import claims
 
 logger = structlog.get_logger()
 
@@ -38,10 +39,9 @@ def open_call(*, agent_version: AgentVersion, direction: str, user_phone: str, a
                 direction=Direction(direction),
                 from_phone=user_phone if inbound else agent_phone,
                 to_phone=agent_phone if inbound else user_phone,
-                status=CallStatus.INITIATED,
-                started_at=timezone.now(),
             )
-            record_event(session=session, key="opened", source="carrier", kind="call-opened", facts={"direction": str(direction)})
+            facts = {"direction": str(direction), **claims(status=CallStatus.INITIATED, started_at=timezone.now())}
+            tell(session, key="opened", source="carrier", kind="call-opened", facts=facts)
             broadcast.call_opened_on_commit(session)
     except IntegrityError:
         # The race of two copies: the UNIQUE call_sid let one of them through, and it is committed by now.

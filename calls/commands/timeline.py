@@ -1,44 +1,113 @@
-"""The call's timeline and its status: each change of status is one compare-and-swap and one event of its own.
+"""The call's timeline: what happens is told to it once, and the call's columns are what its events together say.
 
 Whoever locks several rows of a call does it in this order: call log, session, recording, jobs.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from calls import broadcast
 from calls.models import CallEvent, CallLog, Session
-from calls.status import CallStatus, predecessors
+from calls.status import TERMINAL, CallStatus, may_follow
+from calls.timeline import CallFacts, changes, fold, ignored_because
+from calls.told import REPORT, SHAPING, Event, claims
 
 logger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one event did to its call. `changed`: the columns that are different now."""
+
+    before: CallFacts
+    after: CallFacts
+    changed: frozenset[str]
+    ignored: str
+
+    @property
+    def ends_call(self) -> bool:
+        return self.after.status in TERMINAL and self.before.status not in TERMINAL
+
+    @property
+    def changes_end(self) -> bool:
+        return self.after.status in TERMINAL and "status" in self.changed
 
 
 def record_event(
     *, session: Session, key: str, source: str, kind: str, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
 ) -> bool:
     """Appends one event. False if an event with this key is there already: it is a copy."""
-    event = CallEvent(session=session, key=key[:120], source=source, kind=kind[:40], facts=facts or {}, carrier_time=carrier_time)
+    if Event(key=key, source=source, kind=kind, at=timezone.now(), facts=facts or {}).matters:
+        return tell(session, key=key, source=source, kind=kind, facts=facts, carrier_time=carrier_time) is not None
+    return _append(CallEvent(session=session, key=key[:120], source=source, kind=kind[:40], facts=facts or {}, carrier_time=carrier_time))
+
+
+def tell(
+    session: Session, *, key: str, source: str, kind: str, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
+) -> Told | None:
+    """Appends one event and stores how the call stands with it. None if it is a copy: then nothing has changed."""
+    event = Event(key=key[:120], source=source, kind=kind[:40], at=timezone.now(), facts=facts or {})
+    with transaction.atomic(savepoint=False):
+        log = CallLog.objects.select_for_update(no_key=True).only("pk").get(session=session)
+        if CallEvent.objects.filter(session=session, key=event.key).exists():
+            return None
+        known = events_of(session)
+        before, after = fold(known), fold([*known, event])
+        columns = changes(before, after)
+        ignored = ignored_because(before, after, event.facts.get("call", {}).get("status"))
+        noted = dict(event.facts)
+        if kind == REPORT:
+            noted |= {"ignored": ignored} if ignored else {"learned": sorted(columns)}
+        row = CallEvent(
+            session=session, key=event.key, source=source, kind=event.kind, facts=noted, carrier_time=carrier_time, created_at=event.at
+        )
+        row.save(force_insert=True)
+        if columns:
+            CallLog.objects.filter(pk=log.pk).update(**columns)
+        if known and columns:
+            broadcast.call_changed_on_commit(session)
+        if known and "status" in columns:
+            _note_status(session, after.status, source, carrier_time)
+    return Told(before, after, frozenset(columns), ignored)
+
+
+def move(
+    session: Session, new: CallStatus, *, source: str, kind: str = "decided", carrier_time: datetime | None = None, **said: Any
+) -> bool:
+    """A decision of ours that the call is `new` now, with what else it says (`claims`; `failure` is its cause). False if it cannot be."""
+    said["cause"] = said.pop("failure", None) or said.get("cause")
     with transaction.atomic():
-        before = CallEvent.objects.filter(session=session, key=event.key).exists()
-        if before:
+        log = CallLog.objects.select_for_update(no_key=True).get(session=session)
+        if not may_follow(CallStatus(log.status), new):
+            return False
+        facts = claims(status=new, **said)
+        told = tell(session, key=f"{kind}:{new}", source=source, kind=kind, facts=facts, carrier_time=carrier_time)
+        return told is not None and told.after.status == new
+
+
+def events_of(session: Session) -> list[Event]:
+    """The events that say how the call stands. Those of the talk itself, the many, are left in the database."""
+    rows = CallEvent.objects.filter(Q(session=session) & (Q(kind__in=SHAPING) | Q(facts__has_key="call")))
+    told = rows.order_by("id").values_list("key", "source", "kind", "created_at", "facts")
+    return [Event(key=key, source=source, kind=kind, at=at, facts=facts) for key, source, kind, at, facts in told]
+
+
+def _note_status(session: Session, new: CallStatus, source: str, carrier_time: datetime | None) -> None:
+    change = {"source": source, "kind": "status-changed", "facts": {"to": new}, "carrier_time": carrier_time}
+    CallEvent.objects.bulk_create([CallEvent(session=session, key=f"status:{new}", **change)], ignore_conflicts=True)
+    logger.info("call_status_changed", session_id=session.session_id, status=str(new), source=source)
+
+
+def _append(event: CallEvent) -> bool:
+    with transaction.atomic(savepoint=False):
+        if CallEvent.objects.filter(session=event.session, key=event.key).exists():
             return False
         CallEvent.objects.bulk_create([event], ignore_conflicts=True)
         # A copy that came at the same moment has won or lost by now; the row that stands tells which.
-        return CallEvent.objects.filter(session=session, key=event.key, created_at=event.created_at).exists()
-
-
-def move(session: Session, new: CallStatus, *, source: str, carrier_time: datetime | None = None, **columns: Any) -> bool:
-    """Swaps the call's status for `new` if that may follow, with `columns` in the same UPDATE. False: the call stays as it is."""
-    with transaction.atomic():
-        open_to_it = CallLog.objects.filter(session=session, status__in=predecessors(new))
-        if not open_to_it.update(status=new, **columns):
-            return False
-        record_event(
-            session=session, key=f"status:{new}", source=source, kind="status-changed", facts={"to": new}, carrier_time=carrier_time
-        )
-        broadcast.call_changed_on_commit(session)
-    logger.info("call_status_changed", session_id=session.session_id, status=str(new), source=source)
-    return True
+        return CallEvent.objects.filter(session=event.session, key=event.key, created_at=event.created_at).exists()

@@ -2,18 +2,21 @@
 
 from calls.presentation.deeds import ToolLine, tool_lines
 from calls.presentation.live import call_json, figures_json, is_live, snapshot_json, turn_json, turns_json
-from calls.presentation.pages import CallRow, CostLine, EventLine, JobLine, call_row, cost_lines, event_line, job_line, utterances
+from calls.presentation.pages import CallRow, CostLine, JobLine, call_row, cost_lines, job_line, utterances
+from calls.presentation.timeline import EndFacts, EventLine, end_facts, event_lines
 
 __all__ = [
     "CallRow",
     "CostLine",
+    "EndFacts",
     "EventLine",
     "JobLine",
     "ToolLine",
     "call_json",
     "call_row",
     "cost_lines",
-    "event_line",
+    "end_facts",
+    "event_lines",
     "figures_json",
     "is_live",
     "job_line",

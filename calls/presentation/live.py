@@ -35,15 +35,18 @@ def duration_s(session: Session) -> float | None:
         return log.duration_s
     ended = log.ended_at or session.ended_at
     began = log.answered_at or session.started_at
-    return (ended - began).total_seconds() if ended and began else None
+    return max((ended - began).total_seconds(), 0.0) if ended and began else None
 
 
 def why(session: Session) -> str:
     """Who ended the call and why, in words; empty while it runs."""
     if is_live(session):
         return ""
-    failure, ended = session.call_log.failure, wording.end_words(session.end_reason)
-    return f"{ended}. {failure}" if ended and failure else ended or failure
+    log = session.call_log
+    ended, failure = wording.ended_words(log.ended_by, session.end_reason), wording.cause_words(log.failure)
+    if log.failure in ("", failure):
+        return f"{ended}. {failure}" if ended and failure else ended or failure
+    return f"{ended}: {failure}" if ended else failure
 
 
 def version(session: Session) -> str:
@@ -55,6 +58,7 @@ def version(session: Session) -> str:
         session.hangup_requested_at,
         recording and recording.state,
         session.call_log.settled_at,
+        session.call_log.confirmation,
     )
     return "/".join(str(part or "") for part in parts)
 

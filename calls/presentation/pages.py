@@ -1,14 +1,13 @@
 """What pages render on the server: one frozen value for each line, already in words."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from statistics import median
 from typing import NamedTuple
 
 from calls import wording
-from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session
-from calls.presentation.live import duration_s, is_live
+from calls.models import CallLog, Charge, Job, Recording, Session
+from calls.presentation.live import duration_s, is_live, why
 from calls.queries import ChargesSummary
 
 
@@ -21,6 +20,8 @@ class CallRow:
     number: str
     status: str
     tone: str
+    ended_by: str
+    why: str
     live: bool
     duration: str
     latency: str
@@ -46,6 +47,8 @@ def call_row(session: Session) -> CallRow:
         number=wording.mask_number(session.user_phone),
         status=wording.status_words(log.status),
         tone=wording.status_tone(log.status),
+        ended_by="" if is_live(session) else wording.ENDER.get(log.ended_by, ""),
+        why=why(session),
         live=is_live(session),
         duration=wording.duration_words(duration_s(session)),
         latency=wording.latency_words(middle),
@@ -114,34 +117,6 @@ def _cost_line(use: _Use, quantity: int, amount: Decimal | None) -> CostLine:
         amount="not accounted yet" if use.state == "pending" else wording.money_words(amount, use.currency),
         state=use.state,
         source=use.source,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class EventLine:
-    """One entry of the call's timeline."""
-
-    at: datetime
-    source: str
-    source_words: str
-    what: str
-    facts: str
-
-
-def event_line(event: CallEvent) -> EventLine:
-    facts = dict(event.facts)
-    what = event.kind.replace("-", " ").replace("_", " ").capitalize()
-    if event.kind == "status-changed" and "to" in facts:
-        what = wording.status_words(str(facts.pop("to")))
-    if event.kind == "session-ended" and "reason" in facts:
-        what = wording.end_words(str(facts.pop("reason")))
-    known = ((name, ", ".join(map(str, value)) if isinstance(value, list) else value) for name, value in facts.items())
-    return EventLine(
-        at=event.carrier_time or event.created_at,
-        source=event.source,
-        source_words=wording.EVENT_SOURCE.get(event.source, event.source),
-        what=what,
-        facts=" · ".join(f"{name}: {value}" for name, value in known if value not in (None, "", {})),
     )
 
 

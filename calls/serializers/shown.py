@@ -8,7 +8,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from calls import queries
+from calls import queries, wording
+from calls.endings import Confirmation, EndedBy
 from calls.models import CallEvent, Job, Recording, Session, ToolRun, Transfer, Turn
 from calls.queries import ChargeLine
 from calls.status import CallStatus, Direction
@@ -30,6 +31,23 @@ class CallSerializer(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(source="call_log.ended_at", read_only=True, allow_null=True)
     duration_s = serializers.IntegerField(source="call_log.duration_s", read_only=True, allow_null=True, help_text="The carrier's figure.")
     end_reason = serializers.CharField(read_only=True, help_text="Who or what ended the conversation; empty while nobody did.")
+    ended_by = serializers.ChoiceField(
+        source="call_log.ended_by",
+        choices=[(e.value, e.value) for e in EndedBy],
+        allow_blank=True,
+        read_only=True,
+        help_text="Who ended the call; empty while it runs.",
+    )
+    end_words = serializers.SerializerMethodField(help_text="The same, and why, in words.")
+    carrier_cause = serializers.CharField(source="call_log.carrier_cause", read_only=True, help_text="The carrier's own word for the end.")
+    carrier_cause_words = serializers.SerializerMethodField(help_text="The same in plain words.")
+    confirmation = serializers.ChoiceField(
+        source="call_log.confirmation",
+        choices=[(c.value, c.value) for c in Confirmation],
+        allow_blank=True,
+        read_only=True,
+        help_text="Whether the carrier has said that the leg is down; empty while the call runs.",
+    )
     failure = serializers.CharField(source="call_log.failure", read_only=True, help_text="Why the call was given up, in words.")
     hangup_requested_at = serializers.DateTimeField(read_only=True, allow_null=True)
     settled_at = serializers.DateTimeField(
@@ -41,6 +59,15 @@ class CallSerializer(serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, Any]:
         return {**super().get_fields(), "from": serializers.CharField(source="call_log.from_phone", read_only=True)}
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_end_words(self, session: Session) -> str:
+        log = session.call_log
+        return wording.ended_words(log.ended_by, session.end_reason) if log.ended_by else ""
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_carrier_cause_words(self, session: Session) -> str:
+        return wording.cause_words(session.call_log.carrier_cause)
 
     @extend_schema_field(serializers.IntegerField(allow_null=True))
     def get_median_latency_ms(self, session: Session) -> int | None:
@@ -163,10 +190,19 @@ class ChargesSerializer(serializers.Serializer[Any]):
 
 
 class CallEventSerializer(serializers.ModelSerializer[CallEvent]):
+    facts = serializers.SerializerMethodField(help_text="What is told; of a recording only that there is one, its address is private.")
+
     class Meta:
         model = CallEvent
         fields = ("source", "kind", "facts", "carrier_time", "created_at")
         read_only_fields = fields
+
+    @extend_schema_field(serializers.DictField())
+    def get_facts(self, event: CallEvent) -> dict[str, Any]:
+        call = event.facts.get("call")
+        if not isinstance(call, dict) or "recording_url" not in call:
+            return dict(event.facts)
+        return {**event.facts, "call": {**call, "recording_url": True}}
 
 
 class JobSerializer(serializers.ModelSerializer[Job]):
