@@ -47,6 +47,11 @@ _ENDS: Final = {
 _CLOSERS: Final = {"user": EndedBy.CALLER, "caller": EndedBy.CALLER, "bot": EndedBy.AGENT}
 
 
+def ender_of(reason: str) -> EndedBy:
+    """Who that is, for one of the engine's end reasons."""
+    return _ENDS.get(reason, EndedBy.UNKNOWN)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class TalkEnd:
     """How the talk ended. `part` counts the streams before its last one."""
@@ -75,7 +80,7 @@ def ended_by(said: Sequence[Said], status: CallStatus, over: TalkEnd | None) -> 
     closers = {_CLOSERS.get(str(event.facts.get("disconnected_by"))) for event in known if event.kind == "stream-reported"}
     closer = next((who for who in (EndedBy.CALLER, EndedBy.AGENT) if who in closers), None)
     if over is not None:
-        who = _ENDS.get(over.reason, EndedBy.UNKNOWN)
+        who = ender_of(over.reason)
         if over.reason == "operator-hangup":
             return asked or who
         return EndedBy.CALLER if over.reason == "link-lost" and closer is EndedBy.CALLER else who

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import phonenumbers
 
-from calls.endings import Confirmation, EndedBy
+from calls.endings import Confirmation, EndedBy, ender_of
 from calls.status import CallStatus
 
 # status -> (words, tone). A tone is the colour family of static/css/tokens.css.
@@ -53,13 +53,13 @@ ENDED_BY: dict[str, str] = {
 
 # Who that is, as one word in lists.
 ENDER: dict[str, str] = {
-    EndedBy.CALLER: "Caller",
-    EndedBy.AGENT: "Agent",
-    EndedBy.CARRIER: "Carrier",
-    EndedBy.OPERATOR: "Operator",
-    EndedBy.WATCHDOG: "Watchdog",
-    EndedBy.CRASH: "Our crash",
-    EndedBy.UNKNOWN: "Not known",
+    EndedBy.CALLER: "by caller",
+    EndedBy.AGENT: "by agent",
+    EndedBy.CARRIER: "by carrier",
+    EndedBy.OPERATOR: "by operator",
+    EndedBy.WATCHDOG: "by watchdog",
+    EndedBy.CRASH: "by our crash",
+    EndedBy.UNKNOWN: "not known by whom",
 }
 
 # (words, tone) of whether the carrier has said that the leg is down.
@@ -166,8 +166,8 @@ def end_words(reason: str) -> str:
 
 
 def ended_words(ended_by: str, reason: str) -> str:
-    """Our side of a call's end: the talk's own reason, else who it was as far as events tell."""
-    return END_REASON.get(reason) or ENDED_BY.get(ended_by, "") or end_words(reason)
+    """Our side of a call's end: the talk's own reason, unless events tell of somebody else."""
+    return end_words(reason) if reason and ender_of(reason) == ended_by else ENDED_BY.get(ended_by, "") or end_words(reason)
 
 
 def cause_words(cause: str) -> str:

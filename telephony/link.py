@@ -46,6 +46,7 @@ class ExotelLink:
         self._looking: asyncio.TimerHandle | None = None
         self._take: Callable[[AudioChunk], None] | None = None
         self._bug: Exception | None = None  # what `_take` raised: the engine's to hear, never the socket's
+        self.ending = ""  # how it ended, in words for operators
         self.received_frames = 0
         self.dropped_frames = 0
         self.bad_messages = 0
@@ -74,7 +75,7 @@ class ExotelLink:
             case MarkEchoed(name):
                 self._push(MarkReached(name))
             case Stopped(reason):
-                self._end(_END_REASONS.get(reason, "caller-hangup"))
+                self._end(_END_REASONS.get(reason, "caller-hangup"), f"the carrier said stop ({reason})")
             case _:
                 pass
         return True
@@ -82,7 +83,7 @@ class ExotelLink:
     def lost(self, code: int) -> None:
         """The socket is gone. A closing handshake without a word is how Exotel often says that the caller hung up."""
         self._closed = True
-        self._end("caller-hangup" if code in _HANG_UP_CODES else "lost")
+        self._end("caller-hangup" if code in _HANG_UP_CODES else "lost", f"closed by the carrier ({code})")
 
     def _push_audio(self, pcm: bytes) -> None:
         self.received_frames += 1
@@ -112,9 +113,9 @@ class ExotelLink:
             self._events.append(event)
             self._arrived.set()
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, ending: str) -> None:
         if not self._ended:
-            self._ended = True
+            self._ended, self.ending = True, ending
             if self._looking is not None:
                 self._looking.cancel()
             self._events.append(LinkEnded(reason))
@@ -129,7 +130,7 @@ class ExotelLink:
 
     def _look(self, frames_before: int) -> None:
         if self.received_frames and self.received_frames == frames_before:
-            self._end("lost")
+            self._end("lost", f"no audio for {LOOK_EVERY_S:.0f} s")
         if not self._ended:
             self._looking = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look, self.received_frames)
 
@@ -173,7 +174,7 @@ class ExotelLink:
         if self._closed:
             return
         self._closed = True
-        self._end("stopped")
+        self._end("stopped", "closed by us")
         try:
             async with asyncio.timeout(CLOSE_DEADLINE_S):
                 await self._send({"type": "websocket.close", "code": code})
@@ -191,10 +192,10 @@ class ExotelLink:
                 await self._send({"type": "websocket.send", "text": text})
         except TimeoutError as error:
             self._closed = True
-            self._end("lost")
+            self._end("lost", "the carrier did not read")
             raise LinkClosed(f"the carrier did not read for {SEND_DEADLINE_S:.0f} s") from error
         except (OSError, RuntimeError) as error:
             # uvicorn's ways of saying that the peer has left or that the close was sent already. How it left, the reader is about to say.
             self._closed = True
-            asyncio.get_running_loop().call_later(READERS_WORD_S, self._end, "lost")
+            asyncio.get_running_loop().call_later(READERS_WORD_S, self._end, "lost", "closed while we spoke")
             raise LinkClosed("the carrier closed the audio link") from error

@@ -64,6 +64,7 @@ async def conduct(session: Session, link: AudioLink) -> None:
         finally:
             _heartbeat.leave(session.session_id)
             showing.cancel()
+            notebook.line_ended(str(getattr(link, "ending", "")))
             await unhurried(_finish(session, writer, writing, notebook.reason or reason))
 
 

@@ -68,8 +68,9 @@ class Notebook:
                 self._live.forget(Turn.Speaker.AGENT)
                 self._drafts.forget(self._session.pk, Turn.Speaker.AGENT)
                 self._agent_turn(event)
-            case AgentTurnInterrupted(turn=number, silence_after_ms=silence_ms):
+            case AgentTurnInterrupted(turn=number, at_ms=at_ms, silence_after_ms=silence_ms):
                 self._interrupted(number, silence_ms)
+                self._event("interrupted", {"turn": self._before.last_turn + number, "at_ms": at_ms})
             case UsageRecorded(record=record):
                 self._use(record)
             case ToolCalled(name=name, ok=ok, at_ms=at_ms, duration_ms=duration_ms):
@@ -99,6 +100,13 @@ class Notebook:
         """The conversation could not be held at all: the reason goes on the timeline, if it is one of ours."""
         message = getattr(error, "message", "") or (str(error) if type(error).__name__ == "NotReady" else "")
         self._event("conversation-failed", {"error": type(error).__name__, "reason": message[:300]})
+
+    def line_ended(self, how: str) -> None:
+        """The audio is over; `how` it ended, if the line can tell."""
+        key = f"stream:ended:{self._before.part}"
+        facts = {"how": how[:80]} if how else {}
+        ended = partial(commands.record_event, session=self._session, key=key, source="stream", kind="stream-ended", facts=facts)
+        self._writer.add("event", ended)
 
     def _caller_words(self, text: str, at_ms: int) -> None:
         """What the caller is saying stands where their turn will: behind the last turn that has begun."""

@@ -43,10 +43,12 @@ def why(session: Session) -> str:
     if is_live(session):
         return ""
     log = session.call_log
-    ended, failure = wording.ended_words(log.ended_by, session.end_reason), wording.cause_words(log.failure)
-    if log.failure in ("", failure):
-        return f"{ended}. {failure}" if ended and failure else ended or failure
-    return f"{ended}: {failure}" if ended else failure
+    failure = wording.cause_words(log.failure)
+    failure = failure[:1].upper() + failure[1:]
+    if failure and not session.end_reason:
+        return failure
+    ended = wording.ended_words(log.ended_by, session.end_reason)
+    return f"{ended}. {failure}" if ended and failure else ended
 
 
 def version(session: Session) -> str:

@@ -9,6 +9,10 @@ from calls import wording
 from calls.models import CallLog, Charge, Job, Recording, Session
 from calls.presentation.live import duration_s, is_live, why
 from calls.queries import ChargesSummary
+from calls.status import CallStatus
+
+# Nobody hangs up a call that was never answered.
+_SAYS_IT_ALL = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def call_row(session: Session) -> CallRow:
         number=wording.mask_number(session.user_phone),
         status=wording.status_words(log.status),
         tone=wording.status_tone(log.status),
-        ended_by="" if is_live(session) else wording.ENDER.get(log.ended_by, ""),
+        ended_by="" if is_live(session) or log.status in _SAYS_IT_ALL else wording.ENDER.get(log.ended_by, ""),
         why=why(session),
         live=is_live(session),
         duration=wording.duration_words(duration_s(session)),

@@ -10,6 +10,8 @@ from agents.models import Agent
 from calls import commands
 from calls.models import CallLog, Recording, Session, Turn
 from engine.events import TurnLatency
+from providers.exotel.times import to_stamp
+from telephony import applying, inbox
 from telephony.models import Phone
 from tests.calls import made_calls as made
 
@@ -101,6 +103,22 @@ def settled_call(
     return session
 
 
+def carrier_tells(session: Session) -> None:
+    """What the carrier delivers about an ended call: news, copies of it, and news that is none any more."""
+    now, sid = timezone.now(), session.call_log.call_sid or ""
+    stamp = {name: to_stamp(now - timedelta(seconds=ago)) for name, ago in {"start": 90, "answer": 84, "end": 2, "told": 1}.items()}
+    terminal = {"EventType": "terminal", "Status": "completed", "StartTime": stamp["start"], "EndTime": stamp["end"]}
+    leg = {"Legs[0][Status]": "completed", "Legs[0][CauseCode]": "NORMAL_CLEARING", "ConversationDuration": "82"}
+    told = [
+        *[{**terminal, **leg, "DateUpdated": stamp["told"]}] * 3,
+        {"EventType": "answered", "Status": "in-progress", "DateUpdated": stamp["answer"], "Legs[0][Status]": "in-progress"},
+        {"Status": "ringing", "DateUpdated": stamp["answer"]},
+    ]
+    for params in told:
+        params = {"CallSid": sid, **params}
+        applying.apply(inbox.keep(door="status", method="POST", content_type="", params=params, call_sid=sid))
+
+
 def _move_back(session: Session, minutes: int) -> None:
     then = timezone.now() - timedelta(minutes=minutes)
     Session.objects.filter(pk=session.pk).update(created_at=then)
@@ -126,6 +144,7 @@ def clinic_morning(owner) -> dict[str, Session]:
         reason = ["caller-hangup", "agent-goodbye", "silence", "max-duration"][index % 4]
         phone = f"+91981{index:02}44{index:02}{10 + index}"
         settled_call(agent, script, minutes_ago=20 + 17 * index, reason=reason, lasted_s=40 + 31 * index, user_phone=phone)
+    carrier_tells(settled)
     failed_call(reminders, minutes_ago=31, status="busy")
     failed_call(reminders, minutes_ago=47, status="no-answer")
     failed = failed_call(

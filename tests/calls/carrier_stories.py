@@ -4,13 +4,17 @@ The same stories are folded without a database, applied through the inbox, and (
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import permutations
 from typing import Any, Final
 
+from django.utils import timezone
+
+from agents.models import Agent
 from calls import commands
 from calls.models import CallLog, Session
 from calls.timeline import COLUMNS, CallFacts
@@ -18,6 +22,7 @@ from calls.told import REPORT, Event, claims
 from providers.exotel import webhooks
 from providers.exotel.details import read_call
 from telephony import applying, inbox, reconciling
+from tests.calls import made_calls as made
 
 SID: Final = "0f3c9a1e7b2d4c5f8a6b0d1e2f3a198c"
 RECORDING: Final = f"https://recordings.exotel.com/exotelrecordings/exampleco1/{SID}.mp3"
@@ -209,6 +214,28 @@ def deliver(session: Session, step: Step) -> None:
         commands.apply_carrier_report(session=session, report=reconciling._report(details), source="carrier", key=reconciling._key(details))
         return
     applying.apply(inbox.keep(door=step.door, method="POST", content_type="", params=params, call_sid=sid))
+
+
+def every_order(story: Story) -> Iterator[tuple[Step, ...]]:
+    return permutations(story.steps)
+
+
+def live_through(agent: Agent, story: Story, told: Sequence[Step]) -> CallLog:
+    """A new call of this agent to which all this is told; its own talk, if it has one, ends in the middle of it."""
+    session = made.talking_call(agent) if story.talked else made.ringing_call(agent)
+    for number, step in enumerate(told):
+        if story.talked and number == len(told) // 2:
+            commands.end_session(session.session_id, reason="agent-goodbye", at=timezone.now())
+        deliver(session, step)
+    return end_of(session)
+
+
+def amiss(story: Story, log: CallLog, told: Sequence[Step]) -> dict[str, tuple[Any, Any]]:
+    """What is wrong in the rows of a call that lived through this; {} if nothing. Our own times are those of now, not of the story."""
+    wrong = is_right(story, log, told=told)
+    if not any(step.door == "status" and step.report().answered_at for step in told):
+        wrong.pop("answered_at", None)
+    return wrong
 
 
 def end_of(session: Session) -> CallLog:

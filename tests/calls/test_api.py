@@ -307,6 +307,20 @@ def test_a_call_is_read_whole(api: APIClient, call: Session) -> None:
     assert body["jobs"] == []
 
 
+def test_a_calls_end_is_told_from_both_sides(api: APIClient, call: Session) -> None:
+    body = api.get(f"{URL}{call.session_id}/").json()
+    assert (body["ended_by"], body["end_words"], body["confirmation"], body["carrier_cause"]) == ("", "", "", "")
+    report = commands.CarrierReport(status="busy", cause="USER_BUSY", recording_url="https://recordings.example/a.mp3?Signature=secret")
+    commands.apply_carrier_report(session=call, report=report, source="carrier", key="k")
+    answer = api.get(f"{URL}{call.session_id}/")
+    body = answer.json()
+    assert (body["ended_by"], body["end_words"], body["confirmation"]) == ("carrier", "The carrier ended the call", "confirmed")
+    assert (body["carrier_cause"], body["carrier_cause_words"]) == ("USER_BUSY", "the line was busy")
+    told = next(event for event in body["events"] if event["kind"] == "carrier-report")["facts"]["call"]
+    assert (told["status"], told["recording_url"]) == ("busy", True)
+    assert "Signature=secret" not in answer.content.decode()
+
+
 def test_unpriced_is_not_free_and_currencies_are_apart(api: APIClient, call: Session) -> None:
     body = api.get(f"{URL}{call.session_id}/").json()
     assert body["charges"]["totals"] == body["totals"] == {"USD": "0.000123"}

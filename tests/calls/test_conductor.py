@@ -100,6 +100,9 @@ async def test_a_conversation_leaves_its_turns_its_usage_and_its_end(session, sc
     assert len({line for line in await rows(session, UsageLine, "evidence")}) == len(used)
     assert play.line.is_closed
     assert len(conductor._heartbeat) == 0
+    kinds = [kind for (kind,) in await rows(session, CallEvent, "kind")]
+    # The audio's end is the line's to tell, and comes before the talk's.
+    assert kinds[-2:] == ["stream-ended", "session-ended"]
 
 
 async def test_whoever_watches_sees_words_while_they_are_spoken_and_then_the_turn(session, scene):

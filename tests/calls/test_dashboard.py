@@ -7,10 +7,12 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from calls import commands, presentation
 from calls.models import CallLog, Recording, Session
 from telephony.models import Phone
+from tests.calls import carrier_stories as stories
 from tests.calls import made_calls as made
 
 pytestmark = pytest.mark.django_db
@@ -221,11 +223,50 @@ def test_the_call_page_tells_the_whole_call(signed_in, owner):
         "84.0 s of audio",
         "$0.0048 / min",
         "1 use without a known price is not in the total.",
-        "Stream started",
+        "Audio began",
+        "The talk ended. The agent said goodbye and hung up",
+        "Ended, confirmed by carrier",
         "Fetch the recording",
     ):
         assert words in html, words
     assert "unpriced" in html and "Hang up" not in html
+
+
+def test_the_call_page_tells_what_each_report_changed_and_how_often_it_came(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    answered, terminal = stories.STORIES[0].steps[1], stories.STORIES[0].steps[3]
+    ringing = stories.Step("status", {**answered.params, "EventType": "", "Status": "ringing"})
+    for step in (terminal, terminal, terminal, ringing, ringing):
+        stories.deliver(session, step)
+    html = signed_in.get(page(session)).content.decode()
+    for words in (
+        "Completed · 1:01 · recording",
+        "3 copies",
+        "2 copies",
+        'class="carrier ignored"',
+        "Changed nothing: late: the call had ended as completed when ringing came",
+        "New: confirmation, duration, end, who ended it, recording, start, status",
+    ):
+        assert words in html, words
+    assert stories.RECORDING not in html
+
+
+def test_an_end_that_only_we_know_of_is_not_called_confirmed(signed_in, owner):
+    session = made.talking_call(made.agent_of(owner))
+    assert "confirmed" not in signed_in.get(page(session)).content.decode()
+    commands.end_session(session.session_id, reason="link-lost", at=timezone.now())
+    html = signed_in.get(page(session)).content.decode()
+    assert "Ended, not confirmed by carrier" in html and "Has not said" in html
+    assert "The line was lost without a hang-up" in html
+    report = commands.CarrierReport(status="completed", cause="ORIGINATOR_CANCEL", facts={"asked": True})
+    commands.apply_carrier_report(session=session, report=report, source="carrier", key="details")
+    html = signed_in.get(page(session)).content.decode()
+    assert "Ended, confirmed by carrier" in html and "Completed: the caller hung up before it was answered" in html
+
+
+def test_the_list_says_who_ended_a_call(signed_in, owner):
+    made.end(made.talking_call(made.agent_of(owner)), reason="crash")
+    assert "by our crash" in signed_in.get("/calls/").content.decode()
 
 
 def test_uses_at_the_same_price_are_one_line(signed_in, owner):

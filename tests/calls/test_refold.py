@@ -25,32 +25,14 @@ def agent():
     return made.agent_of(made.operator())
 
 
-def lived(agent, story, told) -> CallLog:
-    """The story told to a call whose own talk, if there is one, ends at some point of it."""
-    session = made.talking_call(agent) if story.talked else made.ringing_call(agent)
-    for number, step in enumerate(told):
-        if story.talked and number == len(told) // 2:
-            commands.end_session(session.session_id, reason="agent-goodbye", at=timezone.now())
-        stories.deliver(session, step)
-    return stories.end_of(session)
-
-
-def amiss(story, log: CallLog, told) -> dict:
-    """What the carrier tells is right; our own times are those of now, not of the story."""
-    wrong = stories.is_right(story, log, told=told)
-    if not any(step.door == "status" and step.report().answered_at for step in told):
-        wrong.pop("answered_at", None)
-    return wrong
-
-
 def test_a_bad_lines_reports_through_the_inbox_reach_the_end_of_the_clean_one(agent):
     chance = random.Random(6)
     for number in range(21):
         story = stories.STORIES[number % len(stories.STORIES)]
         told = chance.sample(story.steps, len(story.steps)) if number % 2 else stories.interleaving(story, chance)
         with transaction.atomic():
-            log = lived(agent, story, told)
-            assert amiss(story, log, told) == {}, [step.params for step in told]
+            log = stories.live_through(agent, story, told)
+            assert stories.amiss(story, log, told) == {}, [step.params for step in told]
             assert stories.columns(log) == stories.columns(fold(events_of(log.session)))
             assert commands.refold(log.session, write=False) == {}
             jobs = set(Job.objects.filter(session=log.session).values_list("kind", flat=True))

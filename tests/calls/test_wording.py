@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from calls import wording
+from calls.endings import Confirmation, EndedBy
 from calls.status import CallStatus
 from engine.events import EndReason
 from engine.usage import Unit, UsageKind
@@ -14,7 +15,43 @@ def test_every_status_end_reason_and_kind_of_use_has_words():
     assert set(wording.STATUS) == set(CallStatus)
     assert set(wording.END_REASON) == set(EndReason)
     assert set(wording.USAGE) == set(UsageKind)
+    assert set(wording.ENDED_BY) == set(wording.ENDER) == set(EndedBy)
+    assert set(wording.CONFIRMATION) == set(Confirmation)
     assert wording.status_words("melted-down") == "Melted down"
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("NORMAL_CLEARING", "hung up normally"),
+        ("16", "hung up normally"),
+        ("USER_BUSY", "the line was busy"),
+        ("no-answer", "nobody answered"),
+        ("Streaming_call_throttled", "too many audio streams at once: raise the carrier's limit"),
+        ("3009 failed to establish ws conn", "3009 failed to establish ws conn"),
+        ("", ""),
+    ],
+)
+def test_a_carriers_cause_reads_like_words_whatever_its_alphabet(cause, words):
+    assert wording.cause_words(cause) == words
+
+
+@pytest.mark.parametrize(
+    ("who", "reason", "words"),
+    [
+        ("agent", "silence", "The agent hung up: the caller stayed silent"),
+        ("watchdog", "operator-hangup", "Ended by us: a limit was reached"),
+        ("caller", "link-lost", "The caller hung up"),
+        ("carrier", "link-lost", "The line was lost without a hang-up"),
+        ("caller", "", "The caller hung up"),
+        ("carrier", "", "The carrier ended the call"),
+        ("", "", ""),
+        ("unknown", "brand-new", "Brand new"),
+        ("unknown", "", "Nobody has said who hung up"),
+    ],
+)
+def test_who_ended_a_call_and_why(who, reason, words):
+    assert wording.ended_words(who, reason) == words
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,14 @@ async def test_a_socket_that_goes_without_a_stop(link, code, ended):
         await link.send_audio(CHUNK)
 
 
+async def test_how_a_line_ended_is_told_once(link):
+    assert link.ending == ""
+    link.feed('{"event":"stop","stop":{"reason":"callended"}}')
+    link.lost(1006)
+    await link.close()
+    assert link.ending == "the carrier said stop (callended)"
+
+
 async def test_when_the_engine_does_not_listen_the_oldest_audio_goes_and_events_stay(link):
     link.feed('{"event":"mark","mark":{"name":"early"}}')
     for number in range(MAX_WAITING_AUDIO + 40):
