@@ -181,7 +181,8 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TASK_ROUTES = {"calls.deliver_webhook": {"queue": "webhooks"}}  # strangers' endpoints hold up nobody else's work
+# Strangers' endpoints hold up nobody else's work. The sweep stands in the same queue: without a worker there it nudges nobody.
+CELERY_TASK_ROUTES = {f"calls.{name}": {"queue": "webhooks"} for name in ("deliver_webhook", "sweep_webhooks")}
 JOB_LEASE_S = env.integer("JOB_LEASE_S", 660, low=1, high=3600)
 JOB_SWEEP_S = env.integer("JOB_SWEEP_S", 15, low=1, high=300)
 RECONCILE_S = env.integer("RECONCILE_S", 20, low=1, high=600)

@@ -77,29 +77,18 @@ def send(claimed: Claimed) -> Verdict:
 
 
 def claim(delivery_pk: int) -> Claimed | None:
-    """The delivery with its try written down, or None: it is done, not due, somebody else's, or its endpoint cannot take it now."""
+    """A delivery with its try written down, or None: there is none that is due, or its endpoint cannot take it now.
+
+    It is the one that was asked for, or if somebody has that already the next that waits for the same endpoint: no nudge is in vain.
+    """
     now = timezone.now()
-    free = Q(state=State.QUEUED, run_at__lte=now) | Q(state=State.SENDING, lease_until__lte=now)
     with transaction.atomic():
         endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(deliveries__pk=delivery_pk).first()
-        row = OutgoingDelivery.objects.select_for_update(no_key=True, of=("self",)).select_related("message").filter(free, pk=delivery_pk)
-        delivery = row.first()
-        if endpoint is None or delivery is None:
+        delivery = _due_of(endpoint, delivery_pk, now) if endpoint is not None else None
+        if endpoint is None or delivery is None or _must_wait(delivery, endpoint, now):
             return None
-        by_hand = delivery.message.type == EventType.TEST
-        if not endpoint.active and not by_hand:
-            _close(delivery, State.DEAD, "The endpoint is switched off. Switch it on, then replay this.")
-            return None
-        if delivery.attempts >= MOST_ATTEMPTS:
-            _close(delivery, State.DEAD, delivery.last_error or "Its worker died in every try. Look at the worker's log, then replay this.")
-            return None
-        if endpoint.rest_until is not None and endpoint.rest_until > now and not by_hand:
-            delivery.state, delivery.run_at, delivery.lease_until = State.QUEUED, endpoint.rest_until, None
-            delivery.save(update_fields=["state", "run_at", "lease_until"])
-            return None
-        if _on_the_way(endpoint, delivery, now) >= (1 if endpoint.failures >= RESTS_AFTER else MOST_AT_ONCE):
-            return None  # whichever ends first asks for the next one
-        delivery.state, delivery.attempts, delivery.lease_until = State.SENDING, delivery.attempts + 1, now + timedelta(seconds=LEASE_S)
+        lease_until = now + timedelta(seconds=LEASE_S)
+        delivery.state, delivery.attempts, delivery.lease_until = State.SENDING, delivery.attempts + 1, lease_until
         delivery.save(update_fields=["state", "attempts", "lease_until"])
         number = (delivery.tries.aggregate(last=Max("number"))["last"] or 0) + 1
         attempt = WebhookAttempt.objects.create(delivery=delivery, number=number, at=now)
@@ -107,13 +96,40 @@ def claim(delivery_pk: int) -> Claimed | None:
             pk=delivery.pk,
             endpoint_pk=endpoint.pk,
             attempt_pk=attempt.pk,
-            lease_until=delivery.lease_until,
+            lease_until=lease_until,
             message_id=delivery.message.message_id,
             body=delivery.message.body,
             url=endpoint.url,
             secrets=endpoint.secrets_at(now),
-            once=by_hand,
+            once=_is_test(delivery),
         )
+
+
+def _due_of(endpoint: WebhookEndpoint, wanted_pk: int, now: datetime) -> OutgoingDelivery | None:
+    free = Q(state=State.QUEUED, run_at__lte=now) | Q(state=State.SENDING, lease_until__lte=now)
+    rows = OutgoingDelivery.objects.select_for_update(no_key=True, of=("self",)).select_related("message").filter(free, endpoint=endpoint)
+    return rows.filter(pk=wanted_pk).first() or rows.order_by("run_at", "pk").first()
+
+
+def _must_wait(delivery: OutgoingDelivery, endpoint: WebhookEndpoint, now: datetime) -> bool:
+    """Whether it is not sent now; what cannot be sent at all is closed. A test goes to an endpoint that is off or resting too."""
+    if not endpoint.active and not _is_test(delivery):
+        _close(delivery, State.DEAD, "The endpoint is switched off. Switch it on, then replay this.")
+        return True
+    if delivery.attempts >= MOST_ATTEMPTS:
+        _close(delivery, State.DEAD, delivery.last_error or "Its worker died in every try. Look at the worker's log, then replay this.")
+        return True
+    if endpoint.rest_until is not None and endpoint.rest_until > now and not _is_test(delivery):
+        delivery.state, delivery.run_at, delivery.lease_until = State.QUEUED, endpoint.rest_until, None
+        delivery.save(update_fields=["state", "run_at", "lease_until"])
+        return True
+    on_the_way = endpoint.deliveries.filter(state=State.SENDING, lease_until__gt=now).exclude(pk=delivery.pk).count()
+    # Whichever ends first asks for the next one.
+    return on_the_way >= (1 if endpoint.failures >= RESTS_AFTER else MOST_AT_ONCE)
+
+
+def _is_test(delivery: OutgoingDelivery) -> bool:
+    return delivery.message.type == EventType.TEST
 
 
 def finish(claimed: Claimed, verdict: Verdict, *, ms: int) -> None:
@@ -166,10 +182,6 @@ def due_deliveries(limit: int, late_by: timedelta) -> list[int]:
         place=Window(RowNumber(), partition_by=[F("endpoint_id")], order_by=[F("run_at").asc(), F("pk").asc()])
     )
     return list(numbered.filter(place__lte=_SWEPT_PER_ENDPOINT).order_by("run_at", "pk").values_list("pk", flat=True)[:limit])
-
-
-def _on_the_way(endpoint: WebhookEndpoint, but: OutgoingDelivery, now: datetime) -> int:
-    return endpoint.deliveries.filter(state=State.SENDING, lease_until__gt=now).exclude(pk=but.pk).count()
 
 
 def _next_of(endpoint: WebhookEndpoint, now: datetime) -> int | None:

@@ -293,6 +293,14 @@ def test_whoever_ends_asks_for_the_next_one_of_the_same_endpoint(hooks, agent, e
     assert asked == [second]
 
 
+def test_a_nudge_that_comes_too_late_for_its_own_delivery_serves_the_next(hooks, agent, endpoint):
+    first, second, third = sorted(waiting(agent, 3))
+    deliver(second)
+    deliver(second)
+    deliver(second)
+    assert hooks.ids == [OutgoingDelivery.objects.get(pk=pk).message.message_id for pk in (second, first, third)]
+
+
 def test_the_sweep_finds_what_is_late_and_of_no_endpoint_too_many(owner, agent, endpoint, monkeypatch):
     other = WebhookEndpoint.objects.create(owner=owner, url="https://other.example/", events=["call.started"])
     message = WebhookMessage.objects.create(owner=owner, type="webhook.test", body="{}")
