@@ -62,6 +62,7 @@ def test_the_messages_say_what_the_documentation_promises(agent, endpoint):
     assert facts["agent"] == {"id": agent.pk, "name": agent.name, "version": 1}
     assert (facts["direction"], facts["from"], facts["to"]) == ("inbound", "+919876543212", "+918047112233")
     assert (facts["status"], facts["duration_s"], facts["end_reason"], facts["sequence"]) == ("completed", 84, "caller-hangup", 2)
+    assert (facts["ended_by"], facts["confirmation"]) == ("caller", "confirmed")
     assert facts["cost"]["final"] is False
     money = settled["data"]["cost"]
     assert (money["final"], money["unpriced"], money["totals"]["INR"]) == (True, 1, "1.20")
