@@ -4,9 +4,11 @@ The `Job` row is the truth, a Celery message is a hint: a lost message costs at 
 changes nothing. Nothing here waits for a worker, and a dead broker never undoes what a transaction has saved.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from threading import BoundedSemaphore
 
 import structlog
 from celery import current_app
@@ -19,6 +21,9 @@ logger = structlog.get_logger()
 
 # Longer waits stay rows: a message that waits longer than the broker's visibility timeout would be delivered twice.
 LONGEST_COUNTDOWN_S = 300
+
+_aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nudge")
+_places = BoundedSemaphore(1000)
 
 
 class JobKind(StrEnum):
@@ -83,6 +88,12 @@ def nudge(kind: str, job_id: int, wait_s: float = 0.0) -> bool:
         logger.warning("job_not_nudged", kind=kind, job_id=job_id, error=type(error).__name__)
         return False
     return True
+
+
+def nudge_aside(kind: str, row_id: int, wait_s: float = 0.0) -> None:
+    """`nudge` in a thread of its own, for a process in which a broker that hangs would hold up callers. Too many of them are dropped."""
+    if _places.acquire(blocking=False):
+        _aside.submit(nudge, kind, row_id, wait_s).add_done_callback(lambda _done: _places.release())
 
 
 def due_jobs(limit: int, late_by: timedelta) -> list[tuple[str, int]]:

@@ -322,3 +322,10 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} at {self.provider}: {self.outcome or 'unknown'}"
+
+
+# Django finds an application's models in this module.
+from calls.outgoing.rows import OutgoingDelivery as OutgoingDelivery  # noqa: E402
+from calls.outgoing.rows import WebhookAttempt as WebhookAttempt  # noqa: E402
+from calls.outgoing.rows import WebhookEndpoint as WebhookEndpoint  # noqa: E402
+from calls.outgoing.rows import WebhookMessage as WebhookMessage  # noqa: E402

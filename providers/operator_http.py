@@ -1,4 +1,4 @@
-"""Requests to operators' own services, made so that a tool can never be turned against the network that it is called from.
+"""Requests to operators' own services, made so that neither a tool nor a webhook can be turned against the network that it is sent from.
 
 The name is resolved here, every address it has is judged, and the connection goes to the very address that was judged: a name that changes
 its mind in between reaches nothing. No redirect is followed, no proxy is asked, no connection is shared between names. Nothing here logs:
@@ -39,13 +39,14 @@ class OutcomeUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
-    """`url` is absolute; `query` is appended to it. `body` is sent as JSON, None sends none."""
+    """`url` is absolute; `query` is appended to it. `body` is sent as JSON, None sends none; or else `content` is, byte for byte."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Any = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,18 @@ def may_reach(address: Address, allowed: Sequence[str]) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved and not address.is_unspecified
 
 
-async def ask(request: ServiceRequest, *, timeout_ms: int, allowed: Sequence[str] = ()) -> ServiceAnswer:
-    """Sends the request once and reads the answer within `timeout_ms`. Raises `NotSent` or `OutcomeUnknown`."""
+async def ask(
+    request: ServiceRequest, *, timeout_ms: int, allowed: Sequence[str] = (), allowed_by: str = "TOOL_ALLOWED_NETWORKS"
+) -> ServiceAnswer:
+    """Sends the request once and reads the answer within `timeout_ms`. Raises `NotSent` or `OutcomeUnknown`.
+
+    `allowed` are private networks that may be reached, and `allowed_by` the setting that names them.
+    """
     under_way = _UnderWay()
     scope = asyncio.timeout(timeout_ms / 1000)
     try:
         async with scope:
-            return await _ask(request, under_way, allowed)
+            return await _ask(request, under_way, allowed, allowed_by)
     except TimeoutError:
         if not scope.expired():
             raise
@@ -85,7 +91,7 @@ async def ask(request: ServiceRequest, *, timeout_ms: int, allowed: Sequence[str
             raise OutcomeUnknown("The service broke off in the middle of the request.") from error
         raise NotSent("The service could not be reached; check its address and certificate.") from error
     except (httpx.InvalidURL, ValueError) as error:
-        raise NotSent("The address of the tool cannot be used as it was filled in.") from error
+        raise NotSent("The address cannot be used as it was filled in.") from error
 
 
 class _UnderWay:
@@ -99,14 +105,14 @@ class _UnderWay:
             self.began = True
 
 
-async def _ask(request: ServiceRequest, under_way: _UnderWay, allowed: Sequence[str]) -> ServiceAnswer:
+async def _ask(request: ServiceRequest, under_way: _UnderWay, allowed: Sequence[str], allowed_by: str) -> ServiceAnswer:
     url = httpx.URL(request.url).copy_merge_params(dict(request.query)) if request.query else httpx.URL(request.url)
     port = url.port or {"https": 443, "http": 80}.get(url.scheme)
     if port is None or not url.host:
-        raise NotSent("The tool's address must start with https://.")
-    address = await _address(url.raw_host.decode("ascii"), port, allowed)
+        raise NotSent("The address must start with https://.")
+    address = await _address(url.raw_host.decode("ascii"), port, allowed, allowed_by)
     if url.scheme == "http" and not any(address in ip_network(network, strict=False) for network in allowed):
-        raise NotSent("The tool's address must start with https:// outside the allowed private networks.")
+        raise NotSent("The address must start with https:// outside the allowed private networks.")
     async with (
         httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=None) as client,  # noqa: S113 - `ask` keeps the deadline
         client.stream(
@@ -114,13 +120,14 @@ async def _ask(request: ServiceRequest, under_way: _UnderWay, allowed: Sequence[
             url.copy_with(host=str(address)),
             headers={**request.headers, "Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"},
             json=request.body,
+            content=request.content,
             extensions={"sni_hostname": url.host, "trace": under_way.trace},
         ) as response,
     ):
         return ServiceAnswer(response.status_code, await _text(response))
 
 
-async def _address(host: str, port: int, allowed: Sequence[str]) -> Address:
+async def _address(host: str, port: int, allowed: Sequence[str], allowed_by: str) -> Address:
     """The address to connect to. One bad address among several is a trap, so all must be good."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=1)
@@ -128,7 +135,7 @@ async def _address(host: str, port: int, allowed: Sequence[str]) -> Address:
         raise NotSent("The name of the service is not known.") from error
     addresses = [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
     if not addresses or not all(may_reach(address, allowed) for address in addresses):
-        raise NotSent("The service is inside a private network, which tools may not reach. TOOL_ALLOWED_NETWORKS can allow it.")
+        raise NotSent(f"The service is inside a private network, which may not be reached from here. {allowed_by} can allow it.")
     return addresses[0]
 
 

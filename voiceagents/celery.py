@@ -9,6 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "voiceagents.settings")
 app = Celery("voiceagents")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["calls.outgoing"])
 
 
 @app.on_after_finalize.connect
@@ -18,6 +19,7 @@ def _beat_table(sender: Celery, **_: object) -> None:
 
     sender.conf.beat_schedule = {
         "sweep-jobs": {"task": "calls.sweep_jobs", "schedule": settings.JOB_SWEEP_S},
+        "sweep-webhooks": {"task": "calls.sweep_webhooks", "schedule": settings.JOB_SWEEP_S},
         "sweep-sessions": {"task": "calls.sweep_sessions", "schedule": 30},
         "apply-deliveries": {"task": "telephony.apply_deliveries", "schedule": settings.JOB_SWEEP_S},
         "prepare-sentences": {"task": "agents.prepare_sentences", "schedule": settings.PREPARE_S},

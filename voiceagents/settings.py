@@ -181,6 +181,8 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Strangers' endpoints hold up nobody else's work. The sweep stands in the same queue: without a worker there it nudges nobody.
+CELERY_TASK_ROUTES = {f"calls.{name}": {"queue": "webhooks"} for name in ("deliver_webhook", "sweep_webhooks")}
 JOB_LEASE_S = env.integer("JOB_LEASE_S", 660, low=1, high=3600)
 JOB_SWEEP_S = env.integer("JOB_SWEEP_S", 15, low=1, high=300)
 RECONCILE_S = env.integer("RECONCILE_S", 20, low=1, high=600)
@@ -209,6 +211,10 @@ ELEVENLABS_API_KEY = env.text("ELEVENLABS_API_KEY")
 ELEVENLABS_BASE_URL = env.url("ELEVENLABS_BASE_URL", "https://api.elevenlabs.io", schemes=("https", "http"))
 TRANSCRIBE_MODEL = env.text("TRANSCRIBE_MODEL", "nova-3")
 TOOL_ALLOWED_NETWORKS = env.networks("TOOL_ALLOWED_NETWORKS")  # private networks that operators' HTTP tools may reach; none by default
+WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS") or (
+    ("127.0.0.0/8", "::1/128") if DEBUG else ()
+)  # private ones that outgoing webhooks may reach
+WEBHOOK_OFF_AFTER_DAYS = env.integer("WEBHOOK_OFF_AFTER_DAYS", 5, low=1, high=90)  # an endpoint that fails for so long is switched off
 FIELD_KEYS = env.keys("FIELD_KEYS")  # id:64 hex digits, …: operators' secrets; the last encrypts, each decrypts
 PREPARE_S = env.integer("PREPARE_S", 10, low=1, high=600)
 

@@ -9,12 +9,20 @@ from rest_framework.routers import DefaultRouter
 import agents.api
 import agents.tool_api
 import calls.api
+import calls.outgoing.api
 import telephony.api
 from voiceagents import health
 
 router = DefaultRouter()
 router.include_format_suffixes = False
-for prefix, view_set, basename in (*agents.api.routes, *agents.tool_api.routes, *telephony.api.routes, *calls.api.routes):
+every_route = (
+    *agents.api.routes,
+    *agents.tool_api.routes,
+    *telephony.api.routes,
+    *calls.api.routes,
+    *calls.outgoing.api.routes,
+)
+for prefix, view_set, basename in every_route:
     router.register(prefix, view_set, basename=basename)
 
 urlpatterns = [

@@ -9,6 +9,7 @@ from calls.commands.settlement import write_usage
 from calls.commands.timeline import record_event
 from calls.dispatch import JobKind
 from calls.models import CallLog, Charge, Job, Session
+from calls.outgoing.announcing import announce
 
 logger = structlog.get_logger()
 
@@ -33,6 +34,7 @@ def account(session: Session) -> int:
         if log.settled_at is None and not unfinished.exists():
             CallLog.objects.filter(pk=log.pk).update(settled_at=timezone.now())
             record_event(session=session, key="settled", source="api", kind="call-settled", facts={"charges": len(made)})
+            announce(session)
             broadcast.call_settled_on_commit(session)
     logger.info("call_accounted", session_id=session.session_id, charges=len(made), priced_now=len(better))
     return len(made) + len(better)

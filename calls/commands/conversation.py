@@ -12,6 +12,7 @@ from calls import broadcast, dispatch, queries
 from calls.commands.settlement import begin_settlement, soon
 from calls.commands.timeline import move, record_event
 from calls.models import CallLog, Session, ToolRun, Turn
+from calls.outgoing.announcing import announce
 from calls.status import CallStatus, Direction
 from engine.events import EndReason, TurnLatency
 from engine.usage import UsageRecord
@@ -133,6 +134,7 @@ def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str =
         record_event(session=session, key=key, source=source, kind="session-ended", facts=facts)
         if log.settled_at is None and log.call_sid:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(ENDED_POLL_S))
+        announce(session)
         dispatch.hurry(dispatch.JobKind.ACCOUNT, session)
         broadcast.call_ended_on_commit(session)
     logger.info("session_ended", session_id=session_id, reason=reason)

@@ -16,6 +16,7 @@ from calls import broadcast, dispatch, queries
 from calls.commands.timeline import record_event
 from calls.dispatch import JobKind
 from calls.models import CallLog, Job, Recording, Session, UsageLine
+from calls.outgoing.announcing import announce
 from calls.status import CallStatus
 from engine.usage import UsageRecord
 
@@ -33,6 +34,7 @@ def begin_settlement(session: Session) -> None:
     """Starts what has to happen after the call; later facts (a recording's address) join a settlement that has begun."""
     with transaction.atomic():
         log = CallLog.objects.select_for_update(no_key=True, of=("self",)).select_related("session__agent_version").get(session=session)
+        announce(session)
         if log.call_sid and log.poll_after is None and log.polls == 0 and log.settled_at is None:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(FIRST_POLL_S))
         if not _expects_recording(log):

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from calls import broadcast
 from calls.models import CallEvent, CallLog, Session
+from calls.outgoing.announcing import announce
 from calls.status import TERMINAL, CallStatus, may_follow
 from calls.timeline import CallFacts, changes, fold, ignored_because
 from calls.told import REPORT, SHAPING, Event, claims
@@ -74,6 +75,8 @@ def tell(
             broadcast.call_changed_on_commit(session)
         if known and "status" in columns:
             _note_status(session, after.status, source, carrier_time)
+            if after.status == CallStatus.IN_PROGRESS:
+                announce(session)
     return Told(before, after, frozenset(columns), ignored)
 
 

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from calls import queries, wording
+from calls.amounts import plain
 from calls.endings import Confirmation, EndedBy
 from calls.models import CallEvent, Job, Recording, Session, ToolRun, Transfer, Turn
 from calls.queries import ChargeLine
@@ -85,12 +86,6 @@ class CallSerializer(serializers.Serializer[Any]):
     @extend_schema_field(OpenApiTypes.INT)
     def get_unpriced(self, session: Session) -> int:
         return sum(charge.amount is None for charge in session.charges.all())
-
-
-def plain(amount: Decimal) -> str:
-    """`0.0012`: neither an exponent nor zeros that say nothing, and at least two decimal places."""
-    whole, _point, places = f"{amount:f}".partition(".")
-    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
 
 
 @extend_schema_serializer(many=False)

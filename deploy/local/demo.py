@@ -124,7 +124,7 @@ def _demo(once: bool) -> int:
                 stack.manage(complete, "seed_demo", "--username", USERNAME, "--password", password, "--number", EXOPHONE)
                 stack.wait_until_up("the simulator", f"http://127.0.0.1:{simulator}/healthz", supervisor.died)
                 stack.manage(complete, "prepare_storage")
-                print("Starting web, media, worker and beat ...", flush=True)
+                print("Starting web, media, worker, hooks and beat ...", flush=True)
                 for role in roles.product(worker_processes=2):
                     supervisor.start(role)
                 stack.wait_until_up("web", f"{base}/readyz", supervisor.died)

@@ -29,7 +29,7 @@ AFTER_DRAIN_S = 55
 
 
 def product(*, worker_processes: int = 4, media_drain_s: int = 20) -> list[Role]:
-    """web, media, worker and beat, in the order in which they start; they are stopped in reverse."""
+    """web, media, worker, hooks and beat, in the order in which they start; they are stopped in reverse."""
     return [
         Role("web", _python("-m", "voiceagents.serve", "web")),
         Role("media", _python("-m", "voiceagents.serve", "media"), stop_s=media_drain_s + AFTER_DRAIN_S),
@@ -38,6 +38,14 @@ def product(*, worker_processes: int = 4, media_drain_s: int = 20) -> list[Role]
             _python(
                 "-m", "celery", "-A", "voiceagents", "worker", "--loglevel", "INFO", "--concurrency", str(worker_processes),
                 "--without-gossip", "--without-mingle",
+            ),
+            stop_s=45,
+        ),
+        Role(
+            "hooks",
+            _python(
+                "-m", "celery", "-A", "voiceagents", "worker", "--loglevel", "INFO", "--queues", "webhooks", "--pool", "threads",
+                "--concurrency", "8", "--hostname", "hooks@%h", "--without-gossip", "--without-mingle",
             ),
             stop_s=45,
         ),
