@@ -155,7 +155,7 @@ class JobAdmin(OwnOnly):
     def run_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Puts parked jobs back into the queue; what is queued, running or done is left alone."""
         chosen = list(queryset)
-        again = sum(commands.retry_job(job) for job in chosen)
+        again = sum(commands.retry_job(job, by=request.user.get_username()) for job in chosen)
         left = len(chosen) - again
         if again:
             message = ngettext("%(n)d job runs again.", "%(n)d jobs run again.", again)

@@ -28,7 +28,9 @@ class JobKind(StrEnum):
     FETCH_RECORDING = "telephony.fetch_recording"
     UPLOAD_RECORDING = "calls.upload_recording"
     TRANSCRIBE_RECORDING = "calls.transcribe_recording"
+    ANALYSE = "calls.analyse"
     ACCOUNT = "calls.account"
+    DELETE_RECORDING = "telephony.delete_recording"
 
 
 def enqueue(kind: str, session: Session, run_at: datetime | None = None, *, again: bool = False) -> Job:
@@ -55,6 +57,13 @@ def enqueue(kind: str, session: Session, run_at: datetime | None = None, *, agai
 
 # A mark on a running job: when its body ends well it is queued again instead of done.
 RUN_AGAIN = "asked to run again while it was running"
+
+
+def next_step(kind: JobKind, session: Session) -> JobKind:
+    """The step itself, or the one behind it if this call's agent does without."""
+    if kind is JobKind.ANALYSE and not session.agent_version.as_spec().analyse_calls:
+        return JobKind.ACCOUNT
+    return kind
 
 
 def hurry(kind: str, session: Session) -> None:
