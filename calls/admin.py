@@ -14,7 +14,21 @@ from django.utils.translation import ngettext
 from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
 from calls import commands
-from calls.models import Attempt, CallEvent, CallLog, Charge, Job, Recording, Session, ToolRun, Transfer, Turn, UsageLine
+from calls.models import (
+    Analysis,
+    Attempt,
+    CallEvent,
+    CallLog,
+    Charge,
+    Job,
+    Recording,
+    RecordingDeletion,
+    Session,
+    ToolRun,
+    Transfer,
+    Turn,
+    UsageLine,
+)
 
 
 class OwnOnly(ReadOnlyAdmin):
@@ -112,6 +126,19 @@ class RecordingAdmin(OwnOnly):
     list_display = ("session", "state", "content_type", "size_bytes", "duration_ms", "created_at")
     list_filter = ("state",)
     search_fields = ("session__session_id", "key")
+
+
+@admin.register(RecordingDeletion)
+class RecordingDeletionAdmin(OwnOnly):
+    list_display = ("session", "deleted_at", "reason", "key", "found_after")
+    search_fields = ("session__session_id", "key")
+
+
+@admin.register(Analysis)
+class AnalysisAdmin(OwnOnly):
+    list_display = ("session", "outcome", "sentiment", "model", "created_at")
+    list_filter = ("outcome", "sentiment")
+    search_fields = ("session__session_id",)
 
 
 @admin.register(UsageLine)

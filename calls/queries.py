@@ -24,7 +24,7 @@ logger = structlog.get_logger()
 
 User = AbstractBaseUser | AnonymousUser
 PAGE_ROWS = 50
-_WITH_NAMES = ("call_log", "agent", "agent_version", "recording", "transfer", "analysis")
+_WITH_NAMES = ("call_log", "agent", "agent_version", "recording", "transfer")
 
 
 def find_session(*, call_sid: str = "", session_id: str = "") -> Session | None:
@@ -123,6 +123,7 @@ def call_page(user: User, session_id: str) -> Session | None:
     return (
         visible_sessions(user)
         .filter(session_id=session_id)
+        .select_related("analysis")
         .prefetch_related(
             Prefetch("turns", queryset=_in_order()),
             Prefetch("events", queryset=CallEvent.objects.order_by("id")),

@@ -3,12 +3,14 @@
 from calls.presentation.deeds import ToolLine, tool_lines
 from calls.presentation.live import call_json, figures_json, is_live, snapshot_json, turn_json, turns_json
 from calls.presentation.pages import CallRow, CostLine, EventLine, JobLine, call_row, cost_lines, event_line, job_line, utterances
+from calls.presentation.reading import ReadCall, mark_unheard, read_call
 
 __all__ = [
     "CallRow",
     "CostLine",
     "EventLine",
     "JobLine",
+    "ReadCall",
     "ToolLine",
     "call_json",
     "call_row",
@@ -17,6 +19,8 @@ __all__ = [
     "figures_json",
     "is_live",
     "job_line",
+    "mark_unheard",
+    "read_call",
     "snapshot_json",
     "tool_lines",
     "turn_json",

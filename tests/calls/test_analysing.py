@@ -91,7 +91,7 @@ def test_the_simulated_model_answers_in_any_shape_that_is_asked_for(model):
     session = talked(extraction_schema=WANTED)
     assert run(analyse, session).state == Job.State.DONE
     found = Analysis.objects.get(session=session)
-    assert set(found.extraction) == {"when"} and found.evidence["outcome"]
+    assert found.extraction is not None and set(found.extraction) == {"when"} and found.evidence["outcome"]
     asked = model.seen[-1].facts["request"]
     assert asked["response_format"]["type"] == "json_schema"
     assert "on Friday" in asked["messages"][1]["content"] and "on Friday" not in asked["messages"][0]["content"]
@@ -206,3 +206,17 @@ def test_a_job_that_is_run_again_says_who_asked_for_it(model, settings):
     assert commands.retry_job(job, by="meera") and not commands.retry_job(job, by="meera")
     (event,) = CallEvent.objects.filter(session=session, kind="job-run-again")
     assert (event.source, event.facts["by"], event.facts["job"]) == ("operator", "meera", "calls.analyse")
+
+
+def test_the_page_and_the_api_show_it_with_its_evidence(model, says, client):
+    hostile = "<script>alert(1)</script>"
+    says({**GOOD, "summary": hostile, "extraction": {"when": hostile}})
+    session = talked(extraction_schema=WANTED)
+    run(analyse, session)
+    client.force_login(session.owner)
+    page = client.get(f"/calls/{session.session_id}/").content.decode()
+    assert hostile not in page and page.count("&lt;script&gt;alert(1)") == 2
+    assert "Achieved" in page and "Seen in: agent 3" in page and "for the summary after the call" in page
+    shown = client.get(f"/api/v1/calls/{session.session_id}/").json()["analysis"]
+    assert (shown["outcome"], shown["extraction"]) == ("achieved", {"when": hostile})
+    assert shown["evidence"]["outcome"] == [{"speaker": "agent", "number": 3}]
