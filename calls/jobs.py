@@ -71,8 +71,12 @@ def durable_job(kind: str, max_attempts: int = 5) -> Callable[[Body], Task[Any, 
 
     def decorate(body: Body) -> Task[Any, Any]:
         @wraps(body)
-        def run(job_id: int) -> None:
-            run_job(job_id, kind, body, max_attempts)
+        def run(job_id: object = None, *more: object, **further: object) -> None:
+            """What another release sent along is not needed: the row knows everything. Without a row's id there is nothing to do."""
+            if type(job_id) is int and 0 < job_id < 2**63:
+                run_job(job_id, kind, body, max_attempts)
+            else:
+                logger.warning("job_message_not_understood", job=kind)
 
         return cast("Task[Any, Any]", shared_task(name=kind)(run))
 

@@ -8,13 +8,7 @@ from typing import Any
 from calls.models import Analysis, Recording
 
 _WHO = {"caller": "Caller", "agent": "Agent"}
-_TONES = {
-    Analysis.Outcome.ACHIEVED: "good",
-    Analysis.Outcome.PARTLY: "warn",
-    Analysis.Outcome.NOT_ACHIEVED: "bad",
-    Analysis.Sentiment.POSITIVE: "good",
-    Analysis.Sentiment.NEGATIVE: "bad",
-}
+_TONES = {"achieved": "good", "partly-achieved": "warn", "not-achieved": "bad", "positive": "good", "negative": "bad"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,9 @@ def job_of(session: Session) -> Job | None:
 
 def run(session: Session) -> Job:
     Job.objects.filter(session=session, kind=KIND).update(run_at=timezone.now() - timedelta(seconds=1))
-    tasks.delete_recording(job_of(session).pk)
-    return job_of(session)
+    job = Job.objects.get(session=session, kind=KIND)
+    tasks.delete_recording(job.pk)
+    return Job.objects.get(pk=job.pk)
 
 
 @pytest.mark.parametrize(("days", "due"), [(None, False), (11, False), (9, True)])
