@@ -41,7 +41,8 @@ class AgentForm(manner_fields.MannersForm, forms.ModelForm):  # type: ignore[typ
         fields = (
             "name", "active", "mode", "language", "prompt", "first_message", "voice_provider", "voice_model", "voice_id", "voice_speed",
             "llm_provider", "llm_model", "llm_temperature", "llm_max_tokens", "stt_provider", "stt_model", "stt_endpointing_ms",
-            "max_duration_s", "silence_timeout_s", "record_calls", "voicemail_message", "fallbacks", "pronunciations", "collects_digits",
+            "max_duration_s", "silence_timeout_s", "record_calls", "recording_retention_days", "analyse_calls",
+            "extraction_schema", "voicemail_message", "fallbacks", "pronunciations", "collects_digits",
         )  # fmt: skip
         labels: ClassVar = {
             "voice_provider": _("Provider"),
@@ -57,6 +58,8 @@ class AgentForm(manner_fields.MannersForm, forms.ModelForm):  # type: ignore[typ
             "stt_endpointing_ms": _("Pause that ends a turn (ms)"),
             "max_duration_s": _("Longest call (seconds)"),
             "silence_timeout_s": _("Silence time-out (seconds)"),
+            "recording_retention_days": _("Keep recordings for (days)"),
+            "extraction_schema": _("What to read out of each call"),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -151,7 +154,15 @@ class AgentAdmin(ModelAdmin):
             _("When it ends"),
             {
                 "description": _("Limits that end a call politely, and what is kept of it."),
-                "fields": (("max_duration_s", "silence_timeout_s"), "record_calls"),
+                "fields": (("max_duration_s", "silence_timeout_s"), ("record_calls", "recording_retention_days")),
+            },
+        ),
+        (
+            _("What is read out of its calls"),
+            {
+                "description": _("After the call the language model reads the transcript. Its answer is checked against your schema."),
+                "fields": ("analyse_calls", "extraction_schema"),
+                "classes": ("collapse",),
             },
         ),
         (_("Record"), {"fields": ("owner", ("created_at", "updated_at")), "classes": ("collapse",)}),

@@ -25,6 +25,7 @@ from engine.ports import LanguageModel, PreparedAudio, SpeechToText, TextToSpeec
 from engine.session import SessionParts, SessionPlan
 from engine.tools import Tool
 from providers import operator_http, registry
+from providers.completion import Completer
 from providers.config import (
     DeepgramConfig,
     ElevenLabsConfig,
@@ -189,7 +190,28 @@ def batch_transcriber(spec: AgentSpec) -> Transcriber:
     return registry.build("transcription", provider, _config(spec, "transcription", provider), options)
 
 
-_DOES = {"stt": "listens with", "llm": "thinks with", "tts": "speaks with", "transcription": "has its recordings transcribed by"}
+# Room for a summary and what is extracted; a reply on the phone is far shorter.
+ANALYSIS_MAX_TOKENS = 4_000
+
+
+def batch_language_model(spec: AgentSpec) -> Completer:
+    """Who reads the agent's finished calls: its own model, at its most sober, through the vendor's interface for whole answers.
+
+    Raises `NotReady`.
+    """
+    vendor, able = catalogue.vendor(spec.llm.provider), registry.names("completion")
+    provider = vendor if vendor in able else able[0]
+    options = LanguageModelOptions(provider, spec.llm.model, temperature=0.0, max_tokens=ANALYSIS_MAX_TOKENS)
+    return registry.build("completion", provider, _config(spec, "completion", provider), options)
+
+
+_DOES = {
+    "stt": "listens with",
+    "llm": "thinks with",
+    "tts": "speaks with",
+    "transcription": "has its recordings transcribed by",
+    "completion": "has its calls read by",
+}
 
 
 def _config(spec: AgentSpec, kind: registry.Kind, provider: str) -> ProviderConfig:

@@ -65,6 +65,20 @@ class Agent(models.Model):
         default=10, validators=between(3, 120), help_text=_("After this much silence the agent asks; after as much again it hangs up.")
     )
     record_calls = models.BooleanField(default=True)
+    recording_retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=between(1, 3650),
+        help_text=_("Recordings are deleted after so many days, those already kept as well. Empty: they are kept for ever."),
+    )
+    analyse_calls = models.BooleanField(
+        default=True, help_text=_("After each call the language model writes a summary, outcome and sentiment. It costs tokens.")
+    )
+    extraction_schema = models.JSONField(
+        null=True,
+        blank=True,
+        help_text=_('What to read out of each call, as JSON Schema: {"type": "object", "properties": {"order_id": {"type": "string"}}}.'),
+    )
     manners = models.JSONField(
         default=dict, blank=True, help_text=_("How it behaves on the line, where that differs from the defaults for Indian phone lines.")
     )
@@ -112,6 +126,9 @@ class Agent(models.Model):
             max_duration_s=self.max_duration_s,
             silence_timeout_s=self.silence_timeout_s,
             record_calls=self.record_calls,
+            recording_retention_days=self.recording_retention_days,
+            analyse_calls=self.analyse_calls,
+            extraction_schema=self.extraction_schema or None,
             voicemail_message=self.voicemail_message.strip(),
             manners=manners.stored(self.manners),
             fallbacks=wishes.fallbacks(self.fallbacks),
@@ -155,11 +172,16 @@ class AgentVersion(models.Model):
 def publish(agent: Agent) -> AgentVersion:
     """The version that matches the saved agent: the latest one, or a new one. Two savers at once get two numbers, in order.
 
-    Raises `ValidationError` for a variable that no call could fill in, whichever door it came through: a caller would hear it read out.
+    Raises `ValidationError`, whichever door it came through, for a variable that no call could fill in (a caller would hear it read
+    out) and for an extraction schema that no answer could be checked against.
     """
+    from agents import extraction
     from agents.validation import variable_problems
 
-    if found := dict(variable_problems(agent)):
+    found = dict(variable_problems(agent))
+    if wrong := extraction.problem(agent.extraction_schema):
+        found["extraction_schema"] = wrong
+    if found:
         raise ValidationError(found)
     Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
     latest = agent.versions.order_by("-number").first()

@@ -112,8 +112,8 @@ class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
         model = Agent
         fields = (
             "id", "owner", "name", "prompt", "first_message", "language", "mode", "voice", "llm", "stt", "max_duration_s",
-            "silence_timeout_s", "record_calls", "voicemail_message", "manners", "fallbacks", "pronunciations", "collects_digits", "active",
-            "version", "warnings", "created_at", "updated_at",
+            "silence_timeout_s", "record_calls", "recording_retention_days", "analyse_calls", "extraction_schema", "voicemail_message",
+            "manners", "fallbacks", "pronunciations", "collects_digits", "active", "version", "warnings", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("created_at", "updated_at")
 

@@ -100,7 +100,7 @@ class HttpToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """Everything a conversation needs to know about its agent. `language` is a BCP 47 tag such as `en-IN`."""
+    """Everything a conversation and what follows it need to know about the agent. `language` is a BCP 47 tag such as `en-IN`."""
 
     name: str
     prompt: str
@@ -120,6 +120,9 @@ class AgentSpec:
     destinations: tuple[DestinationSpec, ...] = ()
     tools: tuple[HttpToolSpec, ...] = ()
     collects_digits: bool = False
+    recording_retention_days: int | None = None
+    analyse_calls: bool = True
+    extraction_schema: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import catalogue, manners, tool_rules, variables, wishes
+from agents import catalogue, extraction, manners, tool_rules, variables, wishes
 from agents.spec import Mode
 from providers import registry
 
@@ -78,6 +78,8 @@ def _all_problems(agent: Agent, today: date) -> Iterator[Problem]:
         yield "fallbacks", message
     for message in wishes.pronunciation_problems(agent.pronunciations):
         yield "pronunciations", message
+    if wrong := extraction.problem(agent.extraction_schema):
+        yield "extraction_schema", wrong
 
 
 def _manner_problems(agent: Agent) -> Iterator[Problem]:

@@ -14,7 +14,21 @@ from django.utils.translation import ngettext
 from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
 from calls import commands
-from calls.models import Attempt, CallEvent, CallLog, Charge, Job, Recording, Session, ToolRun, Transfer, Turn, UsageLine
+from calls.models import (
+    Analysis,
+    Attempt,
+    CallEvent,
+    CallLog,
+    Charge,
+    Job,
+    Recording,
+    RecordingDeletion,
+    Session,
+    ToolRun,
+    Transfer,
+    Turn,
+    UsageLine,
+)
 
 
 class OwnOnly(ReadOnlyAdmin):
@@ -137,6 +151,19 @@ class RecordingAdmin(OwnOnly):
     search_fields = ("session__session_id", "key")
 
 
+@admin.register(RecordingDeletion)
+class RecordingDeletionAdmin(OwnOnly):
+    list_display = ("session", "deleted_at", "reason", "key", "found_after")
+    search_fields = ("session__session_id", "key")
+
+
+@admin.register(Analysis)
+class AnalysisAdmin(OwnOnly):
+    list_display = ("session", "outcome", "sentiment", "model", "created_at")
+    list_filter = ("outcome", "sentiment")
+    search_fields = ("session__session_id",)
+
+
 @admin.register(UsageLine)
 class UsageLineAdmin(OwnOnly):
     list_display = ("session", "kind", "provider", "model", "quantity", "unit", "purpose", "created_at")
@@ -178,7 +205,7 @@ class JobAdmin(OwnOnly):
     def run_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Puts parked jobs back into the queue; what is queued, running or done is left alone."""
         chosen = list(queryset)
-        again = sum(commands.retry_job(job) for job in chosen)
+        again = sum(commands.retry_job(job, by=request.user.get_username()) for job in chosen)
         left = len(chosen) - again
         if again:
             message = ngettext("%(n)d job runs again.", "%(n)d jobs run again.", again)

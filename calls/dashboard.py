@@ -110,6 +110,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
     session = _visible(request, session_id)
     log, recording = session.call_log, getattr(session, "recording", None)
     turns = presentation.turns_json(session.turns.all())
+    presentation.mark_unheard(turns, recording)
     latencies = sorted(turn["latency_ms"] for turn in turns if turn["latency_ms"] is not None)
     costs = queries.charges_summary(session)
     context = {
@@ -124,6 +125,8 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "recording": recording,
         "link": queries.recording_link(session) if recording and recording.state == recording.State.STORED else None,
         "utterances": presentation.utterances(recording),
+        "reading": presentation.read_call(getattr(session, "analysis", None)),
+        "deletion": session.recording_deletions.last() if recording and recording.state == recording.State.DELETED else None,
         "costs": presentation.cost_lines(costs),
         "totals": [wording.money_words(amount, currency, at_most=4) for currency, amount in sorted(costs.totals.items())],
         "unpriced": costs.unpriced,

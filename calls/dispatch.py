@@ -33,7 +33,9 @@ class JobKind(StrEnum):
     FETCH_RECORDING = "telephony.fetch_recording"
     UPLOAD_RECORDING = "calls.upload_recording"
     TRANSCRIBE_RECORDING = "calls.transcribe_recording"
+    ANALYSE = "calls.analyse"
     ACCOUNT = "calls.account"
+    DELETE_RECORDING = "telephony.delete_recording"
 
 
 def enqueue(kind: str, session: Session, run_at: datetime | None = None, *, again: bool = False) -> Job:
@@ -60,6 +62,14 @@ def enqueue(kind: str, session: Session, run_at: datetime | None = None, *, agai
 
 # A mark on a running job: when its body ends well it is queued again instead of done.
 RUN_AGAIN = "asked to run again while it was running"
+
+
+def next_step(kind: JobKind, session: Session) -> JobKind:
+    """The step itself, or the one behind it if this call's agent does without."""
+    # The stored form, not the spec: a version that cannot be read must not keep a job from being parked.
+    if kind is JobKind.ANALYSE and session.agent_version.spec.get("analyse_calls", True) is False:
+        return JobKind.ACCOUNT
+    return kind
 
 
 def hurry(kind: str, session: Session) -> None:

@@ -33,12 +33,15 @@ BACK_OFF_S = (10, 60, 300, 900)
 Outcome = Callable[[], object]
 Body = Callable[[Session, Job], Outcome | None]
 
-# What still can be done for a call if a step of its settlement is parked: account for what is known.
+# What still can be done for a call if a step of its settlement is parked: read and account for what is known.
 _AFTER_PARKED = {
-    dispatch.JobKind.FETCH_RECORDING: dispatch.JobKind.ACCOUNT,
-    dispatch.JobKind.UPLOAD_RECORDING: dispatch.JobKind.ACCOUNT,
-    dispatch.JobKind.TRANSCRIBE_RECORDING: dispatch.JobKind.ACCOUNT,
+    dispatch.JobKind.FETCH_RECORDING: dispatch.JobKind.ANALYSE,
+    dispatch.JobKind.UPLOAD_RECORDING: dispatch.JobKind.ANALYSE,
+    dispatch.JobKind.TRANSCRIBE_RECORDING: dispatch.JobKind.ANALYSE,
+    dispatch.JobKind.ANALYSE: dispatch.JobKind.ACCOUNT,
 }
+# How late a job of a kind that this release does not know may be: while a newer one is rolled out, its workers will take it.
+_UNKNOWN_FOR = timedelta(hours=1)
 
 
 class RetryLater(Exception):
@@ -68,8 +71,12 @@ def durable_job(kind: str, max_attempts: int = 5) -> Callable[[Body], Task[Any, 
 
     def decorate(body: Body) -> Task[Any, Any]:
         @wraps(body)
-        def run(job_id: int) -> None:
-            run_job(job_id, kind, body, max_attempts)
+        def run(job_id: object = None, *more: object, **further: object) -> None:
+            """What another release sent along is not needed: the row knows everything. Without a row's id there is nothing to do."""
+            if type(job_id) is int and 0 < job_id < 2**63:
+                run_job(job_id, kind, body, max_attempts)
+            else:
+                logger.warning("job_message_not_understood", job=kind)
 
         return cast("Task[Any, Any]", shared_task(name=kind)(run))
 
@@ -149,8 +156,16 @@ def park(job: Job, reason: str) -> None:
         row.save(update_fields=["state", "lease_until", "last_error", "finished_at"])
         follower = _AFTER_PARKED.get(cast(dispatch.JobKind, job.kind))
         if follower is not None:
-            dispatch.enqueue(follower, job.session, again=True)
+            dispatch.enqueue(dispatch.next_step(follower, job.session), job.session, again=True)
     logger.error("job_parked", reason=reason[:500], attempt=job.attempts)
+
+
+def park_unknown() -> int:
+    """Parks jobs of kinds that no worker takes: their messages would be published and thrown away for ever. Returns how many."""
+    late = timezone.now() - _UNKNOWN_FOR
+    lost = Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING], run_at__lte=late).exclude(kind__in=list(dispatch.JobKind))
+    reason = "This release knows no work of this kind. Run the release that made it, or delete the row."
+    return lost.update(state=Job.State.PARKED, last_error=reason, lease_until=None, finished_at=timezone.now())
 
 
 def begin_attempt(job: Job, provider: str) -> Attempt:

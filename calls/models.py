@@ -160,6 +160,7 @@ class Recording(models.Model):
         FETCHED = "fetched", "Fetched, not yet stored"
         STORED = "stored", "Stored and verified"
         MISSING = "missing", "The carrier has none"
+        DELETED = "deleted", "Deleted after its time"
 
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="recording")
     state = models.CharField(max_length=16, choices=State.choices, default=State.EXPECTED)
@@ -172,13 +173,69 @@ class Recording(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     duration_ms = models.PositiveBigIntegerField(null=True, blank=True)
     channels = models.PositiveSmallIntegerField(null=True, blank=True)
-    transcript = models.JSONField(null=True, blank=True, help_text="Utterances: channel, start_ms, end_ms, text, confidence.")
+    transcript = models.JSONField(null=True, blank=True, help_text="Utterances: channel, speaker, start_ms, end_ms, text, confidence.")
     transcript_text = models.TextField(blank=True)
     transcript_request_id = models.CharField(max_length=80, blank=True)
+    alignment = models.JSONField(null=True, blank=True, help_text="Where the live turns are in the transcript: see `calls.alignment`.")
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return f"recording of {self.session_id} ({self.state})"
+
+
+class RecordingDeletion(models.Model):
+    """The proof that a recording was deleted: what storage answered, and that it was asked again and had nothing. Append-only."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="recording_deletions")
+    reason = models.CharField(max_length=120, help_text="Whose wish it was, such as the agent's retention of 30 days.")
+    bucket = models.CharField(max_length=80, blank=True)
+    key = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Of what was deleted.")
+    versions = models.JSONField(default=list, help_text="Each version and delete marker that storage removed, with its id.")
+    found_after = models.BooleanField(help_text="Whether storage still had anything when it was asked afterwards. Never true.")
+    carrier = models.CharField(max_length=300, help_text="What became of the carrier's own copy.")
+    deleted_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        triggers = [pgtrigger.Protect(name="recording_deletion_append_only", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"recording of {self.session_id} deleted"
+
+
+class Analysis(models.Model):
+    """What a language model made of the finished call. `evidence` names the turns it was read from."""
+
+    class Outcome(models.TextChoices):
+        ACHIEVED = "achieved", "Achieved"
+        PARTLY = "partly-achieved", "Partly achieved"
+        NOT_ACHIEVED = "not-achieved", "Not achieved"
+        NO_CONVERSATION = "no-conversation", "No conversation"
+        UNCLEAR = "unclear", "Unclear"
+
+    class Sentiment(models.TextChoices):
+        POSITIVE = "positive", "Positive"
+        NEUTRAL = "neutral", "Neutral"
+        NEGATIVE = "negative", "Negative"
+        MIXED = "mixed", "Mixed"
+
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="analysis")
+    summary = models.TextField()
+    outcome = models.CharField(max_length=24, choices=Outcome.choices)
+    sentiment = models.CharField(max_length=16, choices=Sentiment.choices)
+    extraction = models.JSONField(null=True, blank=True, help_text="By the agent's own schema; null if it has none.")
+    evidence = models.JSONField(default=dict, help_text="For outcome, sentiment and extraction: the turns that show it.")
+    provider = models.CharField(max_length=32)
+    model = models.CharField(max_length=64)
+    request_id = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "analyses"
+
+    def __str__(self) -> str:
+        return f"analysis of {self.session_id}: {self.outcome}"
 
 
 class UsageLine(models.Model):

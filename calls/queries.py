@@ -1,8 +1,8 @@
 """Every reading of a call's rows for pages, API, doors and jobs. Nothing here writes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,10 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.cache import cache
 from django.db.models import Prefetch, Q, QuerySet
+from django.utils import timezone
 
+from agents.models import Agent
+from calls.alignment import Alignment, Heard, Spoken, align, voice_of
 from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, ToolRun, Transfer, Turn, UsageLine
 from calls.status import TERMINAL, CallStatus, Direction
 from engine.errors import ProviderError
@@ -121,6 +124,7 @@ def call_page(user: User, session_id: str) -> Session | None:
     return (
         visible_sessions(user)
         .filter(session_id=session_id)
+        .select_related("analysis")
         .prefetch_related(
             Prefetch("turns", queryset=_in_order()),
             Prefetch("events", queryset=CallEvent.objects.order_by("id")),
@@ -139,6 +143,25 @@ def _in_order() -> QuerySet[Turn]:
 def turns(session: Session) -> list[Turn]:
     """The conversation in the order in which it was spoken."""
     return list(_in_order().filter(session=session))
+
+
+def aligned(session: Session, utterances: Sequence[Mapping[str, Any]]) -> Alignment:
+    """The session's live turns, found again in the utterances of its recording."""
+    spoken = [Spoken(turn.speaker, turn.number, turn.text, turn.started_ms, turn.ended_ms) for turn in turns(session)]
+    return align(spoken, [Heard(voice_of(said), said["start_ms"], said["end_ms"], said["text"]) for said in utterances])
+
+
+def said(session: Session) -> list[tuple[str, str, dict[str, Any]]]:
+    """Who said what in which turn, in order: the live turns, and between them what only the recording heard."""
+    told = [(turn.started_ms, turn.speaker, turn.text, {"speaker": turn.speaker, "number": turn.number}) for turn in turns(session)]
+    recording = Recording.objects.filter(session=session).only("transcript", "alignment").first()
+    if recording is not None and recording.transcript and recording.alignment:
+        names, offset_ms = recording.alignment["names"], recording.alignment["offset_ms"]
+        for place in recording.alignment["unmatched"]:
+            utterance = recording.transcript[place]
+            who = names.get(voice_of(utterance), "somebody")
+            told.append((utterance["start_ms"] - offset_ms, who, utterance["text"], {"at_ms": utterance["start_ms"]}))
+    return [(who, text, turn) for _at, who, text, turn in sorted(told, key=lambda one: one[0])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +204,20 @@ def charges_summary(session: Session) -> ChargesSummary:
     return ChargesSummary(lines, totals, unpriced)
 
 
-def storage() -> ObjectStore:
-    """The bucket of the recordings, as settings name it."""
-    return ObjectStore(settings.RECORDING_STORE)
+def storage(bucket: str = "") -> ObjectStore:
+    """The bucket of the recordings, as settings name it; or another one, where they were kept at another time."""
+    return ObjectStore(replace(settings.RECORDING_STORE, bucket=bucket) if bucket else settings.RECORDING_STORE)
+
+
+def recording_is_due(session: Session) -> bool:
+    """Whether the agent, as it is set now, keeps this call's recording no longer."""
+    days = Agent.objects.values_list("recording_retention_days", flat=True).get(pk=session.agent_id)
+    return days is not None and session.created_at < timezone.now() - timedelta(days=days)
+
+
+def spool_in_use(names: Collection[str]) -> set[str]:
+    """Which of these local copies a recording still needs."""
+    return set(Recording.objects.filter(spool_path__in=names).values_list("spool_path", flat=True))
 
 
 def recording_link(session: Session) -> str | None:

@@ -1,10 +1,11 @@
 """What happens after a call, as durable jobs, and the sweepers that repair what died. Doors: nothing imports this room.
 
-    telephony.fetch_recording -> upload_recording -> transcribe_recording -> account
+    telephony.fetch_recording -> upload_recording -> transcribe_recording -> analyse -> account
 
 Each body may run twice, wholly or in part, and is written so that this costs time only; see `calls.jobs`.
 """
 
+import time
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,14 +17,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.assembly import NotReady, batch_transcriber
-from calls import audio_files, commands, dispatch, queries
-from calls.jobs import Outcome, Park, RetryLater, begin_attempt, close_attempt, durable_job
+from calls import analysing, audio_files, commands, dispatch, queries
+from calls.jobs import Outcome, Park, RetryLater, begin_attempt, close_attempt, durable_job, park_unknown
 from calls.models import Job, Recording, Session
 from engine.errors import ProviderError
 
 logger = structlog.get_logger()
 
 SWEEP_LIMIT = 200
+ORPHAN_AFTER_S = 24 * 3600
+RECORDING_PREFIX = "recordings/"
 MOST_LOSSES = 5
 
 
@@ -31,14 +34,14 @@ MOST_LOSSES = 5
 def upload_recording(session: Session, job: Job) -> Outcome | None:
     """Puts the recording into our bucket. The key follows from the session, so a repeated upload overwrites itself."""
     recording = Recording.objects.get(session=session)
-    if recording.state == Recording.State.STORED:
+    if recording.state in (Recording.State.STORED, Recording.State.DELETED):
         return None
     if not settings.RECORDING_STORE.bucket:
         raise Park("AWS_S3_BUCKET is not set, so recordings cannot be stored. Set it in .env, restart the worker, and run this job again.")
     path = _spooled(recording)
     if path is None:
         return _fetch_again(session)
-    key = f"recordings/{session.session_id}.{audio_files.extension(recording.content_type)}"
+    key = f"{RECORDING_PREFIX}{session.session_id}.{audio_files.extension(recording.content_type)}"
     stored = queries.storage().put_file(path, key, recording.content_type or "application/octet-stream", recording.sha256)
     return partial(
         commands.recording_stored,
@@ -54,8 +57,8 @@ def upload_recording(session: Session, job: Job) -> Outcome | None:
 def transcribe_recording(session: Session, job: Job) -> Outcome | None:
     """Transcribes the local copy and then removes it. Each paid request has its Attempt row before it is made."""
     recording = Recording.objects.get(session=session)
-    if recording.transcript is not None:
-        return None
+    if recording.transcript is not None or recording.state == Recording.State.DELETED:
+        return partial(commands.transcription_over, session)
     path = _spooled(recording)
     if path is None:
         return _fetch_again(session)
@@ -81,6 +84,7 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
             utterances=[
                 {
                     "channel": said.channel,
+                    "speaker": said.speaker,
                     "start_ms": said.start_ms,
                     "end_ms": said.end_ms,
                     "text": said.text,
@@ -94,6 +98,12 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
         transaction.on_commit(partial(path.unlink, missing_ok=True), robust=True)
 
     return outcome
+
+
+@durable_job(dispatch.JobKind.ANALYSE)
+def analyse(session: Session, job: Job) -> Outcome:
+    """Has the finished call read by the agent's language model. Each paid request has its Attempt row before it is made."""
+    return analysing.analyse(session, job)
 
 
 @durable_job(dispatch.JobKind.ACCOUNT)
@@ -133,12 +143,35 @@ def _fetch_again(session: Session) -> Outcome:
 
 @shared_task(name="calls.sweep_jobs", expires=60)
 def sweep_jobs() -> int:
-    """Nudges every job that nobody works on although it is due; returns how many."""
+    """Nudges every job that nobody works on although it is due; returns how many. Parks those that no worker will ever take."""
+    if parked := park_unknown():
+        logger.error("jobs_of_unknown_kind_parked", found=parked)
     late = dispatch.due_jobs(SWEEP_LIMIT, late_by=timedelta(seconds=settings.JOB_SWEEP_S))
     nudged = sum(dispatch.nudge(kind, job_id) for kind, job_id in late)
     if late:
         logger.info("jobs_swept", found=len(late), nudged=nudged)
     return nudged
+
+
+@shared_task(name="calls.tidy_recordings", expires=600)
+def tidy_recordings() -> None:
+    """What nobody waits for: deletions that are due, uploads that were never finished, local copies that nobody needs any more."""
+    due = commands.order_due_deletions(SWEEP_LIMIT)
+    spooled = _forget_spooled()
+    aborted = queries.storage().abort_orphans(RECORDING_PREFIX, ORPHAN_AFTER_S) if settings.RECORDING_STORE.bucket else 0
+    if due or aborted or spooled:
+        logger.info("recordings_tidied", deletions_ordered=due, uploads_aborted=aborted, local_copies_removed=spooled)
+
+
+def _forget_spooled() -> int:
+    """A worker that dies between its commit and its unlink leaves a copy behind; so does one that dies while it downloads."""
+    oldest = time.time() - ORPHAN_AFTER_S
+    left = [path for path in settings.RECORDING_SPOOL_DIR.glob("*sess_*") if path.is_file() and path.stat().st_mtime < oldest]
+    needed = queries.spool_in_use([str(path) for path in left])
+    gone = [path for path in left if str(path) not in needed]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
 
 
 @shared_task(name="calls.sweep_sessions", expires=60)

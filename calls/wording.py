@@ -125,6 +125,7 @@ PURPOSE: dict[str, str] = {
     "lost": "estimated, its process died before it could tell",
     "speculative": "prepared ahead and not needed",
     "interrupted": "cut short by the caller, estimated",
+    "analysis": "for the summary after the call",
 }
 
 
@@ -148,7 +149,9 @@ JOB: dict[str, str] = {
     "telephony.fetch_recording": "Fetch the recording",
     "calls.upload_recording": "Store the recording",
     "calls.transcribe_recording": "Transcribe the recording",
+    "calls.analyse": "Summarise the call",
     "calls.account": "Account the costs",
+    "telephony.delete_recording": "Delete the recording",
 }
 
 

@@ -50,6 +50,7 @@ class StorageConfig:
     """An S3 bucket. `endpoint_url` empty means AWS itself; else any S3 service, addressed by path.
 
     `public_endpoint_url` is where a browser reaches the same service, if that is not `endpoint_url`: presigned links use it.
+    `kms_key_id`: objects are encrypted by the service with this key of AWS KMS; empty leaves it to the bucket's own default.
     """
 
     bucket: str
@@ -59,6 +60,7 @@ class StorageConfig:
     endpoint_url: str = ""
     public_endpoint_url: str = ""
     max_attempts: int = 3
+    kms_key_id: str = ""
 
 
 ProviderConfig = OpenAIConfig | DeepgramConfig | ElevenLabsConfig | StorageConfig

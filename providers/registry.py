@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import Any, Final, Literal, cast, overload
 
 from engine.ports import LanguageModel, SpeechToText, TextToSpeech
+from providers.completion import Completer
 from providers.config import LanguageModelOptions, ProviderConfig, SpeechToTextOptions, TranscriptionOptions, Voice
 from providers.transcription import Transcriber
 
-Kind = Literal["stt", "llm", "tts", "transcription"]
+Kind = Literal["stt", "llm", "tts", "transcription", "completion"]
 Options = LanguageModelOptions | SpeechToTextOptions | TranscriptionOptions | Voice
 
 _PROVIDERS: Final[dict[tuple[Kind, str], str]] = {
@@ -23,6 +24,7 @@ _PROVIDERS: Final[dict[tuple[Kind, str], str]] = {
     ("tts", "elevenlabs"): "providers.elevenlabs.tts.ElevenLabsTextToSpeech",
     ("tts", "elevenlabs-live"): "providers.elevenlabs.live.ElevenLabsLiveTextToSpeech",
     ("transcription", "deepgram"): "providers.deepgram.batch.DeepgramTranscriber",
+    ("completion", "openai"): "providers.openai.batch.OpenAICompleter",
 }
 
 
@@ -50,6 +52,8 @@ def build(kind: Literal["llm"], name: str, config: ProviderConfig, options: Lang
 def build(kind: Literal["tts"], name: str, config: ProviderConfig, options: Voice) -> TextToSpeech: ...
 @overload
 def build(kind: Literal["transcription"], name: str, config: ProviderConfig, options: TranscriptionOptions) -> Transcriber: ...
+@overload
+def build(kind: Literal["completion"], name: str, config: ProviderConfig, options: LanguageModelOptions) -> Completer: ...
 def build(kind: Kind, name: str, config: ProviderConfig, options: Options) -> Any:
     """The port of `kind` that the provider `name` implements. Opens no connection. Raises `UnknownProvider`."""
     try:

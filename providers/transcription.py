@@ -9,13 +9,14 @@ from engine.usage import UsageRecord
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One stretch of speech on one channel, `confidence` between 0 and 1."""
+    """One stretch of speech on one channel, `confidence` between 0 and 1. `speaker`: whose voice, where one channel holds several."""
 
     channel: int
     start_ms: int
     end_ms: int
     text: str
     confidence: float
+    speaker: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +36,7 @@ class Transcriber(Protocol):
     model: str
 
     def transcribe(self, path: Path, *, multichannel: bool = False) -> Transcription:
-        """Transcribes a recording on disk in constant memory. Blocks; raises `ProviderError`. `multichannel`: each apart."""
+        """Transcribes a recording on disk in constant memory. Blocks; raises `ProviderError`.
+
+        `multichannel`: each channel apart. Otherwise the voices of the one channel are told apart.
+        """

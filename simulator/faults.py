@@ -18,6 +18,7 @@ TARGETS = frozenset(
         "elevenlabs.speech",
         "s3.put",
         "s3.get",
+        "s3.delete",
         "exotel.connect",
         "exotel.details",
         "exotel.recording",

@@ -5,8 +5,10 @@ Both language doors share the faults and the count of `openai.chat`: they are on
 What is refused, and in which words and shape, follows the real API (read through its SDK's types and error tables, November 2026).
 """
 
+import json
 import secrets
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.requests import Request
@@ -100,7 +102,18 @@ async def _chat(state: SimulatorState, request: Request, *, as_response: bool = 
         )
     with state.opened("openai.chat"):
         answer = await complete(reply, chat, state.settings)
-    return JSONResponse(writer.whole() if as_response else answer, headers=_headers())
+    return _whole(writer.whole() if as_response else answer, fault)
+
+
+def _whole(body: dict[str, Any], fault: Fault | None) -> Response:
+    """The answer in one piece, unless it is to be cut or dripped."""
+    if fault is None or fault.fault not in ("drop", "truncate", "drip"):
+        return JSONResponse(body, headers=_headers())
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield json.dumps(body).encode()
+
+    return StreamedAnswer(pieces(), media_type="application/json", headers=_headers(), fault=fault)
 
 
 async def _speech(state: SimulatorState, request: Request) -> Response:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from simulator import openai_shapes
 from simulator.faults import Fault
 from simulator.openai_requests import ChatRequest, text_of
 from simulator.replies import Heard, Replies
@@ -60,7 +61,7 @@ class PromptCache:
 
 def plan(chat: ChatRequest, replies: Replies, cache: PromptCache) -> PlannedReply:
     """The reply that the rules choose, cut at the token limit, with its usage."""
-    scripted = replies.choose(_heard(chat))
+    scripted = openai_shapes.answer(chat, replies, _heard(chat)) if chat.wants_json else replies.choose(_heard(chat))
     tokens = tokenised(scripted.say)
     tool = scripted.tool if scripted.tool in chat.tools else ""
     arguments = json.dumps(dict(scripted.arguments), ensure_ascii=False) if tool else ""

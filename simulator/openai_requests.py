@@ -69,6 +69,12 @@ class ChatRequest:
     most_tokens: int | None
     raw: Mapping[str, Any]
 
+    @property
+    def wants_json(self) -> bool:
+        """Whether the answer has to be JSON, of a given shape or of any."""
+        wanted = self.raw.get("response_format")
+        return isinstance(wanted, Mapping) and wanted.get("type") in ("json_object", "json_schema")
+
     @classmethod
     def parsed(cls, raw: Mapping[str, Any]) -> "ChatRequest":
         """Raises `Refused`."""
@@ -76,6 +82,7 @@ class ChatRequest:
         _known(raw, _CHAT_PARAMETERS)
         messages = _messages(raw)
         tools = _tools(raw)
+        _shape(raw, messages)
         _range(raw, "temperature", 0, 2)
         _range(raw, "top_p", 0, 1)
         _reasoning(model, raw, bool(tools))
@@ -190,6 +197,31 @@ def _messages(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     if waiting:
         raise _unanswered(waiting, f"messages[{len(messages)}]")
     return tuple(messages)
+
+
+def _shape(raw: Mapping[str, Any], messages: tuple[Mapping[str, Any], ...]) -> None:
+    """The rules of `response_format`."""
+    wanted, where = raw.get("response_format"), "response_format"
+    if wanted is None:
+        return
+    kind = wanted.get("type") if isinstance(wanted, Mapping) else None
+    if kind not in ("text", "json_object", "json_schema"):
+        supported = _quoted(("text", "json_object", "json_schema"))
+        raise Refused(f"Invalid value: '{kind}'. Supported values are: {supported}.", param=f"{where}.type", code="invalid_value")
+    if kind == "json_object" and not any("json" in text_of(message.get("content")).lower() for message in messages):
+        raise Refused(
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.", param="messages"
+        )
+    if kind != "json_schema":
+        return
+    described = wanted.get("json_schema")
+    if not isinstance(described, Mapping) or not _TOOL_NAME.fullmatch(str(described.get("name", ""))):
+        raise Refused(f"Missing required parameter: '{where}.json_schema.name'.", param=f"{where}.json_schema.name")
+    if not isinstance(described.get("schema"), Mapping):
+        raise Refused(f"Missing required parameter: '{where}.json_schema.schema'.", param=f"{where}.json_schema.schema")
+    if described.get("strict") is True and described["schema"].get("additionalProperties") is not False:
+        why = "'additionalProperties' is required to be supplied and to be false."
+        raise Refused(f"Invalid schema for response_format '{described['name']}': {why}", param=where)
 
 
 def _tool_call(call: Any, where: str) -> None:

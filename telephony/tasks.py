@@ -1,15 +1,17 @@
 """The line's work behind the doors: dial, fetch a recording, ask the carrier, repair what was left over. Decisions are elsewhere."""
 
 import time
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from calls import commands
+from calls import audio_files, commands, queries
 from calls.jobs import Outcome, Park, RetryLater, durable_job
 from calls.models import CallLog, Job, Recording, Session
 from calls.status import CallStatus
@@ -17,6 +19,7 @@ from providers.exotel.client import ExotelClient
 from providers.exotel.details import CallDetails
 from providers.exotel.errors import CarrierCategory, CarrierError, OutcomeUnknown
 from providers.exotel.orders import CallOrder, ToFlow, ToStream
+from providers.exotel.recordings import DELETION, SpoolFull
 from telephony import addresses, applying, reconciling, tokens
 from telephony.models import Phone
 
@@ -26,6 +29,8 @@ logger = structlog.get_logger()
 _DIAL_PAUSES_S = (1.0, 3.0)
 _RECORDING_WAIT = timedelta(minutes=75)  # Exotel's own figure is 15 minutes; the last look at a call's details comes after 51
 _RECORDING_STEP_S = 30
+_ROOM_WAIT = timedelta(hours=24)  # how long a full disk is waited for before a person is asked
+_ROOM_STEP_S = 300
 
 
 @durable_job("telephony.dial", max_attempts=3)
@@ -94,11 +99,11 @@ def _placed(session: Session, placed: CallDetails, exophone: str) -> None:
     commands.dial_accepted(session, call_sid=placed.call_sid, from_phone=exophone)
 
 
-@durable_job("telephony.fetch_recording", max_attempts=8)
+@durable_job("telephony.fetch_recording")
 def fetch_recording(session: Session, job: Job) -> Outcome | None:
     """Brings the recording to this machine's spool. Waits while Exotel prepares it; gives up when it never will."""
     recording, log = Recording.objects.filter(session=session).first(), CallLog.objects.get(session=session)
-    if recording is None or recording.state == Recording.State.STORED:
+    if recording is None or recording.state in (Recording.State.STORED, Recording.State.DELETED):
         return None
     waited = timezone.now() - (log.ended_at or session.ended_at or log.created_at)
     if not log.recording_url:
@@ -109,6 +114,11 @@ def fetch_recording(session: Session, job: Job) -> Outcome | None:
     try:
         with ExotelClient(addresses.exotel()) as exotel:
             found = exotel.download_recording(log.recording_url, path, settings.RECORDING_MAX_BYTES)
+    except SpoolFull as error:
+        if timezone.now() - job.created_at > _ROOM_WAIT:
+            raise Park(error.message) from error
+        logger.error("recording_spool_full")
+        raise RetryLater(_ROOM_STEP_S, error.message) from error
     except CarrierError as error:
         if error.category == CarrierCategory.NOT_FOUND:
             if waited > _RECORDING_WAIT:
@@ -117,6 +127,7 @@ def fetch_recording(session: Session, job: Job) -> Outcome | None:
         if not error.retryable:
             raise Park(error.message) from error
         raise
+    _verify(path)
     return partial(
         commands.recording_fetched,
         session,
@@ -125,6 +136,36 @@ def fetch_recording(session: Session, job: Job) -> Outcome | None:
         sha256=found.sha256,
         content_type=found.content_type,
     )
+
+
+def _verify(path: Path) -> None:
+    """Refuses what cannot be a whole recording, and removes it, before it is stored or anybody is paid to listen to it."""
+    flaw = audio_files.flaw(path)
+    if not flaw:
+        return
+    path.unlink(missing_ok=True)
+    if flaw == audio_files.CUT_SHORT:
+        message = "The recording ends before its own header says it does. It is fetched again."
+        raise CarrierError(CarrierCategory.PROTOCOL, message, retryable=True)
+    raise Park(
+        "The recording is no playable audio: its header makes no sense. Listen to it in Exotel's dashboard, then run this job again."
+    )
+
+
+@durable_job("telephony.delete_recording")
+def delete_recording(session: Session, job: Job) -> Outcome | None:
+    """Deletes our copies of a recording for good, asks whether they are gone, and says what becomes of the carrier's."""
+    recording = Recording.objects.get(session=session)
+    if recording.state == Recording.State.DELETED or not queries.recording_is_due(session):
+        return None
+    if recording.spool_path:
+        Path(recording.spool_path).unlink(missing_ok=True)
+    if recording.key:
+        store = queries.storage(recording.bucket)
+        # Written down first: whoever has to finish this after a crash finds nothing left to tell of.
+        commands.recording_deletion_begun(session, [asdict(one) for one in store.versions(recording.key)])
+        store.delete_for_good(recording.key)
+    return partial(commands.recording_deleted, session, carrier=DELETION)
 
 
 @shared_task(name="telephony.reconcile_calls")

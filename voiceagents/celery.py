@@ -21,6 +21,7 @@ def _beat_table(sender: Celery, **_: object) -> None:
         "sweep-jobs": {"task": "calls.sweep_jobs", "schedule": settings.JOB_SWEEP_S},
         "sweep-webhooks": {"task": "calls.sweep_webhooks", "schedule": settings.JOB_SWEEP_S},
         "sweep-sessions": {"task": "calls.sweep_sessions", "schedule": 30},
+        "tidy-recordings": {"task": "calls.tidy_recordings", "schedule": 3600},
         "apply-deliveries": {"task": "telephony.apply_deliveries", "schedule": settings.JOB_SWEEP_S},
         "prepare-sentences": {"task": "agents.prepare_sentences", "schedule": settings.PREPARE_S},
         "reconcile-calls": {"task": "telephony.reconcile_calls", "schedule": settings.RECONCILE_S},

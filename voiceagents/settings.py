@@ -235,6 +235,7 @@ RECORDING_STORE = StorageConfig(
     region=AWS_REGION,
     endpoint_url=AWS_S3_ENDPOINT_URL,
     public_endpoint_url=AWS_S3_PUBLIC_URL,
+    kms_key_id=env.text("AWS_S3_KMS_KEY_ID"),
 )
 STORAGES = {
     "default": {

@@ -21,14 +21,18 @@ from calls.commands.media import DEAD_AFTER, claim_media, is_resumed, issue_medi
 from calls.commands.opening import open_call
 from calls.commands.refolding import refold
 from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
+from calls.commands.retention import order_due_deletions, recording_deleted, recording_deletion_begun
 from calls.commands.settlement import (
+    analysis_over,
     begin_settlement,
+    call_analysed,
     recording_fetched,
     recording_lost,
     recording_missing,
     recording_stored,
     recording_transcribed,
     retry_job,
+    transcription_over,
 )
 from calls.commands.timeline import record_event
 from calls.commands.tools import begin_tool_run, end_tool_run
@@ -42,9 +46,11 @@ __all__ = [
     "account",
     "add_turn",
     "add_usage",
+    "analysis_over",
     "apply_carrier_report",
     "begin_settlement",
     "begin_tool_run",
+    "call_analysed",
     "claim_dial",
     "claim_media",
     "decide_transfer",
@@ -62,8 +68,11 @@ __all__ = [
     "may_resume",
     "note_poll",
     "open_call",
+    "order_due_deletions",
     "queue_outbound_call",
     "record_event",
+    "recording_deleted",
+    "recording_deletion_begun",
     "recording_fetched",
     "recording_lost",
     "recording_missing",
@@ -75,6 +84,7 @@ __all__ = [
     "retry_job",
     "sessions_alive",
     "sweep_silent_sessions",
+    "transcription_over",
     "transfer_asked",
     "transfer_ended",
 ]

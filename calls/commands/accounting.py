@@ -30,7 +30,8 @@ def account(session: Session) -> int:
         # A charge is never changed; one that had no price makes room for one that has.
         Charge.objects.filter(usage_line__in=[charge.usage_line for charge in better], amount=None).delete()
         Charge.objects.bulk_create([*made, *better], ignore_conflicts=True)
-        unfinished = Job.objects.filter(session=session).exclude(state=Job.State.DONE).exclude(kind=JobKind.ACCOUNT)
+        beside = (JobKind.ACCOUNT, JobKind.DELETE_RECORDING)
+        unfinished = Job.objects.filter(session=session).exclude(state=Job.State.DONE).exclude(kind__in=beside)
         if log.settled_at is None and not unfinished.exists():
             CallLog.objects.filter(pk=log.pk).update(settled_at=timezone.now())
             record_event(session=session, key="settled", source="api", kind="call-settled", facts={"charges": len(made)})

@@ -1,7 +1,8 @@
 """After the call: the recording's way into our storage, its transcript, and the jobs that carry them.
 
-fetch (telephony) -> upload -> transcribe -> account          a call with a recording
-account                                                       a call without one
+fetch (telephony) -> upload -> transcribe -> analyse -> account          a call with a recording
+                                             analyse -> account          a call without one
+                                                        account          where nothing was said, or the agent does without analysis
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,10 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from calls import broadcast, dispatch, queries
+from calls import analysis, broadcast, dispatch, queries
 from calls.commands.timeline import record_event
 from calls.dispatch import JobKind
-from calls.models import CallLog, Job, Recording, Session, UsageLine
+from calls.models import Analysis, CallLog, Job, Recording, Session, UsageLine
 from calls.outgoing.announcing import announce
 from calls.status import CallStatus
 from engine.usage import UsageRecord
@@ -38,7 +39,7 @@ def begin_settlement(session: Session) -> None:
         if log.call_sid and log.poll_after is None and log.polls == 0 and log.settled_at is None:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(FIRST_POLL_S))
         if not _expects_recording(log):
-            dispatch.enqueue(JobKind.ACCOUNT, session)
+            dispatch.enqueue(_after_recording(log.session), session)
             return
         recording, _ = Recording.objects.get_or_create(session=session, defaults={"source_url": log.recording_url})
         if log.recording_url and not recording.source_url:
@@ -59,6 +60,11 @@ def _expects_recording(log: CallLog) -> bool:
     return bool(log.recording_url) or log.status == CallStatus.COMPLETED or log.session.started_at is not None
 
 
+def _after_recording(session: Session) -> JobKind:
+    """What comes once there is a transcript, or none to wait for. A call without a conversation has nothing to read."""
+    return dispatch.next_step(JobKind.ANALYSE, session) if session.started_at is not None else JobKind.ACCOUNT
+
+
 def recording_fetched(session: Session, *, path: str, size_bytes: int, sha256: str, content_type: str) -> None:
     """The recording lies at `path` on this machine; its upload is next. Copies of the same news change nothing."""
     with transaction.atomic():
@@ -77,13 +83,18 @@ def recording_missing(session: Session, reason: str) -> None:
     with transaction.atomic():
         Recording.objects.filter(session=session, state=Recording.State.EXPECTED).update(state=Recording.State.MISSING)
         record_event(session=session, key="recording:missing", source="carrier", kind="recording-missing", facts={"reason": reason[:300]})
-        dispatch.enqueue(JobKind.ACCOUNT, session)
+        dispatch.enqueue(_after_recording(session), session)
 
 
 def recording_lost(session: Session) -> None:
     """The local copy is gone before storage had one (another machine, a cleaned disk): the carrier is asked for it again."""
     with transaction.atomic():
-        Recording.objects.filter(session=session).update(state=Recording.State.EXPECTED, spool_path="")
+        if (
+            not Recording.objects.filter(session=session)
+            .exclude(state=Recording.State.DELETED)
+            .update(state=Recording.State.EXPECTED, spool_path="")
+        ):
+            return
         number = queries.times_lost(session) + 1
         record_event(session=session, key=f"recording:lost:{number}", source="api", kind="recording-lost")
         dispatch.enqueue(JobKind.FETCH_RECORDING, session, again=True)
@@ -112,9 +123,11 @@ def recording_transcribed(
 ) -> None:
     """The transcript with what it used, written together, so that a repeated job never counts the same request twice."""
     with transaction.atomic():
+        told = analysis.clean(list(utterances))
         Recording.objects.filter(session=session).update(
-            transcript=list(utterances),
-            transcript_text=text,
+            transcript=told,
+            transcript_text=analysis.clean(text),
+            alignment=queries.aligned(session, told).to_json(),
             transcript_request_id=request_id[:80],
             duration_ms=duration_ms,
             channels=channels,
@@ -122,8 +135,49 @@ def recording_transcribed(
         )
         write_usage(session.pk, usage)
         record_event(session=session, key="recording:transcribed", source="api", kind="recording-transcribed", facts={"channels": channels})
-        dispatch.enqueue(JobKind.ACCOUNT, session, again=True)
+        transcription_over(session)
         broadcast.call_changed_on_commit(session)
+
+
+def transcription_over(session: Session) -> None:
+    """There is a transcript, or none will come: reading it is next."""
+    dispatch.enqueue(dispatch.next_step(JobKind.ANALYSE, session), session, again=True)
+
+
+def call_analysed(
+    session: Session,
+    *,
+    summary: str,
+    outcome: str,
+    sentiment: str,
+    extraction: dict[str, Any] | None,
+    evidence: dict[str, Any],
+    provider: str,
+    model: str,
+    request_id: str,
+) -> None:
+    """What the model made of the call; accounting is next. What is there already stands: the same call is not read twice."""
+    with transaction.atomic():
+        row = Analysis(
+            session=session,
+            summary=summary,
+            outcome=outcome,
+            sentiment=sentiment,
+            extraction=extraction,
+            evidence=evidence,
+            provider=provider,
+            model=model[:64],
+            request_id=request_id[:80],
+        )
+        Analysis.objects.bulk_create([row], ignore_conflicts=True)
+        record_event(session=session, key="analysed", source="api", kind="call-analysed", facts={"outcome": outcome})
+        analysis_over(session)
+        broadcast.call_changed_on_commit(session)
+
+
+def analysis_over(session: Session) -> None:
+    """There is nothing (more) to read: accounting is next."""
+    dispatch.enqueue(JobKind.ACCOUNT, session, again=True)
 
 
 def write_usage(session_pk: int, records: Sequence[UsageRecord]) -> None:
@@ -146,12 +200,15 @@ def write_usage(session_pk: int, records: Sequence[UsageRecord]) -> None:
     )
 
 
-def retry_job(job: Job) -> bool:
-    """Runs a parked job again with a fresh number of attempts. False if it is not parked: then there is nothing to do."""
+def retry_job(job: Job, by: str = "") -> bool:
+    """Runs a parked job again with a fresh number of attempts, and keeps who asked for it. False if it is not parked."""
     with transaction.atomic():
         row = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
         if row.state != Job.State.PARKED:
             return False
+        number = row.session.events.filter(kind="job-run-again").count() + 1
+        facts = {"job": row.kind, "by": by, "was": row.last_error[:200]}
+        record_event(session=row.session, key=f"job-run-again:{number}", source="operator", kind="job-run-again", facts=facts)
         row.state, row.attempts, row.run_at, row.finished_at = Job.State.QUEUED, 0, timezone.now(), None
         row.save(update_fields=["state", "attempts", "run_at", "finished_at"])
         dispatch.nudge_on_commit(row)

@@ -3,6 +3,7 @@
 from calls.presentation.deeds import ToolLine, tool_lines
 from calls.presentation.live import call_json, figures_json, is_live, snapshot_json, turn_json, turns_json
 from calls.presentation.pages import CallRow, CostLine, JobLine, call_row, cost_lines, job_line, utterances
+from calls.presentation.reading import ReadCall, mark_unheard, read_call
 from calls.presentation.timeline import EndFacts, EventLine, end_facts, event_lines
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "EndFacts",
     "EventLine",
     "JobLine",
+    "ReadCall",
     "ToolLine",
     "call_json",
     "call_row",
@@ -20,6 +22,8 @@ __all__ = [
     "figures_json",
     "is_live",
     "job_line",
+    "mark_unheard",
+    "read_call",
     "snapshot_json",
     "tool_lines",
     "turn_json",

@@ -6,8 +6,10 @@ from statistics import median
 from typing import NamedTuple
 
 from calls import wording
+from calls.alignment import voice_of
 from calls.models import CallLog, Charge, Job, Recording, Session
 from calls.presentation.live import duration_s, is_live, why
+from calls.presentation.reading import voice_names
 from calls.queries import ChargesSummary
 from calls.status import CallStatus
 
@@ -156,12 +158,12 @@ class Utterance:
 
 def utterances(recording: Recording | None) -> list[Utterance]:
     lines = recording.transcript if recording and isinstance(recording.transcript, list) else []
-    named = len({line.get("channel") for line in lines}) > 1
+    names, several = voice_names(recording), len({voice_of(line) for line in lines}) > 1
     return [
         Utterance(
             int(line.get("start_ms") or 0),
             wording.duration_words(int(line.get("start_ms") or 0) / 1000),
-            f"Channel {int(line.get('channel') or 0) + 1}" if named else "",
+            names.get(voice_of(line)) or (f"Voice {voice_of(line)[1:]}" if several else ""),
             str(line.get("text", "")),
         )
         for line in lines

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from calls import queries, wording
 from calls.amounts import plain
 from calls.endings import Confirmation, EndedBy
-from calls.models import CallEvent, Job, Recording, Session, ToolRun, Transfer, Turn
+from calls.models import Analysis, CallEvent, Job, Recording, RecordingDeletion, Session, ToolRun, Transfer, Turn
 from calls.queries import ChargeLine
 from calls.status import CallStatus, Direction
 
@@ -118,7 +118,26 @@ class TurnSerializer(serializers.ModelSerializer[Turn]):
         return None if turn.latency_ms is None else dict(LatencySerializer(turn).data)
 
 
+class DeletionSerializer(serializers.ModelSerializer[RecordingDeletion]):
+    """The proof that a recording was deleted."""
+
+    class Meta:
+        model = RecordingDeletion
+        fields = ("deleted_at", "reason", "bucket", "key", "sha256", "versions", "found_after", "carrier")
+        read_only_fields = fields
+
+
+class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
+    """What a language model made of the call. `extraction` is by the agent's own schema; `evidence` names turns."""
+
+    class Meta:
+        model = Analysis
+        fields = ("summary", "outcome", "sentiment", "extraction", "evidence", "provider", "model", "request_id", "created_at")
+        read_only_fields = fields
+
+
 class RecordingSerializer(serializers.ModelSerializer[Recording]):
+    deletions = DeletionSerializer(source="session.recording_deletions", many=True, read_only=True)
     url = serializers.SerializerMethodField(help_text="Plays the recording for a limited time; null until it is stored.")
 
     class Meta:
@@ -135,6 +154,8 @@ class RecordingSerializer(serializers.ModelSerializer[Recording]):
             "channels",
             "transcript",
             "transcript_text",
+            "alignment",
+            "deletions",
         )
         read_only_fields = fields
 
@@ -233,6 +254,7 @@ class CallDetailSerializer(CallSerializer):
     customer = serializers.DictField(child=serializers.CharField(), read_only=True, help_text="What was known about the human.")
     tools = ToolRunSerializer(source="tool_runs", many=True, read_only=True)
     transfer = serializers.SerializerMethodField(help_text="Whom the caller was handed over to, if anybody.")
+    analysis = serializers.SerializerMethodField(help_text="Null until it was made, and where the agent does without.")
     events = CallEventSerializer(many=True, read_only=True)
     jobs = JobSerializer(many=True, read_only=True)
 
@@ -245,6 +267,11 @@ class CallDetailSerializer(CallSerializer):
     def get_transfer(self, session: Session) -> dict[str, Any] | None:
         transfer: Transfer | None = getattr(session, "transfer", None)
         return None if transfer is None else dict(TransferSerializer(transfer).data)
+
+    @extend_schema_field(AnalysisSerializer(allow_null=True))
+    def get_analysis(self, session: Session) -> dict[str, Any] | None:
+        analysis: Analysis | None = getattr(session, "analysis", None)
+        return None if analysis is None else dict(AnalysisSerializer(analysis).data)
 
     @extend_schema_field(ChargesSerializer)
     def get_charges(self, session: Session) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from providers.proxies import may_use_proxy
 from providers.transcription import Transcription, Utterance
 
 _PIECE_BYTES = 64 * 1024
+_MOST_ANSWER_BYTES = 64 << 20
+_MOST_UTTERANCES = 50_000
+_LONGEST_MS = 24 * 3600 * 1000
 _TIMEOUT = httpx.Timeout(120, connect=5, write=30)  # an hour of audio takes Deepgram well under a minute
 
 
@@ -38,12 +41,21 @@ class DeepgramTranscriber:
     def transcribe(self, path: Path, *, multichannel: bool = False) -> Transcription:
         """Raises `ProviderError`. An unreadable file raises `OSError` before anything is sent."""
         by_proxy = may_use_proxy(self._config.base_url)
-        with path.open("rb") as recording, httpx.Client(timeout=self._timeout, trust_env=by_proxy) as http:
+        with path.open("rb") as recording, self._http(by_proxy) as http:
             response = self._send(http, iter(lambda: recording.read(_PIECE_BYTES), b""), multichannel)
         try:
             return transcription(response, self.model, multichannel=multichannel)
-        except (AttributeError, TypeError, IndexError) as error:  # the SDK builds its models without checking them
+        except (
+            AttributeError,
+            TypeError,
+            IndexError,
+            ValueError,
+            OverflowError,
+        ) as error:  # the SDK builds its models without checking them
             raise nonsense(PROVIDER) from error
+
+    def _http(self, by_proxy: bool) -> httpx.Client:
+        return httpx.Client(timeout=self._timeout, trust_env=by_proxy, event_hooks={"response": [_refuse_flood]})
 
     def _send(self, http: httpx.Client, pieces: Iterator[bytes], multichannel: bool) -> Any:
         root = self._config.base_url.rstrip("/")
@@ -51,6 +63,7 @@ class DeepgramTranscriber:
         environment = DeepgramClientEnvironment(base=root, production=socket_root, agent=socket_root, agent_rest=root)
         client = DeepgramClient(api_key=self._config.api_key, environment=environment, httpx_client=http)
         language: dict[str, Any] = {"language": self._options.language} if self._options.language else {"detect_language": True}
+        voices: dict[str, Any] = {} if multichannel else {"diarize": True}
         try:
             return client.listen.v1.media.transcribe_file(
                 request=pieces,
@@ -61,12 +74,15 @@ class DeepgramTranscriber:
                 smart_format=True,
                 request_options={"max_retries": 0},
                 **language,
+                **voices,
             )
         except ApiError as error:
             body = error.body if isinstance(error.body, dict) else {}
             code, request_id = str(body.get("err_code", "")), str(body.get("request_id", ""))
             # `from None`: the SDK's error holds the whole answer, which may be a transcript.
             raise status_error(PROVIDER, error.status_code or 0, code=code, request_id=request_id) from None
+        except ValueError as error:  # no JSON, or no UTF-8
+            raise nonsense(PROVIDER) from error
         except httpx.TimeoutException as error:
             raise timed_out(PROVIDER, "did not finish the transcription in time") from error
         except httpx.ConnectError as error:
@@ -76,8 +92,15 @@ class DeepgramTranscriber:
             raise ProviderError(PROVIDER, ErrorCategory.CONNECTION, message, retryable=True) from error
 
 
+def _refuse_flood(response: httpx.Response) -> None:
+    """The SDK reads answers into memory: one that says it is far larger than any transcript is not read."""
+    told = response.headers.get("content-length", "")
+    if told.isascii() and told.isdigit() and int(told) > _MOST_ANSWER_BYTES:
+        raise nonsense(PROVIDER)
+
+
 def transcription(response: ListenV1Response, model: str, *, multichannel: bool) -> Transcription:
-    """The SDK's answer in our shape. Several channels are billed each for the whole length."""
+    """The SDK's answer in our shape. Several channels are billed each for the whole length. Raises `ValueError` for absurd figures."""
     metadata = response.metadata
     duration_ms = round(metadata.duration * 1000)
     found = [
@@ -87,18 +110,27 @@ def transcription(response: ListenV1Response, model: str, *, multichannel: bool)
             end_ms=round((said.end or 0.0) * 1000),
             text=said.transcript or "",
             confidence=said.confidence or 0.0,
+            speaker=None if multichannel or said.speaker is None else int(said.speaker),
         )
         for said in response.results.utterances or ()
         if said.transcript
     ]
     if not found:
         found = _whole_channels(response, duration_ms)
+    _plausible(duration_ms, metadata.channels, found)
     found.sort(key=lambda utterance: (utterance.start_ms, utterance.channel))
     request_id = metadata.request_id or f"local-{uuid4().hex}"
     billed_ms = duration_ms * (metadata.channels if multichannel else 1)
     usage = UsageRecord(UsageKind.TRANSCRIPTION, PROVIDER, model, Unit.AUDIO_MS, billed_ms, request_id)
     text = " ".join(utterance.text for utterance in found)
     return Transcription(request_id, duration_ms, metadata.channels, tuple(found), text, (usage,))
+
+
+def _plausible(duration_ms: int, channels: int, found: list[Utterance]) -> None:
+    if not 0 <= duration_ms <= _LONGEST_MS or not 1 <= channels <= 16 or len(found) > _MOST_UTTERANCES:
+        raise ValueError("an absurd length, or absurdly many channels or utterances")
+    if any(said.channel < 0 or not 0 <= said.start_ms <= said.end_ms <= _LONGEST_MS for said in found):
+        raise ValueError("an utterance outside the recording")
 
 
 def _whole_channels(response: ListenV1Response, duration_ms: int) -> list[Utterance]:

@@ -4,8 +4,10 @@ Never follows a redirect off the list, never sends credentials where the list do
 or nothing at the path.
 """
 
+import errno
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +22,26 @@ from providers.exotel.address import ExotelConfig
 from providers.exotel.errors import CarrierCategory, CarrierError, from_answer
 from providers.exotel.hosts import judge
 
+DELETION: Final = (
+    "The carrier keeps its own copy: Exotel's API cannot delete a recording (developer.exotel.com, read 2026-11-22). "
+    "Set the retention period under Settings, Recording in its dashboard, or ask its support with the call's id."
+)
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)
 _WHOLE_S: Final = 480.0
 _CHUNK_BYTES: Final = 64 * 1024
 _MAX_REDIRECTS: Final = 3
+_SPARE_BYTES: Final = 64 << 20  # what a download leaves free for everybody else on that disk
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class SpoolFull(CarrierError):
+    """There is no room for the recording here. Exotel keeps it for months: it is fetched once there is room again."""
+
+    def __init__(self, directory: Path) -> None:
+        message = (
+            f"The disk of RECORDING_SPOOL_DIR ({directory.name}) is full. Make room; the recording is fetched as soon as there is some."
+        )
+        super().__init__(CarrierCategory.SERVER, message, retryable=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +66,13 @@ def audio_type(head: bytes) -> str | None:
 def download(config: ExotelConfig, url: str, path: Path, max_bytes: int) -> Downloaded:
     """Fetches `url` to `path`. Raises `CarrierError`: NOT_FOUND and retryable while Exotel is still preparing the file."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _opened(config, url) as answer, part.open("wb") as file:
-            found = _write(answer, file.fileno(), max_bytes)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _forget_parts(path, part)
+        with _opened(config, url) as answer:
+            _judge_size(answer.headers.get("content-length", ""), path.parent, max_bytes)
+            with part.open("wb") as file:
+                found = _write(answer, file.fileno(), max_bytes)
         os.replace(part, path)
         _sync_directory(path.parent)
         return found
@@ -59,10 +80,33 @@ def download(config: ExotelConfig, url: str, path: Path, max_bytes: int) -> Down
         message = "The recording's download broke off. It is tried again."
         raise CarrierError(CarrierCategory.CONNECTION, message, retryable=True) from error
     except OSError as error:
+        if error.errno in _FULL:
+            raise SpoolFull(path.parent) from error
         message = f"The recording cannot be written ({error.strerror}). Check RECORDING_SPOOL_DIR and its disk."
         raise CarrierError(CarrierCategory.SERVER, message, retryable=True) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _forget_parts(path: Path, own: Path) -> None:
+    """What a killed worker left of this recording. One that is only slow writes on into a file without a name, and then fails."""
+    for left in path.parent.glob(f".{path.name}.*.part"):
+        if left != own:
+            left.unlink(missing_ok=True)
+
+
+def _judge_size(announced: str, directory: Path, max_bytes: int) -> None:
+    """Before a byte is taken: a recording that says of itself that it is too large, or that this disk cannot hold."""
+    size = int(announced) if announced.isascii() and announced.isdigit() else 0
+    if size > max_bytes:
+        raise _too_large(max_bytes)
+    if shutil.disk_usage(directory).free < size + _SPARE_BYTES:
+        raise SpoolFull(directory)
+
+
+def _too_large(max_bytes: int) -> CarrierError:
+    message = f"The recording is larger than {max_bytes} bytes. If that is right, raise RECORDING_MAX_BYTES."
+    return CarrierError(CarrierCategory.BAD_REQUEST, message, retryable=False)
 
 
 @contextmanager
@@ -96,8 +140,7 @@ def _write(answer: httpx.Response, file: int, max_bytes: int) -> Downloaded:
             head += chunk[:12]
         size += len(chunk)
         if size > max_bytes:
-            message = f"The recording is larger than {max_bytes} bytes. If that is right, raise RECORDING_MAX_BYTES."
-            raise CarrierError(CarrierCategory.BAD_REQUEST, message, retryable=False)
+            raise _too_large(max_bytes)
         if time.monotonic() > deadline:
             message = f"The recording did not arrive within {_WHOLE_S:.0f} s. It is tried again."
             raise CarrierError(CarrierCategory.TIMEOUT, message, retryable=True)

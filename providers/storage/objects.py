@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ _TRANSFER = TransferConfig(  # type: ignore[no-untyped-call]  # boto3 has no typ
     multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
 )
 _DIGEST_KEY = "sha256"
+_KMS = "aws:kms"
+_NO_VERSIONS = frozenset({"NotImplemented", "MethodNotAllowed", "InvalidArgument"})
 _MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -42,6 +45,15 @@ class StoredObject:
     sha256: str
     etag: str
     content_type: str
+    encryption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A version of an object (or a delete marker that hid older ones) that storage has removed for good."""
+
+    version_id: str
+    is_marker: bool
 
 
 class ObjectStore:
@@ -59,14 +71,17 @@ class ObjectStore:
         if _digest(path) != sha256:
             message = "the file on disk is not the one that was announced (its SHA-256 differs); fetch it again"
             raise ProviderError(PROVIDER, ErrorCategory.BAD_REQUEST, message, retryable=False)
+        wanted = (size_bytes, sha256, self._encryption)
         there = self.head(key)
-        if there is not None and (there.size_bytes, there.sha256) == (size_bytes, sha256):
+        if there is not None and self._facts(there) == wanted:
             return there
-        extra = {"ContentType": content_type, "Metadata": {_DIGEST_KEY: sha256}}
+        extra: dict[str, Any] = {"ContentType": content_type, "Metadata": {_DIGEST_KEY: sha256}}
+        if self._config.kms_key_id:
+            extra |= {"ServerSideEncryption": _KMS, "SSEKMSKeyId": self._config.kms_key_id}
         with _failures(), path.open("rb") as file:
             self._client.upload_fileobj(file, self._config.bucket, key, ExtraArgs=extra, Config=_TRANSFER)
         stored = self.head(key)
-        if stored is None or (stored.size_bytes, stored.sha256) != (size_bytes, sha256):
+        if stored is None or self._facts(stored) != wanted:
             message = "the stored object differs from the file that was sent"
             raise ProviderError(PROVIDER, ErrorCategory.TRUNCATED, message, retryable=True)
         return stored
@@ -81,7 +96,16 @@ class ObjectStore:
                 return None
             raise
         digest = answer.get("Metadata", {}).get(_DIGEST_KEY, "")
-        return StoredObject(key, answer["ContentLength"], digest, answer["ETag"].strip('"'), answer.get("ContentType", ""))
+        encryption = str(answer.get("ServerSideEncryption", ""))
+        return StoredObject(key, answer["ContentLength"], digest, answer["ETag"].strip('"'), answer.get("ContentType", ""), encryption)
+
+    @property
+    def _encryption(self) -> str:
+        return _KMS if self._config.kms_key_id else ""
+
+    def _facts(self, stored: StoredObject) -> tuple[int, str, str]:
+        """What has to be as it was ordered; how a bucket encrypts of itself is its own affair."""
+        return stored.size_bytes, stored.sha256, stored.encryption if self._config.kms_key_id else ""
 
     def read(self, key: str, most_bytes: int) -> bytes | None:
         """The object if it is there and no larger than `most_bytes`, else None."""
@@ -109,15 +133,39 @@ class ObjectStore:
         with _failures():
             self._client.delete_object(Bucket=self._config.bucket, Key=key)
 
-    def abort_orphans(self, prefix: str) -> int:
+    def versions(self, key: str) -> list[Removed]:
+        """What there is to remove under exactly this key: every version and delete marker. An unversioned object is the version "null"."""
+        try:
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._config.bucket, Prefix=key)
+            with _failures():
+                found = [(row, kind) for page in pages for kind in ("Versions", "DeleteMarkers") for row in page.get(kind, [])]
+        except ProviderError as error:
+            if not any(code in error.message for code in _NO_VERSIONS):
+                raise
+            return [Removed("", False)] if self.head(key) is not None else []
+        return [Removed(str(row["VersionId"]), kind == "DeleteMarkers") for row, kind in found if row["Key"] == key]
+
+    def delete_for_good(self, key: str) -> None:
+        """Removes every version and delete marker of the object, and asks again: raises a retryable `ProviderError` if anything is left."""
+        for one in self.versions(key):
+            with _failures():
+                extra = {"VersionId": one.version_id} if one.version_id else {}
+                self._client.delete_object(Bucket=self._config.bucket, Key=key, **extra)
+        if self.head(key) is not None or self.versions(key):
+            message = "still has the object that was deleted; look whether the bucket locks its objects"
+            raise ProviderError(PROVIDER, ErrorCategory.SERVER, message, retryable=True)
+
+    def abort_orphans(self, prefix: str, older_than_s: float = 0) -> int:
         """Aborts the unfinished uploads under `prefix`, whose parts cost storage for ever; returns how many there were.
 
-        Only for a prefix that nobody is uploading to.
+        Without `older_than_s` only for a prefix that nobody is uploading to.
         """
-        count = 0
+        count, young = 0, datetime.now(UTC) - timedelta(seconds=older_than_s)
         with _failures():
             pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._config.bucket, Prefix=prefix)
             for upload in (upload for page in pages for upload in page.get("Uploads", [])):
+                if older_than_s and upload["Initiated"] > young:
+                    continue
                 self._client.abort_multipart_upload(Bucket=self._config.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
                 count += 1
         return count

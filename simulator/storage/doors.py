@@ -22,7 +22,10 @@ from simulator.storage.signature import check
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 _PIECE_BYTES = 64 * 1024
-_KEPT_HEADERS = ("cache-control", "content-disposition", "content-language", "expires")
+_KEPT_HEADERS = (
+    *("cache-control", "content-disposition", "content-language", "expires"),
+    *("x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"),
+)
 _METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"]
 
 Door = Callable[[SimulatorState, Request], Awaitable[Response]]
@@ -65,6 +68,12 @@ def _preflight(request: Request) -> Response:
 
 async def _bucket(state: SimulatorState, request: Request) -> Response:
     bucket, query = _open(state, request), request.query_params
+    if request.method == "PUT" and "versioning" in query:
+        if not bucket.exists:
+            raise _no_bucket()
+        if b"<Status>Enabled</Status>" in await request.body():
+            bucket.keep_versions()
+        return Response(status_code=200, headers=request_headers())
     if request.method == "PUT":
         if bucket.exists:
             raise Refused(
@@ -81,6 +90,10 @@ async def _bucket(state: SimulatorState, request: Request) -> Response:
             return xml_answer("LocationConstraint", {})
         if "uploads" in query:
             return listing.uploads(bucket, query)
+        if "versioning" in query:
+            return xml_answer("VersioningConfiguration", {"Status": "Enabled"} if bucket.is_versioned else {})
+        if "versions" in query:
+            return listing.versions(bucket, query)
         return listing.objects(bucket, query)
     raise _not_done(request)
 
@@ -111,7 +124,13 @@ async def _object(state: SimulatorState, request: Request) -> Response:
     if "uploadId" in request.query_params:
         bucket.abort(request.query_params["uploadId"])
     else:
-        bucket.delete(key)
+        fault = state.faults.take("s3.delete")
+        if not await endured(fault, request.receive):
+            return Response(status_code=499)
+        if fault is not None and fault.fault == "status":
+            raise by_status(fault.status)
+        bucket.delete(key, request.query_params.get("versionId", ""))
+        state.note("s3.delete", bucket=bucket.root.name, key=key)
     return Response(status_code=204, headers=request_headers())
 
 

@@ -50,6 +50,22 @@ def objects(bucket: Bucket, query: Mapping[str, str]) -> Response:
     return xml_answer("ListBucketResult", fields, items)
 
 
+def versions(bucket: Bucket, query: Mapping[str, str]) -> Response:
+    spell = quote if query.get("encoding-type") == "url" else str
+    items: list[tuple[str, Fields]] = []
+    for kept, is_latest in bucket.find_versions(query.get("prefix", "")):
+        row: dict[str, str | int | bool] = {"Key": spell(kept.key), "VersionId": kept.version_id or "null", "IsLatest": is_latest}
+        row["LastModified"] = stamp(kept.at)
+        if kept.is_marker:
+            items.append(("DeleteMarker", row))
+        else:
+            items.append(("Version", row | {"ETag": f'"{kept.etag}"', "Size": kept.size_bytes, "StorageClass": "STANDARD"}))
+    fields: dict[str, str | bool] = {"Name": bucket.root.name, "Prefix": spell(query.get("prefix", "")), "IsTruncated": False}
+    if "encoding-type" in query:
+        fields["EncodingType"] = query["encoding-type"]
+    return xml_answer("ListVersionsResult", fields, items)
+
+
 def uploads(bucket: Bucket, query: Mapping[str, str]) -> Response:
     spell = quote if query.get("encoding-type") == "url" else str
     items: list[tuple[str, Fields]] = [

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -31,6 +31,8 @@ class Kept:
     metadata: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
+    version_id: str = ""
+    is_marker: bool = False
 
     @property
     def at(self) -> datetime:
@@ -87,11 +89,52 @@ class Bucket:
         self._keep(kept)
         return kept
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, version_id: str = "") -> None:
+        """Removes the object. In a bucket that keeps versions it is hidden behind a marker, unless one version is named."""
         kept = self.find(key)
-        if kept is not None:
+        if version_id:
+            self._remove_version(key, version_id, kept)
+        elif self.is_versioned:
+            self._archive(kept)
+            self._archive(Kept(key, 0, "", "", "", _now(), version_id=uuid4().hex, is_marker=True))
+            self._card(key).unlink(missing_ok=True)
+        elif kept is not None:
             self._card(key).unlink(missing_ok=True)
             self.path(kept).unlink(missing_ok=True)
+
+    # --- versions ---
+
+    @property
+    def is_versioned(self) -> bool:
+        return (self.root / "versions").is_dir()
+
+    def keep_versions(self) -> None:
+        (self.root / "versions").mkdir(exist_ok=True)
+
+    def find_versions(self, prefix: str) -> list[tuple[Kept, bool]]:
+        """Every version and marker, each with whether it is the latest of its key; newest first."""
+        older = [Kept(**json.loads(card.read_text("utf-8"))) for card in (self.root / "versions").glob("*.json")]
+        now = self.find_all(prefix, "")
+        rows = sorted((kept for kept in [*older, *now] if kept.key.startswith(prefix)), key=lambda kept: kept.stored_at, reverse=True)
+        rows.sort(key=lambda kept: kept.key)
+        return [(kept, place == 0 or rows[place - 1].key != kept.key) for place, kept in enumerate(rows)]
+
+    def _archive(self, kept: Kept | None) -> None:
+        if kept is not None:
+            (self.root / "versions" / f"{kept.version_id or uuid4().hex}.json").write_text(json.dumps(asdict(kept)), "utf-8")
+
+    def _remove_version(self, key: str, version_id: str, kept: Kept | None) -> None:
+        """`null` names an object of a time without versions."""
+        if kept is not None and (kept.version_id or "null") == version_id:
+            self._card(key).unlink(missing_ok=True)
+            self.path(kept).unlink(missing_ok=True)
+            return
+        for card in (self.root / "versions").glob("*.json"):
+            old = Kept(**json.loads(card.read_text("utf-8")))
+            if old.key == key and (old.version_id or "null") == version_id:
+                card.unlink(missing_ok=True)
+                if old.data:
+                    self.path(old).unlink(missing_ok=True)
 
     def find_all(self, prefix: str, after: str) -> list[Kept]:
         """Every object whose key begins with `prefix` and sorts behind `after`, in order."""
@@ -170,6 +213,10 @@ class Bucket:
 
     def _keep(self, kept: Kept) -> None:
         before, card = self.find(kept.key), self._card(kept.key)
+        if self.is_versioned:
+            kept = replace(kept, version_id=uuid4().hex)
+            self._archive(before)
+            before = None
         draft = card.with_suffix(f".{kept.data}")
         draft.write_text(json.dumps(asdict(kept)), "utf-8")
         os.replace(draft, card)

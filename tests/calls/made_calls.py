@@ -24,6 +24,8 @@ def operator(name: str = "", *, superuser: bool = False):
 
 
 def agent_of(owner, name: str = "Clinic reception", **fields) -> Agent:
+    """An agent whose calls are not read by a language model afterwards, unless the test is about that."""
+    fields = {"analyse_calls": False, **fields}
     return Agent.objects.create(owner=owner, name=name, prompt="You answer the phone of a clinic.", **{"first_message": "Hello!", **fields})
 
 

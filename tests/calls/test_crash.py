@@ -1,7 +1,7 @@
-"""Killing the worker with -9 inside each of the four post-call steps loses nothing and charges nothing twice.
+"""Killing the worker with -9 inside each of the five post-call steps loses nothing and charges nothing twice.
 
-Real processes: a Celery worker on the real Valkey and Postgres, and the simulator as Exotel, Deepgram and S3. Each step is made slow from
-outside, the worker is killed while its job runs, and the next worker has to find everything by itself.
+Real processes: a Celery worker on the real Valkey and Postgres, and the simulator as Exotel, Deepgram, OpenAI and S3. Each step is made slow
+from outside, the worker is killed while its job runs, and the next worker has to find everything by itself.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from calls import commands, queries
-from calls.models import Attempt, CallLog, Charge, Job, Recording, Session, UsageLine
+from calls.models import Analysis, Attempt, CallLog, Charge, Job, Recording, Session, UsageLine
 from tests.calls import made_calls as made
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True), pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 PERSON, OTHER, EXOPHONE = "09812345678", "09812345679", "08047112233"
 LEASE_S = 120
@@ -119,6 +119,7 @@ class Workers:
             "REDIS_URL": self._broker,
             "EXOTEL_BASE_URL": f"{outside}/exotel",
             "DEEPGRAM_BASE_URL": f"{outside}/deepgram",
+            "OPENAI_BASE_URL": f"{outside}/openai/v1",
             "AWS_S3_ENDPOINT_URL": f"{outside}/s3",
             "RECORDING_SPOOL_DIR": str(directory / "spool"),
             "JOB_LEASE_S": str(LEASE_S),
@@ -176,7 +177,7 @@ def the_lease_runs_out(session: Session, kind: str) -> None:
 def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twice(outside, tmp_path, settings):
     settings.RECORDING_STORE = replace(settings.RECORDING_STORE, endpoint_url=f"{outside}/s3")
     queries.storage().ensure_bucket()
-    agent = made.agent_of(made.operator(), language="en-US")
+    agent = made.agent_of(made.operator(), language="en-US", analyse_calls=True)
     session = commands.open_call(
         agent_version=agent.current_version,
         direction="inbound",
@@ -198,6 +199,7 @@ def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twi
         ("telephony.fetch_recording", "exotel.recording"),
         ("calls.upload_recording", "s3.put"),
         ("calls.transcribe_recording", "deepgram.batch"),
+        ("calls.analyse", "openai.chat"),
     ]
     for kind, target in steps:
         httpx.post(f"{outside}/control/faults", json={"target": target, "fault": "hang"}).raise_for_status()
@@ -213,12 +215,20 @@ def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twi
         the_lease_runs_out(session, kind)
         httpx.delete(f"{outside}/control/faults").raise_for_status()
 
-    # Accounting asks nobody outside: it is stopped in the middle of its transaction by a lock on a row that it needs.
+    # The model has answered and is to be paid; the worker dies before it can write that down. A lock on a row that it needs holds it there.
+    with workers.next() as worker, transaction.atomic():
+        Session.objects.select_for_update().get(pk=session.pk)
+        wait_for_lock(workers, "calls.analyse", "calls_usageline")
+        kill(worker)
+    the_lease_runs_out(session, "calls.analyse")
+    assert not Analysis.objects.exists(), "nobody has seen that answer"
+
+    # Accounting asks nobody outside: it is stopped in the middle of its transaction in the same way.
     with workers.next() as worker, transaction.atomic():
         CallLog.objects.select_for_update().get(session=session)
-        wait_for_account(workers)
+        wait_for_lock(workers, "calls.account", "calls_calllog")
         kill(worker)
-    assert is_done(session, "calls.transcribe_recording")
+    assert is_done(session, "calls.analyse")
     assert is_running(session, "calls.account")
     the_lease_runs_out(session, "calls.account")
     assert not Charge.objects.exists(), "the killed transaction has left nothing"
@@ -228,7 +238,7 @@ def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twi
         workers.tick()
 
     assert {job.kind: job.state for job in Job.objects.filter(session=session)} == {
-        kind: "done" for kind in ("telephony.fetch_recording", "calls.upload_recording", "calls.transcribe_recording", "calls.account")
+        kind: "done" for kind in (*(kind for kind, _target in steps), "calls.account")
     }
     recording = Recording.objects.get(session=session)
     link = queries.recording_link(session)
@@ -240,31 +250,36 @@ def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twi
     assert "appointment" in recording.transcript_text.lower()
     assert not list((tmp_path / "spool").glob("*")), "nothing stays behind in the spool"
 
-    attempts = list(Attempt.objects.filter(job__session=session).order_by("number").values_list("outcome", flat=True))
-    assert attempts == ["", "ok"], "the killed request left its trace, the second one succeeded"
+    def attempts(kind: str) -> list[str]:
+        return list(Attempt.objects.filter(job__session=session, job__kind=kind).order_by("number").values_list("outcome", flat=True))
+
+    assert attempts("calls.transcribe_recording") == ["", "ok"], "the killed request left its trace, the second one succeeded"
+    assert attempts("calls.analyse") == ["", "", "ok"], "one line for each kill that may have wasted a request"
+    assert Analysis.objects.filter(session=session).count() == 1
+    assert UsageLine.objects.filter(session=session, purpose="analysis").count() == 2
     assert UsageLine.objects.filter(session=session, kind="transcription").count() == 1
     assert UsageLine.objects.filter(session=session, kind="telephony").count() == 1
-    assert Charge.objects.filter(session=session).count() == UsageLine.objects.filter(session=session).count() == 7
+    assert Charge.objects.filter(session=session).count() == UsageLine.objects.filter(session=session).count() == 9
     summary = queries.charges_summary(session)
     assert summary.totals["INR"] == CallLog.objects.get(session=session).carrier_price
     assert summary.totals["USD"] > Decimal("0.03")
 
 
-def wait_for_account(workers: Workers) -> None:
-    """Until a running account job waits for the row that this transaction has locked. Seen from another connection."""
+def wait_for_lock(workers: Workers, kind: str, table: str) -> None:
+    """Until the running job waits for the row that this transaction has locked, at that table. Seen from another connection."""
     other = connection.copy()
 
     def waits() -> bool:
         with other.cursor() as cursor:
             cursor.execute(
                 "select count(*) from pg_stat_activity where datname = %s and wait_event_type = 'Lock' and query like %s",
-                [connection.settings_dict["NAME"], "%calls_calllog%"],
+                [connection.settings_dict["NAME"], f"%{table}%"],
             )
             is_waiting = bool(cursor.fetchone()[0])
-            cursor.execute("select count(*) from calls_job where kind = 'calls.account' and state = 'running'")
+            cursor.execute("select count(*) from calls_job where kind = %s and state = 'running'", [kind])
             return is_waiting and bool(cursor.fetchone()[0])
 
     try:
-        eventually(waits, "accounting runs", between=lambda: workers.tick("calls.sweep_jobs"), log=workers.log)
+        eventually(waits, f"{kind} runs", between=lambda: workers.tick("calls.sweep_jobs"), log=workers.log)
     finally:
         other.close()

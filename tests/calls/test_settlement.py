@@ -129,6 +129,33 @@ def test_a_recording_goes_to_storage_to_its_transcript_and_to_the_bill(session, 
     assert summary.unpriced == 1
 
 
+def test_live_turns_are_found_in_the_recording_and_those_that_are_not_say_so(session, spool, client):
+    def say(number: int, speaker: str, text: str, started_ms: int) -> None:
+        commands.add_turn(session=session, number=number, speaker=speaker, text=text, started_ms=started_ms, ended_ms=started_ms + 1500)
+
+    say(0, "caller", CALLER_SAID, 400)
+    say(1, "agent", AGENT_SAID, 4000)
+    say(2, "agent", "Have a nice day", 60_000)
+    run(upload_recording, session)
+    run(transcribe_recording, session)
+    alignment = Recording.objects.get(session=session).alignment
+    assert alignment is not None
+    assert alignment["names"] == {"c0": "caller", "c1": "agent"}
+    assert [(turn["number"], turn["heard"]) for turn in alignment["turns"]] == [(0, True), (1, True), (2, False)]
+    client.force_login(session.owner)
+    page = client.get(f"/calls/{session.session_id}/").content.decode()
+    assert page.count("not in the recording") == 1
+    assert '<span class="channel">Caller</span>' in page
+    assert queries.said(session)[-1] == ("agent", "Have a nice day", {"speaker": "agent", "number": 2})
+
+
+def test_what_only_the_recording_heard_is_read_between_the_turns(session, spool):
+    commands.add_turn(session=session, number=0, speaker="caller", text=CALLER_SAID, started_ms=400, ended_ms=1900)
+    run(upload_recording, session)
+    run(transcribe_recording, session)
+    assert [(who, "at_ms" in turn) for who, _text, turn in queries.said(session)] == [("caller", False), ("somebody", True)]
+
+
 def test_the_stored_recording_is_private_and_played_by_a_link(session, spool):
     run(upload_recording, session)
     link = queries.recording_link(session)

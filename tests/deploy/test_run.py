@@ -106,7 +106,8 @@ def test_the_product_runs_against_any_provider_and_survives_a_killed_worker(chec
     try:
         _until(lambda: _status(f"http://127.0.0.1:{web}/readyz") == 200, 90, "web")
         _until(lambda: _status(f"http://127.0.0.1:{ports[1]}/healthz") == 200, 60, "media")
-        pids = {role: int((checkout / ".local" / "run" / f"{role}.pid").read_text()) for role in ("web", "media", "worker", "hooks", "beat")}
+        run = checkout / ".local" / "run"
+        pids = {role: int((run / f"{role}.pid").read_text()) for role in ("web", "media", "worker", "hooks", "beat")}
         assert all(os.path.exists(f"/proc/{pid}") for pid in pids.values())
         seeded = {**environment, "PYTHONPATH": str(checkout)}
         subprocess.run(

@@ -138,6 +138,45 @@ def test_unfinished_uploads_are_aborted_under_their_prefix_only(store: ObjectSto
     assert store.abort_orphans("") == 1
 
 
+def test_young_uploads_are_left_alone(store: ObjectStore) -> None:
+    store.ensure_bucket()
+    store._client.create_multipart_upload(Bucket="recordings", Key="sess_1/a")
+    assert store.abort_orphans("sess_1/", older_than_s=3600) == 0
+    assert store.abort_orphans("sess_1/") == 1
+
+
+def test_an_object_is_encrypted_with_our_key_and_one_that_is_not_is_sent_again(vendors: Served, store: ObjectStore, tmp_path: Path) -> None:
+    path, digest = file_of(tmp_path, 6 << 20)
+    assert store.put_file(path, KEY, "audio/x-wav", digest).encryption == ""
+    sealed = ObjectStore(config(vendors, kms_key_id="arn:aws:kms:ap-south-1:1:key/one"))
+    assert sealed.put_file(path, KEY, "audio/x-wav", digest).encryption == "aws:kms"
+    headers = sealed._client.head_object(Bucket="recordings", Key=KEY)
+    assert headers["SSEKMSKeyId"] == "arn:aws:kms:ap-south-1:1:key/one"
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_every_version_and_marker_of_a_key_is_deleted_and_no_other_key(
+    vendors: Served, store: ObjectStore, tmp_path: Path, versioned: bool
+) -> None:
+    store.ensure_bucket()
+    path, digest = file_of(tmp_path, 10)
+    store.put_file(path, KEY, "audio/x-wav", digest)
+    if versioned:
+        store._client.put_bucket_versioning(Bucket="recordings", VersioningConfiguration={"Status": "Enabled"})
+    for size in (20, 30):
+        path, digest = file_of(tmp_path, size)
+        store.put_file(path, KEY, "audio/x-wav", digest)
+        store.put_file(path, f"{KEY}.other", "audio/x-wav", digest)
+    store.delete(KEY)
+    assert store.head(KEY) is None
+    found = store.versions(KEY)
+    assert [(one.is_marker, bool(one.version_id)) for one in found] == ([(False, True)] * 3 + [(True, True)] if versioned else [])
+    store.delete_for_good(KEY)
+    assert (store.versions(KEY), store.head(KEY)) == ([], None)
+    assert store.head(f"{KEY}.other") is not None
+    store.delete_for_good(KEY)
+
+
 @pytest.mark.parametrize(
     ("status", "category", "retryable"),
     [(403, ErrorCategory.AUTHENTICATION, False), (500, ErrorCategory.SERVER, True), (503, ErrorCategory.SERVER, True)],

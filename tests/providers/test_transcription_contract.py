@@ -190,6 +190,13 @@ def test_deepgram_is_asked_for_utterances_in_the_given_language(vendors: Served,
     assert query == wanted
 
 
+def test_the_voices_of_one_channel_are_told_apart(vendors: Served, recording: Path) -> None:
+    result = deepgram(vendors).transcribe(recording)
+    assert dict(vendors.state.seen[-1].facts["query"])["diarize"] == "true"
+    assert {utterance.speaker for utterance in result.utterances} == {0}
+    assert {utterance.speaker for utterance in deepgram(vendors).transcribe(recording, multichannel=True).utterances} == {None}
+
+
 # --- the SDK's answer -------------------------------------------------------------------------------------------------
 
 

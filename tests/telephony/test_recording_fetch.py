@@ -8,11 +8,12 @@ from django.utils import timezone
 from calls import commands
 from calls.models import CallLog, Job, Recording, Session
 from telephony import tasks
+from tests.calls.made_audio import wav
 from tests.providers.exotel import payloads
-from tests.providers.exotel.test_recordings import WAV
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "/exotelrecordings/simulated1/x.wav"
+WAV = wav()
 
 
 @pytest.fixture

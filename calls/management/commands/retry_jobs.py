@@ -28,6 +28,7 @@ class Command(BaseCommand):
         if not found:
             self.stdout.write("No parked job.")
         elif options["run"]:
-            self.stdout.write(f"{sum(commands.retry_job(job) for job in found)} of {len(found)} run again.")
+            again = sum(commands.retry_job(job, by="manage.py retry_jobs") for job in found)
+            self.stdout.write(f"{again} of {len(found)} run again.")
         else:
             self.stdout.write(f"{len(found)} parked. Add --run to run them again.")
