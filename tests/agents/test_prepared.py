@@ -41,6 +41,7 @@ def places(outside: Served, settings: Settings) -> Iterator[None]:
     settings.RECORDING_STORE = replace(settings.RECORDING_STORE, endpoint_url=f"{outside.http}/s3")
     ObjectStore(settings.RECORDING_STORE).ensure_bucket()
     prepared.memory.clear()
+    prepared._absent.clear()  # another test's storage
     yield
     prepared.memory.clear()
 
