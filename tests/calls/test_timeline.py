@@ -97,6 +97,16 @@ def test_details_are_believed_even_if_callbacks_say_more():
     assert (fold(told).duration_s, fold(told).ended_at) == (61, NOON)
 
 
+def test_of_equal_words_the_earliest_start_the_latest_end_and_the_longest_duration_stand():
+    told = [
+        report(status="completed", started_at=NOON + timedelta(seconds=n), ended_at=NOON + timedelta(seconds=60 + n), duration_s=60 + n)
+        for n in (3, 9, 0, 5)
+    ]
+    for order in permutations(told):
+        facts = fold(order)
+        assert (facts.started_at, facts.ended_at, facts.duration_s) == (NOON, NOON + timedelta(seconds=69), 69)
+
+
 def test_an_address_that_lasts_is_kept_before_a_signed_one():
     signed, plain = "https://recordings.example/a.mp3?Signature=x", "https://recordings.example/a.mp3"
     assert fold([report("details", recording_url=signed), report(recording_url=plain)]).recording_url == plain
