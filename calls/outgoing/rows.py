@@ -26,6 +26,13 @@ def every_event() -> list[str]:
     return [str(event) for event in CALL_EVENTS]
 
 
+class WithoutSecrets(models.Manager["WebhookEndpoint"]):
+    """Leaves the secrets in the database until they are asked for: one that cannot be read must stop no call and no page."""
+
+    def get_queryset(self) -> models.QuerySet["WebhookEndpoint"]:
+        return super().get_queryset().defer("secret", "previous_secret")
+
+
 class WebhookEndpoint(models.Model):
     """An address of the operator's own that is told what becomes of their calls."""
 
@@ -49,6 +56,7 @@ class WebhookEndpoint(models.Model):
         null=True, blank=True, editable=False, help_text=_("It failed several times in a row and is left alone.")
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    objects = WithoutSecrets()
 
     class Meta:
         ordering = ["id"]

@@ -45,7 +45,6 @@ class Claimed:
     message_id: str
     body: str
     url: str
-    secrets: list[str]
     once: bool
 
 
@@ -54,8 +53,6 @@ def deliver(delivery_pk: int) -> None:
     claimed = claim(delivery_pk)
     if claimed is None:
         return
-    if not connection.in_atomic_block:
-        connection.close()  # back to the pool: the endpoint may take its time
     began = time.monotonic()
     verdict = send(claimed)
     finish(claimed, verdict, ms=round((time.monotonic() - began) * 1000))
@@ -64,7 +61,10 @@ def deliver(delivery_pk: int) -> None:
 def send(claimed: Claimed) -> Verdict:
     """Signs and posts. The answer's body is read to its bound and thrown away."""
     try:
-        signed = headers(claimed.message_id, timezone.now(), claimed.body, claimed.secrets)
+        now = timezone.now()
+        signed = headers(claimed.message_id, now, claimed.body, WebhookEndpoint.objects.get(pk=claimed.endpoint_pk).secrets_at(now))
+        if not connection.in_atomic_block:
+            connection.close()  # back to the pool: the endpoint may take its time
         request = ServiceRequest("POST", claimed.url, signed, content=claimed.body.encode())
         allowed = settings.WEBHOOK_ALLOWED_NETWORKS
         answer = asyncio.run(ask(request, timeout_ms=DEADLINE_MS, allowed=allowed, allowed_by="WEBHOOK_ALLOWED_NETWORKS"))
@@ -100,7 +100,6 @@ def claim(delivery_pk: int) -> Claimed | None:
             message_id=delivery.message.message_id,
             body=delivery.message.body,
             url=endpoint.url,
-            secrets=endpoint.secrets_at(now),
             once=_is_test(delivery),
         )
 

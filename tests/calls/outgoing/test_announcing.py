@@ -9,7 +9,7 @@ from django.db.utils import ProgrammingError
 from django.utils import timezone
 
 from calls import commands, dispatch
-from calls.models import CallLog, Job, OutgoingDelivery, Recording, Session, WebhookEndpoint, WebhookMessage
+from calls.models import Analysis, CallLog, Job, OutgoingDelivery, Recording, Session, WebhookEndpoint, WebhookMessage
 from calls.outgoing.payloads import MOST_BYTES, as_body
 from calls.tasks import account
 from tests.calls import made_calls as made
@@ -69,6 +69,17 @@ def test_the_messages_say_what_the_documentation_promises(agent, endpoint):
     assert set(money["totals"]) == {"INR", "USD"}
     assert settled["data"]["recording"] == {"available": True, "duration_ms": 84_120}
     assert settled["timestamp"].endswith("Z")
+
+
+def test_what_was_made_of_the_call_is_told_when_it_is_settled(agent, endpoint):
+    session = made.talking_call(agent)
+    made.end(session)
+    found = {"summary": "Booked for Monday.", "outcome": "achieved", "sentiment": "positive", "extraction": {"day": "Monday"}}
+    Analysis.objects.create(session=session, provider="openai", model="m", **found)
+    settle(session)
+    nothing = {"available": False, "summary": None, "outcome": None, "sentiment": None, "extraction": None}
+    assert said(session, "call.ended")["data"]["analysis"] == nothing
+    assert said(session, "call.settled")["data"]["analysis"] == {"available": True, **found}
 
 
 def test_what_was_said_is_not_told(agent, endpoint):

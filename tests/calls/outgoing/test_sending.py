@@ -198,11 +198,14 @@ def test_private_networks_are_refused_at_the_socket(hooks, settings, endpoint, d
     assert "WEBHOOK_ALLOWED_NETWORKS" in now_of(delivery).last_error
 
 
-def test_a_secret_that_cannot_be_read_is_our_fault_and_not_the_endpoints(hooks, endpoint, delivery):
-    WebhookEndpoint.objects.update(secret="whsec_")
-    deliver(delivery.pk)
-    endpoint.refresh_from_db()
-    assert (now_of(delivery).state, endpoint.failures, hooks.taken) == ("queued", 0, [])
+def test_a_secret_that_cannot_be_read_is_our_fault_and_stops_no_call(hooks, agent, endpoint):
+    with connection.cursor() as cursor:
+        cursor.execute("update calls_webhookendpoint set secret = 'v1:a-lost-key:AAAA'")
+    deliver(waiting(agent, 1)[0])
+    delivery = OutgoingDelivery.objects.get()
+    assert (delivery.state, delivery.attempts, hooks.taken) == ("queued", 1, [])
+    assert delivery.last_error.startswith("Undecipherable")
+    assert WebhookEndpoint.objects.get().failures == 0
 
 
 # --- death and repetition -------------------------------------------------------------------------------------------
