@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-readme leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-upload bench-readme leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-peers: dev-venv ## The same calls on a bare relay and on Pipecat (its own 
 
 bench-capacity: dev-venv ## How many calls one core carries, by trying (FRAMES="20 100"; ARGS=--peers for the peers too)
 	@exec $(PY) -m bench --capacity $(ARGS)
+
+bench-upload: dev-venv ## What storing a recording of 1 GiB adds to a worker's memory (ARGS="--size-mb 1024")
+	@exec $(PY) -m bench.upload $(ARGS)
 
 bench-readme: dev-venv ## Puts the last measured tables into README.md
 	@exec $(PY) -m bench --paste

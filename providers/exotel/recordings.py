@@ -23,7 +23,7 @@ from providers.exotel.errors import CarrierCategory, CarrierError, from_answer
 from providers.exotel.hosts import judge
 
 DELETION: Final = (
-    "The carrier keeps its own copy: Exotel's API cannot delete a recording (developer.exotel.com, read 2026-11-22). "
+    "The carrier keeps its own copy: Exotel documents no way to delete a recording by API (developer.exotel.com, read 2026-11-22). "
     "Set the retention period under Settings, Recording in its dashboard, or ask its support with the call's id."
 )
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)

@@ -6,7 +6,7 @@ from django.test import Client
 
 from agents.models import Agent
 from calls import commands, dispatch
-from calls.models import Attempt, Charge, Job, Recording, Session, UsageLine
+from calls.models import Attempt, CallEvent, Charge, Job, Recording, Session, UsageLine
 from calls.status import Direction
 
 MODELS = ("session", "calllog", "turn", "recording", "usageline", "charge", "job")
@@ -115,6 +115,18 @@ def test_a_parked_job_runs_again(browser: Client, staff: User) -> None:
     assert "1 job runs again." in run_again(browser, job)
     job.refresh_from_db()
     assert (job.state, job.attempts) == ("queued", 0)
+
+
+def test_several_parked_jobs_run_again_at_once_and_the_calls_keep_who_asked(browser: Client, staff: User) -> None:
+    jobs = [full_call(staff, f"sid{number}").jobs.get() for number in (1, 2, 3)]
+    Job.objects.filter(pk__in=[job.pk for job in jobs[:2]]).update(state="parked", attempts=5, last_error="no credit left")
+    shown = run_again(browser, *jobs)
+    assert "2 jobs run again." in shown and "1 job was left alone" in shown
+    assert {job.state for job in Job.objects.all()} == {"queued"}
+    asked = CallEvent.objects.filter(kind="job-run-again")
+    assert [(event.source, event.facts["by"], event.facts["was"]) for event in asked] == [
+        ("operator", staff.get_username(), "no credit left")
+    ] * 2
 
 
 def test_a_job_that_is_not_parked_is_left_alone(browser: Client, staff: User) -> None:

@@ -1,7 +1,7 @@
 """Killing the worker with -9 inside each of the five post-call steps loses nothing and charges nothing twice.
 
-Real processes: a Celery worker on the real Valkey and Postgres, and the simulator as Exotel, Deepgram, OpenAI and S3. Each step is
-made slow from outside, the worker is killed while its job runs, and the next worker has to find everything by itself.
+Real processes: a Celery worker on the real Valkey and Postgres, and the simulator as Exotel, Deepgram, OpenAI and S3. Each step is made
+slow from outside, the worker is killed while its job runs, and the next worker has to find everything by itself.
 """
 
 import hashlib

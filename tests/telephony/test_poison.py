@@ -132,7 +132,7 @@ def outside(tmp_path_factory):
 
 
 @pytest.fixture
-def spooled(session, peer, outside: Served, settings) -> Session:
+def spooled(session: Session, peer, outside: Served, settings) -> Session:
     """Its recording is on this machine."""
     outside.state.faults.clear()
     settings.RECORDING_STORE = replace(settings.RECORDING_STORE, endpoint_url=f"{outside.http}/s3")
@@ -267,7 +267,6 @@ def test_good_calls_beside_poison_go_the_whole_way(spooled, peer):
     for task in (upload_recording, transcribe_recording, account):
         assert run(task, spooled).state == DONE
     digest = hashlib.sha256(wav()).hexdigest()
-    assert (Recording.objects.get(session=spooled).sha256, queries.storage().head(f"recordings/{spooled.session_id}.wav").sha256) == (
-        digest,
-        digest,
-    )
+    stored = queries.storage().head(f"recordings/{spooled.session_id}.wav")
+    assert stored is not None
+    assert (Recording.objects.get(session=spooled).sha256, stored.sha256) == (digest, digest)
