@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
-from calls import commands
+from calls import commands, price_admin
 from calls.models import (
     Analysis,
     Attempt,
@@ -29,6 +29,9 @@ from calls.models import (
     Turn,
     UsageLine,
 )
+
+# Registered by being imported.
+__all__ = ["price_admin"]
 
 
 class OwnOnly(ReadOnlyAdmin):
@@ -173,14 +176,19 @@ class UsageLineAdmin(OwnOnly):
 
 @admin.register(Charge)
 class ChargeAdmin(OwnOnly):
-    list_display = ("session", "usage_line", "shown_amount", "unit_price", "price_per", "created_at")
-    list_filter = ("currency",)
+    list_display = ("session", "usage_line", "part", "shown_amount", "unit_price", "price_per", "price_list", "created_at")
+    list_filter = ("part", "currency", "price_list", ("superseded_by", admin.EmptyFieldListFilter))
     list_select_related = ("session", "usage_line")
     search_fields = ("session__session_id",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Superseded ones too: the books keep what was said before."""
+        rows = Charge.ever.select_related("superseded_by")
+        return rows if sees_everything(request.user) else rows.filter(session__owner=request.user.pk)
+
     @admin.display(description=_("Amount"), ordering="amount")
     def shown_amount(self, charge: Charge) -> str:
-        return str(charge)
+        return _("%(amount)s (superseded)") % {"amount": charge} if hasattr(charge, "superseded_by") else str(charge)
 
 
 class AttemptInline(ReadOnlyInline):

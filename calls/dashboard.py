@@ -112,7 +112,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
     turns = presentation.turns_json(session.turns.all())
     presentation.mark_unheard(turns, recording)
     latencies = sorted(turn["latency_ms"] for turn in turns if turn["latency_ms"] is not None)
-    costs = queries.charges_summary(session)
+    costs = presentation.costs(queries.charges_summary(session))
     context = {
         "session": session,
         "log": log,
@@ -127,11 +127,10 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "utterances": presentation.utterances(recording),
         "reading": presentation.read_call(getattr(session, "analysis", None)),
         "deletion": session.recording_deletions.last() if recording and recording.state == recording.State.DELETED else None,
-        "costs": presentation.cost_lines(costs),
-        "totals": [wording.money_words(amount, currency, at_most=4) for currency, amount in sorted(costs.totals.items())],
-        "unpriced": costs.unpriced,
         "events": presentation.event_lines(session.events.all(), queries.delivery_copies(session)),
         "end": presentation.end_facts(session),
+        "costs": costs,
+        "estimate": presentation.estimate_words(queries.line_estimate(session)),
         "tools": presentation.tool_lines(session),
         "jobs": [presentation.job_line(job) for job in session.jobs.all()],
         "watch": presentation.is_live(session) or log.settled_at is None,

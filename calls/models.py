@@ -8,7 +8,11 @@ from django.db import models
 from django.utils import timezone
 
 from calls.endings import Confirmation, EndedBy
+from calls.price_rows import ExchangeRate as ExchangeRate
+from calls.price_rows import PriceOverride as PriceOverride
 from calls.status import CallStatus, Direction
+from calls.usage_rows import Charge as Charge
+from calls.usage_rows import UsageLine as UsageLine
 
 
 def new_session_id() -> str:
@@ -236,58 +240,6 @@ class Analysis(models.Model):
 
     def __str__(self) -> str:
         return f"analysis of {self.session_id}: {self.outcome}"
-
-
-class UsageLine(models.Model):
-    """One quantity used once, with its evidence. Append-only."""
-
-    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="usage_lines")
-    kind = models.CharField(max_length=16)
-    provider = models.CharField(max_length=32)
-    model = models.CharField(max_length=64, blank=True)
-    unit = models.CharField(max_length=32)
-    quantity = models.PositiveBigIntegerField()
-    evidence = models.CharField(max_length=120)
-    purpose = models.CharField(
-        max_length=24, blank=True, help_text="Empty: for what the caller heard. Else why it was used, as speculative."
-    )
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["session", "kind", "provider", "model", "unit", "evidence"], name="usage_once"),
-        ]
-        triggers = [pgtrigger.Protect(name="usage_append_only", operation=pgtrigger.Update)]
-
-    def __str__(self) -> str:
-        return f"{self.quantity} {self.unit} of {self.provider} {self.model}"
-
-
-class Charge(models.Model):
-    """What one usage line costs, frozen with its price. `amount` is NULL if no price is known: unpriced is not free."""
-
-    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="charges")
-    usage_line = models.OneToOneField(UsageLine, on_delete=models.CASCADE, related_name="charge")
-    amount = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
-    currency = models.CharField(max_length=3, blank=True)
-    unit_price = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
-    price_per = models.PositiveBigIntegerField(null=True, blank=True, help_text="How many units the unit price buys.")
-    price_source = models.CharField(max_length=300, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["id"]
-        triggers = [pgtrigger.Protect(name="charge_append_only", operation=pgtrigger.Update)]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(amount__isnull=True, currency="") | models.Q(amount__isnull=False) & ~models.Q(currency=""),
-                name="charge_has_currency_or_is_unpriced",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount} {self.currency}" if self.amount is not None else "unpriced"
 
 
 class ToolRun(models.Model):

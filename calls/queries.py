@@ -15,8 +15,10 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from agents.models import Agent
+from calls import charges
 from calls.alignment import Alignment, Heard, Spoken, align, voice_of
 from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, ToolRun, Transfer, Turn, UsageLine
+from calls.price_book import price_book
 from calls.status import TERMINAL, CallStatus, Direction
 from engine.errors import ProviderError
 from providers.storage.objects import ObjectStore
@@ -128,7 +130,7 @@ def call_page(user: User, session_id: str) -> Session | None:
         .prefetch_related(
             Prefetch("turns", queryset=_in_order()),
             Prefetch("events", queryset=CallEvent.objects.order_by("id")),
-            Prefetch("usage_lines", queryset=UsageLine.objects.select_related("charge").order_by("id")),
+            Prefetch("usage_lines", queryset=UsageLine.objects.prefetch_related("charges").order_by("id")),
             Prefetch("tool_runs", queryset=ToolRun.objects.order_by("id")),
             Prefetch("jobs", queryset=Job.objects.order_by("id")),
         )
@@ -174,11 +176,18 @@ class ChargeLine:
 
 @dataclass(frozen=True, slots=True)
 class ChargesSummary:
-    """A call's costs. Currencies are never added up; `unpriced` counts lines that cost something nobody knows."""
+    """A call's costs. Currencies are never added up; `unpriced` counts lines that cost something nobody knows.
+
+    `taxes` come on top of `lines` and are in `totals`. `converted` is everything in `currency`, exactly; None while a charge has no rate.
+    """
 
     lines: list[ChargeLine]
+    taxes: list[Charge]
     totals: dict[str, Decimal]
     unpriced: int
+    currency: str
+    converted: Decimal | None
+    without_rate: int
 
 
 def delivery_copies(session: Session) -> dict[int, int]:
@@ -192,16 +201,32 @@ def delivery_copies(session: Session) -> dict[int, int]:
 
 
 def charges_summary(session: Session) -> ChargesSummary:
-    """Uses what is prefetched on the session, else asks once."""
+    """Uses what is prefetched on the session, else asks."""
     prefetched: dict[str, Sequence[Any]] = getattr(session, "_prefetched_objects_cache", {})
-    usage = session.usage_lines.all() if "usage_lines" in prefetched else session.usage_lines.select_related("charge").order_by("id")
-    lines = [ChargeLine(line, getattr(line, "charge", None)) for line in usage]
-    totals: dict[str, Decimal] = {}
-    for line in lines:
-        if line.charge is not None and line.charge.amount is not None:
-            totals[line.charge.currency] = totals.get(line.charge.currency, Decimal(0)) + line.charge.amount
-    unpriced = sum(line.charge is not None and line.charge.amount is None for line in lines)
-    return ChargesSummary(lines, totals, unpriced)
+    usage = session.usage_lines.all() if "usage_lines" in prefetched else session.usage_lines.prefetch_related("charges").order_by("id")
+    lines = [ChargeLine(line, line.charge) for line in usage]
+    taxes = [charge for line in usage for charge in line.charges.all() if charge.part == Charge.Part.TAX and charge.amount]
+    made = [*(line.charge for line in lines if line.charge is not None), *taxes]
+    amounts = [charges.converted(charge, settings.BILLING_CURRENCY) for charge in made if charge.amount is not None]
+    known = [amount for amount in amounts if amount is not None]
+    return ChargesSummary(
+        lines=lines,
+        taxes=taxes,
+        totals=charges.total_of(made),
+        unpriced=sum(charge.amount is None for charge in made),
+        currency=settings.BILLING_CURRENCY,
+        converted=sum(known, Decimal(0)) if known and len(known) == len(amounts) else None,
+        without_rate=len(amounts) - len(known),
+    )
+
+
+def line_estimate(session: Session) -> charges.LineEstimate | None:
+    """What the line probably costs, until the carrier tells its price; None if it has, or if we have no tariff for it."""
+    log = session.call_log
+    if log.carrier_price is not None:
+        return None
+    log.session = session  # it is at hand: asking for it again would cost a query
+    return charges.line_estimate(log, list(session.usage_lines.all()), price_book())
 
 
 def storage(bucket: str = "") -> ObjectStore:

@@ -178,3 +178,9 @@ def _forget_spooled() -> int:
 def sweep_sessions() -> int:
     """Ends the sessions of dead media processes and the calls of unknown dials; returns how many."""
     return commands.sweep_silent_sessions() + commands.give_up_unknown_dials()
+
+
+@shared_task(name="calls.account_storage", expires=3600)
+def account_storage() -> int:
+    """Notes what keeping recordings used of the last month; returns how many."""
+    return commands.account_storage()

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from calls import dashboard
+from calls import dashboard, money_page
 
 urlpatterns = [
     path("", dashboard.live, name="live"),
+    path("money/", money_page.money, name="money"),
+    path("money/drift.csv", money_page.drift_csv, name="money-drift"),
     path("calls/", dashboard.call_list, name="call-list"),
     path("calls/<str:session_id>/", dashboard.call_page, name="call-page"),
     path("calls/<str:session_id>/hangup/", dashboard.call_hangup, name="call-hangup"),

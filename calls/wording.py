@@ -126,6 +126,8 @@ PURPOSE: dict[str, str] = {
     "speculative": "prepared ahead and not needed",
     "interrupted": "cut short by the caller, estimated",
     "analysis": "for the summary after the call",
+    "failed": "broke off, estimated",
+    "unseen": "asked for when a process died, estimated",
 }
 
 
@@ -240,6 +242,8 @@ def quantity_words(quantity: int, unit: str) -> str:
         return f"{quantity / 1000:,.1f} s of audio"
     if unit == "call_seconds":
         return f"{duration_words(quantity)} of call"
+    if unit == "byte_months":
+        return f"{quantity / 1_000_000:,.2f} MB for a month"
     return f"{quantity:,} {unit.replace('_', ' ')}"
 
 
@@ -251,6 +255,8 @@ def per_words(price_per: int | None, unit: str) -> str:
         return {60_000: "min", 1_000: "s", 3_600_000: "h"}.get(price_per, f"{price_per:,} ms")
     if unit == "call_seconds":
         return {60: "min", 1: "s", 3600: "h"}.get(price_per, f"{price_per:,} s")
+    if unit == "byte_months":
+        return {1_073_741_824: "GB and month"}.get(price_per, f"{price_per:,} bytes and month")
     noun = unit.split("_")[-1]
     if price_per == 1:
         return noun.rstrip("s")

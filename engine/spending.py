@@ -12,6 +12,7 @@ from engine.usage import Unit, UsageKind, UsageRecord
 
 SPECULATIVE = "speculative"
 INTERRUPTED = "interrupted"
+FAILED = "failed"
 
 _ASCII_PER_TOKEN = 4.0
 _OTHERS_PER_TOKEN = 1.6  # Indian scripts: one token for one or two characters
@@ -45,10 +46,12 @@ def tokens_in(text: str) -> int:
     return max(1 if text else 0, round(plain / _ASCII_PER_TOKEN + (len(text) - plain) / _OTHERS_PER_TOKEN))
 
 
-def estimate(provider: str, model: str, asked: Sequence[Message], written: str, evidence: str) -> tuple[UsageRecord, ...]:
-    """What a model stream that was left early probably cost, marked as interrupted."""
+def estimate(
+    provider: str, model: str, asked: Sequence[Message], written: str, evidence: str, purpose: str = INTERRUPTED
+) -> tuple[UsageRecord, ...]:
+    """What a model stream that was left early, or that broke off, probably cost; marked by `purpose`."""
     given = sum(tokens_in(message.content) + _TOKENS_PER_MESSAGE for message in asked)
     quantities = ((Unit.INPUT_TOKENS, given), (Unit.OUTPUT_TOKENS, tokens_in(written)))
     return tuple(
-        UsageRecord(UsageKind.LLM, provider, model, unit, quantity, evidence, INTERRUPTED) for unit, quantity in quantities if quantity
+        UsageRecord(UsageKind.LLM, provider, model, unit, quantity, evidence, purpose) for unit, quantity in quantities if quantity
     )

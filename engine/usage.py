@@ -22,6 +22,7 @@ class Unit(StrEnum):
     OUTPUT_TOKENS = "output_tokens"
     CHARACTERS = "characters"
     CALL_SECONDS = "call_seconds"
+    BYTE_MONTHS = "byte_months"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,9 @@ class UsageRecord:
     `evidence` names the provider's request id (or another stable key) so that the same use is never stored twice.
     INPUT_TOKENS excludes cached ones: the two add up to what the provider calls prompt tokens.
     `purpose` is "" for what served the caller, "speculative" for an answer prepared and thrown away unheard, "interrupted" for an
-    answer stopped while it was written: its provider never told the quantity, so that is an estimate. "lost" is an estimate too: the
-    process that used it died before it could tell. "analysis" is for reading the finished call.
+    answer stopped while it was written, "failed" for one that broke off: their provider never told the quantity, so that is an
+    estimate. "lost" is an estimate too: the process that used it died before it could tell. "unseen" is a paid request whose end
+    nobody saw, because the process died: estimated by the one that was repeated. "analysis" is for reading the finished call.
     """
 
     kind: UsageKind

@@ -15,7 +15,7 @@ from engine.latency import TurnMoments
 from engine.ports import LanguageModelEvent, Message, ReplyFinished, TextDelta, ToolCall, ToolSpec, working
 from engine.reply_parts import ReplyParts
 from engine.sentences import SentenceCutter, cut
-from engine.spending import Spending, estimate
+from engine.spending import FAILED, INTERRUPTED, Spending, estimate
 from engine.tools import END_CALL
 from engine.transcript import AgentTurn
 
@@ -87,11 +87,11 @@ class Writer:
             self._has_told_end = True
             self._on_end(self.ends)
 
-    def account(self) -> None:
-        """Accounts, by estimate, for a stream that was left before it told what it used."""
+    def account(self, purpose: str = INTERRUPTED) -> None:
+        """Accounts, by estimate, for a stream that was left (or broke off: FAILED) before it told what it used."""
         if self._asked is not None:
             asked, self._asked = self._asked, None
-            self._spending.use(estimate(*self._asked_whom, asked, "".join(self._written), f"{self._evidence}-{self._streams}"))
+            self._spending.use(estimate(*self._asked_whom, asked, "".join(self._written), f"{self._evidence}-{self._streams}", purpose))
 
     # --- the model ----------------------------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class Writer:
             return await self._stream(self._parts.transcript.messages(self._turn), tools, before)
         except ProviderError as error:
             if self._written:
-                self.account()  # it broke off: what it wrote is probably charged
+                self.account(FAILED)  # it broke off: what it wrote is probably charged
             self._asked = None
             if self.has_asked_again or not error.retryable:
                 raise
@@ -117,7 +117,7 @@ class Writer:
             return await self._stream(messages, tools, before)
         except ProviderError:
             if self._written:
-                self.account()
+                self.account(FAILED)
             self._asked = None
             raise
         finally:

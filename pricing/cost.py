@@ -1,11 +1,12 @@
 """The cost of one use: its quantity times its price, exactly. What has no price is unpriced, which is not the same as free."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import UTC, date, datetime
 
 from engine.usage import UsageRecord
 from pricing.money import Money
-from pricing.price_list import Price, PriceList, price_list
+from pricing.price_list import Price, PriceList, newest_that_fits, price_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,27 @@ class Unpriced:
     reason: str
 
 
-def cost(record: UsageRecord, *, language: str = "", prices: PriceList | None = None) -> Priced | Unpriced:
-    """What `record` costs by `prices` (by default this release's). Raises ValueError for a negative quantity.
+def cost(
+    record: UsageRecord,
+    *,
+    language: str = "",
+    on: date | None = None,
+    overrides: Iterable[Price] = (),
+    prices: PriceList | None = None,
+) -> Priced | Unpriced:
+    """What `record` costs by the price of the day `on` (by default today, UTC). Raises ValueError for a negative quantity.
 
-    `language` is the one that was spoken, as agents name it: some models cost more in some.
+    An operator's own price (`overrides`) comes before the list's (by default this release's). `language` is the one that was
+    spoken, as agents name it: some models cost more in some.
     """
     if record.quantity < 0:
         raise ValueError(f"a quantity of {record.quantity} {record.unit} cannot have been used")
-    price = (price_list() if prices is None else prices).find(record, language)
+    day = on or datetime.now(UTC).date()
+    listed = price_list() if prices is None else prices
+    price = newest_that_fits(overrides, record, language, on=day) or listed.find(record, language, on=day)
     if price is None:
-        return Unpriced(f"No price for {record.provider} {record.model} ({record.kind}, per {record.unit}) in pricing/prices.toml.")
-    return Priced(Money(price.price * Decimal(record.quantity) / Decimal(price.per), price.currency).rounded(), price)
+        return Unpriced(
+            f"No price for {record.provider} {record.model} ({record.kind}, per {record.unit}) on {day.isoformat()}, "
+            "neither in pricing/prices.toml nor in the admin's price overrides."
+        )
+    return Priced(price.of(record.quantity), price)

@@ -7,6 +7,7 @@ webhooks, because those are not signed.
 import hashlib
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from django.utils import timezone
@@ -73,17 +74,20 @@ def _report(details: CallDetails) -> commands.CarrierReport:
     )
 
 
-def _legs(details: CallDetails) -> dict[str, list[str]]:
+def _legs(details: CallDetails) -> dict[str, Any]:
     """How the legs went, and why nobody talked as far as they tell: Exotel gives no other reason."""
     spoken = [word for word in details.leg_statuses if word not in ("completed", "in-progress")]
     facts = {"legs": list(details.leg_statuses), "causes": spoken if details.status in TERMINAL else []}
-    return {name: words for name, words in facts.items() if words}
+    told = {name: words for name, words in facts.items() if words}
+    if details.status in TERMINAL and any(details.leg_seconds):
+        return {**told, "leg_seconds": list(details.leg_seconds)}  # the carrier bills legs
+    return told
 
 
 def _key(details: CallDetails) -> str:
     """The same facts told again are one event, and other ones another."""
     facts = (details.status, details.started_at, details.duration_s, details.price, details.ended_at, details.recording_url)
-    told = repr((*facts, details.leg_statuses)).encode()
+    told = repr((*facts, details.leg_statuses, details.leg_seconds)).encode()
     return f"details:{details.status}:{hashlib.sha256(told).hexdigest()[:32]}"
 
 

@@ -1,5 +1,6 @@
 """Settings of every process, read top to bottom. Values come from the environment through `voiceagents.env` only."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -294,7 +295,10 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("hi", "हिन्दी")]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = env.text("TIME_ZONE", "Asia/Kolkata")  # for display; rows are UTC
+TIME_ZONE = env.text("TIME_ZONE", "Asia/Kolkata")  # for display, and whose days prices count by; rows are UTC
+BILLING_CURRENCY = env.text("BILLING_CURRENCY", "INR").upper()  # what totals are converted to, beside their own currencies
+if not re.fullmatch("[A-Z]{3}", BILLING_CURRENCY):
+    raise environment.EnvironmentProblem(f"BILLING_CURRENCY={BILLING_CURRENCY} is not a currency. Write three letters, as in INR.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 LOG_FORMAT = env.text("LOG_FORMAT", "json")
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()

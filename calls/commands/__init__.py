@@ -4,7 +4,7 @@ A repeated command changes nothing. What the carrier says late or backwards neve
 that makes no sense raises, because that is a bug.
 """
 
-from calls.commands.accounting import account
+from calls.commands.accounting import account, reprice
 from calls.commands.conversation import (
     add_turn,
     add_usage,
@@ -17,8 +17,10 @@ from calls.commands.conversation import (
 from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_refused, dial_unknown, queue_outbound_call
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
+from calls.commands.keeping import account_storage
 from calls.commands.media import DEAD_AFTER, claim_media, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
+from calls.commands.prices import add_exchange_rate, add_price_override, end_price_override, store_price_override
 from calls.commands.refolding import refold
 from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
 from calls.commands.retention import order_due_deletions, recording_deleted, recording_deletion_begun
@@ -44,6 +46,9 @@ __all__ = [
     "CarrierReport",
     "Draft",
     "account",
+    "account_storage",
+    "add_exchange_rate",
+    "add_price_override",
     "add_turn",
     "add_usage",
     "analysis_over",
@@ -58,6 +63,7 @@ __all__ = [
     "dial_refused",
     "dial_unknown",
     "drop_draft",
+    "end_price_override",
     "end_session",
     "end_tool_run",
     "give_up_unknown_dials",
@@ -79,10 +85,12 @@ __all__ = [
     "recording_stored",
     "recording_transcribed",
     "refold",
+    "reprice",
     "request_hangup",
     "resume_media",
     "retry_job",
     "sessions_alive",
+    "store_price_override",
     "sweep_silent_sessions",
     "transcription_over",
     "transfer_asked",

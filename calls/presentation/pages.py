@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
-from typing import NamedTuple
 
 from calls import wording
 from calls.alignment import voice_of
-from calls.models import CallLog, Charge, Job, Recording, Session
+from calls.models import CallLog, Job, Recording, Session
 from calls.presentation.live import duration_s, is_live, why
 from calls.presentation.reading import voice_names
-from calls.queries import ChargesSummary
 from calls.status import CallStatus
 
 # Nobody hangs up a call that was never answered.
@@ -62,67 +60,6 @@ def call_row(session: Session) -> CallRow:
         costs=[wording.money_words(amount, currency, at_most=4) for currency, amount in sorted(totals.items())],
         unpriced=sum(charge.amount is None for charge in charges),
         accounted=bool(charges) or log.settled_at is not None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CostLine:
-    """What one provider's model used in one unit during the call, at one price."""
-
-    what: str
-    detail: str
-    quantity: str
-    unit_price: str
-    amount: str
-    state: str  # priced, unpriced, or pending until the call is accounted
-    source: str
-
-
-def cost_lines(summary: ChargesSummary) -> list[CostLine]:
-    """Uses of the same thing at the same price are added up: a long call has hundreds, and five prices."""
-    groups: dict[_Use, tuple[int, Decimal | None]] = {}
-    for line in summary.lines:
-        charge = line.charge
-        use = _Use(line.usage.kind, line.usage.provider, line.usage.model, line.usage.unit, line.usage.purpose, *_price(charge))
-        quantity, amount = groups.get(use, (0, None))
-        if charge is not None and charge.amount is not None:
-            amount = (amount or Decimal(0)) + charge.amount
-        groups[use] = (quantity + line.usage.quantity, amount)
-    return [_cost_line(use, quantity, amount) for use, (quantity, amount) in groups.items()]
-
-
-class _Use(NamedTuple):
-    """What makes two uses the same line."""
-
-    kind: str
-    provider: str
-    model: str
-    unit: str
-    purpose: str
-    state: str
-    unit_price: Decimal | None
-    price_per: int | None
-    currency: str
-    source: str
-
-
-def _price(charge: Charge | None) -> tuple[str, Decimal | None, int | None, str, str]:
-    if charge is None:
-        return "pending", None, None, "", ""
-    state = "unpriced" if charge.amount is None else "priced"
-    return state, charge.unit_price, charge.price_per, charge.currency, charge.price_source
-
-
-def _cost_line(use: _Use, quantity: int, amount: Decimal | None) -> CostLine:
-    per = wording.per_words(use.price_per, use.unit)
-    return CostLine(
-        what=wording.usage_words(use.kind, use.purpose),
-        detail=" ".join(part for part in (use.provider, use.model) if part),
-        quantity=wording.quantity_words(quantity, use.unit),
-        unit_price=f"{wording.money_words(use.unit_price, use.currency)} / {per}" if use.unit_price is not None else "–",
-        amount="not accounted yet" if use.state == "pending" else wording.money_words(amount, use.currency),
-        state=use.state,
-        source=use.source,
     )
 
 

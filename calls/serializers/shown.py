@@ -12,7 +12,7 @@ from calls import queries, wording
 from calls.amounts import plain
 from calls.endings import Confirmation, EndedBy
 from calls.models import Analysis, CallEvent, Job, Recording, RecordingDeletion, Session, ToolRun, Transfer, Turn
-from calls.queries import ChargeLine
+from calls.serializers.money import ChargesSerializer, charges_shown
 from calls.status import CallStatus, Direction
 
 
@@ -164,47 +164,6 @@ class RecordingSerializer(serializers.ModelSerializer[Recording]):
         return queries.recording_link(recording.session)
 
 
-class ChargeLineSerializer(serializers.Serializer[Any]):
-    """One use and what it costs. `amount` is null while the call is not accounted, and for ever if no price is known (`unpriced`)."""
-
-    kind = serializers.CharField(source="usage.kind", read_only=True)
-    provider = serializers.CharField(source="usage.provider", read_only=True)
-    model = serializers.CharField(source="usage.model", read_only=True)
-    unit = serializers.CharField(source="usage.unit", read_only=True)
-    quantity = serializers.IntegerField(source="usage.quantity", read_only=True)
-    purpose = serializers.CharField(
-        source="usage.purpose", read_only=True, help_text="Empty for what the caller heard; speculative, interrupted or lost otherwise."
-    )
-    accounted = serializers.SerializerMethodField()
-    amount = serializers.SerializerMethodField()
-    currency = serializers.SerializerMethodField()
-    unit_price = serializers.SerializerMethodField()
-    price_per = serializers.IntegerField(source="charge.price_per", read_only=True, allow_null=True, default=None)
-    price_source = serializers.CharField(source="charge.price_source", read_only=True, default="")
-
-    @extend_schema_field(OpenApiTypes.BOOL)
-    def get_accounted(self, line: ChargeLine) -> bool:
-        return line.charge is not None
-
-    @extend_schema_field(serializers.DecimalField(max_digits=18, decimal_places=9, allow_null=True))
-    def get_amount(self, line: ChargeLine) -> str | None:
-        return plain(line.charge.amount) if line.charge is not None and line.charge.amount is not None else None
-
-    @extend_schema_field(OpenApiTypes.STR)
-    def get_currency(self, line: ChargeLine) -> str:
-        return line.charge.currency if line.charge is not None else ""
-
-    @extend_schema_field(serializers.DecimalField(max_digits=18, decimal_places=9, allow_null=True))
-    def get_unit_price(self, line: ChargeLine) -> str | None:
-        return plain(line.charge.unit_price) if line.charge is not None and line.charge.unit_price is not None else None
-
-
-class ChargesSerializer(serializers.Serializer[Any]):
-    lines = ChargeLineSerializer(many=True)
-    totals = serializers.DictField(child=serializers.CharField(), help_text="By currency; currencies are never added up.")
-    unpriced = serializers.IntegerField()
-
-
 class CallEventSerializer(serializers.ModelSerializer[CallEvent]):
     facts = serializers.SerializerMethodField(help_text="What is told; of a recording only that there is one, its address is private.")
 
@@ -275,9 +234,7 @@ class CallDetailSerializer(CallSerializer):
 
     @extend_schema_field(ChargesSerializer)
     def get_charges(self, session: Session) -> dict[str, Any]:
-        summary = queries.charges_summary(session)
-        totals = {currency: plain(amount) for currency, amount in sorted(summary.totals.items())}
-        return {"lines": ChargeLineSerializer(summary.lines, many=True).data, "totals": totals, "unpriced": summary.unpriced}
+        return charges_shown(session)
 
 
 class HangupSerializer(serializers.Serializer[Any]):

@@ -155,6 +155,8 @@ def _print_settled(call: dict[str, Any]) -> None:
         what = " ".join(str(line[name]) for name in ("kind", "provider", "model", "purpose") if line[name])
         amount = f"{line['currency']} {Decimal(line['amount']):.6f}" if line["amount"] is not None else "unpriced"
         print(f"    {what:<52} {line['quantity']:>9} {line['unit']:<20} {amount}")
+    for tax in call["charges"]["taxes"]:
+        print(f"    {tax['name'] + ' on the line':<52} {'':>30} {tax['currency']} {Decimal(tax['amount']):.6f}")
     totals = " + ".join(f"{currency} {Decimal(amount):.6f}" for currency, amount in call["charges"]["totals"].items())
     print(f"    {'total':<52} {'':>30} {totals or '-'}", flush=True)
 

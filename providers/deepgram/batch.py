@@ -120,10 +120,12 @@ def transcription(response: ListenV1Response, model: str, *, multichannel: bool)
     _plausible(duration_ms, metadata.channels, found)
     found.sort(key=lambda utterance: (utterance.start_ms, utterance.channel))
     request_id = metadata.request_id or f"local-{uuid4().hex}"
-    billed_ms = duration_ms * (metadata.channels if multichannel else 1)
-    usage = UsageRecord(UsageKind.TRANSCRIPTION, PROVIDER, model, Unit.AUDIO_MS, billed_ms, request_id)
+    usage = tuple(
+        UsageRecord(UsageKind.TRANSCRIPTION, PROVIDER, model, Unit.AUDIO_MS, duration_ms, evidence)
+        for evidence in (request_id, *(f"{request_id}:channel{n}" for n in range(2, (metadata.channels if multichannel else 1) + 1)))
+    )
     text = " ".join(utterance.text for utterance in found)
-    return Transcription(request_id, duration_ms, metadata.channels, tuple(found), text, (usage,))
+    return Transcription(request_id, duration_ms, metadata.channels, tuple(found), text, usage)
 
 
 def _plausible(duration_ms: int, channels: int, found: list[Utterance]) -> None:

@@ -19,7 +19,8 @@ CURRENCY: Final = "INR"  # Exotel bills Indian accounts in rupees and leaves the
 class CallDetails:
     """A call as Exotel knows it now. Duration, price, end and recording are None or empty until some minutes after the end.
 
-    `leg_statuses` are Exotel's own words for legs, the person rung first coming first.
+    `leg_statuses` are Exotel's own words for legs, the person rung first coming first; `leg_seconds` is how long each was on the call:
+    Exotel bills legs.
     """
 
     call_sid: str
@@ -34,6 +35,7 @@ class CallDetails:
     price: Decimal | None
     recording_url: str
     leg_statuses: tuple[str, ...] = ()
+    leg_seconds: tuple[int, ...] = ()
 
     @property
     def currency(self) -> str:
@@ -58,7 +60,17 @@ def read_call(call: Mapping[str, Any]) -> CallDetails:
         price=price(call.get("Price")),
         recording_url=recording_url if recording_url.startswith(("http://", "https://")) and len(recording_url) <= 600 else "",
         leg_statuses=tuple(word for word in legs if word and word != "null"),
+        leg_seconds=_leg_seconds(extra.get("Legs")) if isinstance(extra, dict) else (),
     )
+
+
+def _leg_seconds(told: object) -> tuple[int, ...]:
+    """`[{"Leg": {"Id": 1, "OnCallDuration": 61}}, …]` as (61, …), in the order of their ids; empty if one of them makes no sense."""
+    legs = [leg.get("Leg") for leg in told if isinstance(leg, dict)] if isinstance(told, list) else []
+    lengths = [(str(leg.get("Id")), seconds(leg.get("OnCallDuration"))) for leg in legs if isinstance(leg, dict)]
+    if len(lengths) > 8 or any(length is None for _place, length in lengths):
+        return ()
+    return tuple(length for _place, length in sorted(lengths, key=lambda leg: leg[0]) if length is not None)
 
 
 def price(told: object) -> Decimal | None:

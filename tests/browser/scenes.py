@@ -135,6 +135,8 @@ def failed_call(agent: Agent, *, minutes_ago: int, status: str, cause: str = "")
 
 def clinic_morning(owner) -> dict[str, Session]:
     """Four calls in progress, a dozen earlier ones."""
+    made.tariff("0.60")
+    commands.add_exchange_rate(base="USD", quote="INR", rate=Decimal("88.10"), on=timezone.localdate(), source="RBI", by=None)
     reception, hindi = made.agent_of(owner, "Clinic reception"), made.agent_of(owner, "रिसेप्शन (हिन्दी)", language="hi")
     reports, reminders = made.agent_of(owner, "Lab reports"), made.agent_of(owner, "Appointment reminders")
     Phone.objects.create(number="+918047112233", agent=reception)

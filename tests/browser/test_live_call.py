@@ -121,7 +121,7 @@ async def test_a_call_page_follows_its_call(open_page, do, operator):
     await do(made.end, session)
     await do(commands.account, session)
     await expect(page.locator('[data-part="status"]')).to_have_text("Completed")
-    await expect(page.locator(".costs")).to_contain_text("₹1.20")
+    await expect(page.locator(".costs")).to_contain_text("₹1.416")
     await expect(page.get_by_role("button", name="Hang up")).to_have_count(0)
     await page.get_by_role("button", name="Show").click()
     await expect(page.locator("[data-number]")).to_have_text("+919876543212")

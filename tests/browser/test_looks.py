@@ -62,6 +62,7 @@ async def test_the_pages_of_a_normal_morning(open_page, do, operator):
     await look(open_page, operator, "/calls/", "list")
     await look(open_page, operator, f"/calls/{calls['settled'].session_id}/", "call")
     await look(open_page, operator, f"/calls/{calls['live'].session_id}/", "call-live", connected=True)
+    await look(open_page, operator, "/money/", "money")
     await look(open_page, operator, f"/calls/{calls['failed'].session_id}/", "call-failed")
 
 
@@ -70,12 +71,14 @@ async def test_the_pages_with_absurd_rows(open_page, do, operator):
     await look(open_page, operator, "/", "live-absurd", connected=True)
     await look(open_page, operator, "/calls/", "list-absurd")
     await look(open_page, operator, f"/calls/{calls['settled'].session_id}/", "call-absurd")
+    await look(open_page, operator, "/money/", "money-absurd")
 
 
 async def test_the_pages_of_somebody_who_has_nothing_yet(open_page, operator):
     await look(open_page, operator, "/", "live-empty")
     await look(open_page, operator, "/calls/", "list-empty")
     await look(open_page, operator, "/calls/?status=busy", "list-no-match")
+    await look(open_page, operator, "/money/", "money-empty")
     await look(open_page, None, "/login/", "login")
     await look(open_page, None, "/nowhere/", "not-found")
 

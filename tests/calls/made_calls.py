@@ -1,7 +1,7 @@
 """Calls for the dashboard's tests, made through the commands that real calls go through."""
 
 import itertools
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.contrib.auth import get_user_model
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from agents.models import Agent
 from calls import commands
-from calls.models import CallLog, Session
+from calls.models import CallLog, PriceOverride, Session
 from engine.events import TurnLatency
 from engine.usage import Unit, UsageKind, UsageRecord
 
@@ -79,6 +79,18 @@ def use(session: Session, key: str = "one", *, unpriced: bool = True) -> None:
     if unpriced:
         records.append(UsageRecord(UsageKind.LLM, "openai", "a-model-nobody-priced", Unit.OUTPUT_TOKENS, 12, f"odd-{key}"))
     commands.add_usage(session.session_id, records)
+
+
+def override(*, kind: str = "llm", provider: str = "openai", model: str, unit: str, price: str, **how) -> PriceOverride:
+    """An operator's own price, for ever unless `how` says otherwise."""
+    facts = {"currency": "USD", "effective_from": date(2020, 1, 1), "reason": "our contract", "by": None, **how}
+    return commands.add_price_override(kind=kind, provider=provider, model=model, unit=unit, price=Decimal(price), **facts)
+
+
+def tariff(price: str = "0.60", *, model: str = "*", **how) -> PriceOverride:
+    """What the line costs, in started minutes."""
+    facts = {"per": 60, "pulse": 60, "currency": "INR", **how}
+    return override(kind="telephony", provider="carrier", model=model, unit="call_seconds", price=price, **facts)
 
 
 def end(session: Session, *, reason: str = "caller-hangup", lasted_s: int = 84) -> None:

@@ -82,4 +82,7 @@ def test_whatever_happens_at_once_leaves_one_consistent_call(seed):
     for job in Job.objects.filter(session=session, kind="calls.account"):
         Job.objects.filter(pk=job.pk).update(state=Job.State.QUEUED, run_at=timezone.now())
         run_job(job.pk, job.kind, lambda s, j: lambda: commands.account(s), 5)
-    assert Charge.objects.filter(session=session).count() == UsageLine.objects.filter(session=session).count()
+    uses = UsageLine.objects.filter(session=session).count()
+    assert Charge.objects.filter(session=session, part="").count() == uses
+    assert Charge.ever.filter(session=session, part="", supersedes=None).count() == uses
+    assert Charge.objects.filter(session=session, part="tax").count() == 1

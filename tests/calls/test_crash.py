@@ -257,11 +257,13 @@ def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twi
     assert attempts("calls.analyse") == ["", "", "ok"], "one line for each kill that may have wasted a request"
     assert Analysis.objects.filter(session=session).count() == 1
     assert UsageLine.objects.filter(session=session, purpose="analysis").count() == 2
-    assert UsageLine.objects.filter(session=session, kind="transcription").count() == 1
-    assert UsageLine.objects.filter(session=session, kind="telephony").count() == 1
-    assert Charge.objects.filter(session=session).count() == UsageLine.objects.filter(session=session).count() == 9
+    assert UsageLine.objects.filter(session=session, purpose="unseen", kind="llm").count() == 4, "each killed request is visible on its own"
+    transcribed = UsageLine.objects.filter(session=session, kind="transcription").order_by("id")
+    assert [line.purpose for line in transcribed] == ["", "", "unseen", "unseen"], "both channels, and once more for the killed request"
+    assert UsageLine.objects.filter(session=session, kind="telephony").count() == 2, "the carrier told both legs"
+    assert Charge.ever.filter(session=session, part="").count() == UsageLine.objects.filter(session=session).count() == 17
     summary = queries.charges_summary(session)
-    assert summary.totals["INR"] == CallLog.objects.get(session=session).carrier_price
+    assert summary.totals["INR"] - (summary.taxes[0].amount or 0) == CallLog.objects.get(session=session).carrier_price
     assert summary.totals["USD"] > Decimal("0.03")
 
 

@@ -109,7 +109,7 @@ def test_the_live_page_counts_the_day(signed_in, owner):
         "calls": "2",
         "answered": "1 answered",
         "latency": "790 ms",
-        "cost": "₹1.20 + $0.04",
+        "cost": "₹1.42 + $0.04",
         "unpriced": "and 1 unpriced",
     }
 
@@ -135,7 +135,7 @@ def test_the_list_shows_what_a_call_was_and_what_it_cost(signed_in, owner):
     made.end(session, lasted_s=84)
     commands.account(session)
     html = signed_in.get("/calls/").content.decode()
-    for words in ("Clinic reception", "+91••••••••12", "Inbound", "Completed", "1:24", "790 ms", "₹1.20 + $0.039", "+ 1 unpriced"):
+    for words in ("Clinic reception", "+91••••••••12", "Inbound", "Completed", "1:24", "790 ms", "₹1.416 + $0.039", "+ 1 unpriced"):
         assert words in html, words
     assert "9876543" not in html
 

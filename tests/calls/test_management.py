@@ -1,10 +1,13 @@
 """What an operator types after having mended something."""
 
+from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from calls import commands, dispatch, queries
 from calls.jobs import Park, run_job
@@ -55,18 +58,35 @@ def test_a_price_that_was_added_later_prices_old_calls_and_changes_no_old_price(
     commands.note_poll(session=session, next_at=None)
     account(Job.objects.get(session=session, kind="calls.account").pk)
     before = {charge.pk: charge.amount for charge in Charge.objects.filter(session=session)}
-    # As if the release that accounted the call had not known the voice: that line was stored without a price.
-    line = session.usage_lines.get(kind="tts")
-    Charge.objects.get(usage_line=line).delete()
-    Charge.objects.create(session=session, usage_line=line, price_source="no price")
-    assert queries.charges_summary(session).unpriced == 2
-
-    assert "1 calls have unpriced lines" in typed("price_calls")
-    account(Job.objects.get(session=session, kind="calls.account").pk)
     assert queries.charges_summary(session).unpriced == 1
-    kept = {charge.pk: charge.amount for charge in Charge.objects.filter(session=session) if charge.pk in before}
-    assert all(before[pk] == amount for pk, amount in kept.items())
-    assert len(kept) == len(before) - 1
+    made.override(model="a-model-nobody-priced", unit="output_tokens", price="2", per=1_000_000)
+
+    assert "1 calls have" in typed("price_calls")
+    account(Job.objects.get(session=session, kind="calls.account").pk)
+    assert queries.charges_summary(session).unpriced == 0
+    after = {charge.pk: charge.amount for charge in Charge.objects.filter(session=session)}
+    assert len(after) == len(before)
+    assert [after[pk] for pk in set(after) - set(before)] == [Decimal("0.000024")]
+    assert all(after[pk] == amount for pk, amount in before.items() if pk in after)
+    assert "0 calls have" in typed("price_calls")
+
+
+def test_a_rate_that_was_added_later_reaches_the_calls_of_its_days_and_no_others(session):
+    made.use(session, unpriced=False)
+    made.end(session)
+    commands.note_poll(session=session, next_at=None)
+    account(Job.objects.get(session=session, kind="calls.account").pk)
+    today = timezone.localdate()
+    assert queries.charges_summary(session).converted is None
+    typed("exchange_rate", "USD", "INR", "80", "--on", f"{today - timedelta(days=8)}", "--source", "a week too old")
+    assert "0 calls have" in typed("price_calls")
+    typed("exchange_rate", "USD", "INR", "88.10", "--on", f"{today - timedelta(days=7)}", "--source", "RBI reference rate")
+    assert "1 calls have" in typed("price_calls")
+    account(Job.objects.get(session=session, kind="calls.account").pk)
+    summary = queries.charges_summary(session)
+    assert summary.converted == summary.totals["INR"] + summary.totals["USD"] * Decimal("88.10")
+    typed("exchange_rate", "USD", "INR", "99", "--source", "today's")
+    assert "0 calls have" in typed("price_calls"), "a rate is frozen with its charge"
 
 
 def test_a_charge_and_a_use_can_never_be_changed_afterwards(session):
@@ -75,3 +95,5 @@ def test_a_charge_and_a_use_can_never_be_changed_afterwards(session):
     for table in ("calls_charge", "calls_usageline", "calls_callevent"):
         with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"update {table} set created_at = now()")
+    with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
+        Charge.ever.filter(session=session).delete()

@@ -113,17 +113,17 @@ def test_a_recording_goes_to_storage_to_its_transcript_and_to_the_bill(session, 
     ]
     assert recording.channels == 2
     assert not spool.exists()
-    heard = UsageLine.objects.get(session=session, kind="transcription")
-    assert heard.quantity == 2 * (recording.duration_ms or 0)
-    assert heard.evidence == recording.transcript_request_id
+    heard = UsageLine.objects.filter(session=session, kind="transcription").order_by("id")
+    assert [line.quantity for line in heard] == 2 * [recording.duration_ms], "each channel for the whole length"
+    assert [line.evidence for line in heard] == [recording.transcript_request_id, f"{recording.transcript_request_id}:channel2"]
     assert list(Attempt.objects.filter(job__session=session).values_list("number", "outcome")) == [(1, "ok")]
 
     assert run(account, session).state == Job.State.DONE
     assert CallLog.objects.get(session=session).settled_at is not None
     summary = queries.charges_summary(session)
-    assert len(summary.lines) == 7
-    assert summary.totals["INR"] == Decimal("1.20")
-    transcription = Decimal("0.0043") * heard.quantity / 60_000
+    assert len(summary.lines) == 8
+    assert (summary.totals["INR"], [tax.amount for tax in summary.taxes]) == (Decimal("1.416"), [Decimal("0.216")])
+    transcription = Decimal("0.0043") * sum(line.quantity for line in heard) / 60_000
     others = Decimal("0.0048") * 84 / 60 + Decimal("0.1") * 1204 / 10**6 + Decimal("0.5") * 156 / 10**6 + Decimal("0.05") * 642 / 1000
     assert summary.totals["USD"] == pytest.approx(transcription + others, abs=Decimal("0.000000005"))
     assert summary.unpriced == 1
@@ -230,7 +230,21 @@ def test_each_paid_try_leaves_its_trace_and_only_success_is_charged(session, spo
         assert run(transcribe_recording, session).attempts == tried
     assert run(transcribe_recording, session).state == Job.State.DONE
     assert list(Attempt.objects.filter(job__session=session).values_list("outcome", flat=True)) == ["failed", "failed", "ok"]
-    assert UsageLine.objects.filter(session=session, kind="transcription").count() == 1
+    assert UsageLine.objects.filter(session=session, kind="transcription").count() == 2
+
+
+def test_a_request_whose_end_nobody_saw_is_a_line_of_its_own(session, spool):
+    run(upload_recording, session)
+    job = Job.objects.get(session=session, kind="calls.transcribe_recording")
+    Attempt.objects.create(job=job, number=1, provider="deepgram")  # its worker was killed before the answer came
+    assert run(transcribe_recording, session).state == Job.State.DONE
+    for _ in range(2):
+        run(account, session)
+        Job.objects.filter(session=session, kind="calls.account").update(state=Job.State.QUEUED)
+    lines = UsageLine.objects.filter(session=session, kind="transcription").order_by("id")
+    assert [line.purpose for line in lines] == ["", "", "unseen", "unseen"]
+    assert [line.quantity for line in lines[:2]] == [line.quantity for line in lines[2:]]
+    assert len({line.charge.amount for line in lines if line.charge}) == 1
 
 
 def test_a_recogniser_without_a_key_is_a_persons_work_and_the_known_costs_are_accounted(session, spool, settings):
@@ -241,14 +255,14 @@ def test_a_recogniser_without_a_key_is_a_persons_work_and_the_known_costs_are_ac
     assert "DEEPGRAM_API_KEY" in job.last_error
     assert run(account, session).state == Job.State.DONE
     assert CallLog.objects.get(session=session).settled_at is None
-    assert queries.charges_summary(session).totals["INR"] == Decimal("1.20")
+    assert queries.charges_summary(session).totals["INR"] == Decimal("1.416")
 
     settings.DEEPGRAM_API_KEY = "sim-deepgram"
     commands.retry_job(job)
     assert run(transcribe_recording, session).state == Job.State.DONE
     assert run(account, session).state == Job.State.DONE
     assert CallLog.objects.get(session=session).settled_at is not None
-    assert UsageLine.objects.filter(session=session, kind="transcription", charge__amount__isnull=False).count() == 1
+    assert UsageLine.objects.filter(session=session, kind="transcription", charge__amount__isnull=False).count() == 2
 
 
 def test_steps_that_run_twice_charge_once(session, spool):
@@ -258,7 +272,8 @@ def test_steps_that_run_twice_charge_once(session, spool):
             Job.objects.filter(session=session, kind=task.name).update(state=Job.State.QUEUED)
     assert Attempt.objects.filter(job__session=session).count() == 1
     lines = UsageLine.objects.filter(session=session)
-    assert Charge.objects.filter(session=session).count() == lines.count() == 7
+    assert Charge.ever.filter(session=session, part="").count() == lines.count() == 8
+    assert Charge.ever.filter(session=session, part="tax").count() == 1
 
 
 # --- accounting ----------------------------------------------------------------------------------------------------------------
@@ -302,14 +317,17 @@ def test_a_price_that_never_comes_leaves_telephony_unpriced_and_the_call_settled
     commands.note_poll(session=session, next_at=None)
     assert run(account, session).state == Job.State.DONE
     line = UsageLine.objects.get(session=session, kind="telephony")
-    assert (line.charge.amount, line.charge.currency) == (None, "")
+    unknown = line.charge
+    assert unknown is not None
+    assert (unknown.amount, unknown.currency) == (None, "")
     assert queries.charges_summary(session).unpriced == 2
 
     late = commands.CarrierReport(price=Decimal("0.60"), currency="INR")
     commands.apply_carrier_report(session=session, report=late, source="carrier", key="late")
     assert run(account, session).state == Job.State.DONE
-    assert queries.charges_summary(session).totals["INR"] == Decimal("0.60")
-    assert Charge.objects.filter(session=session, usage_line=line).count() == 1
+    assert queries.charges_summary(session).totals["INR"] == Decimal("0.708")
+    live = Charge.objects.get(session=session, usage_line=line, part="")
+    assert live.supersedes == unknown, "what was said before stays in the books"
 
 
 def test_usage_that_comes_after_the_bill_is_billed_too():
@@ -319,4 +337,4 @@ def test_usage_that_comes_after_the_bill_is_billed_too():
     run(account, session)
     made.use(session, "late")
     assert run(account, session).state == Job.State.DONE
-    assert Charge.objects.filter(session=session).count() == 11
+    assert Charge.objects.filter(session=session, part="").count() == 11

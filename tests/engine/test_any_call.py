@@ -104,7 +104,7 @@ def test_every_call_ends_in_time_and_tells_a_story_that_holds_together(seed):
     assert len({(each.kind, each.unit, each.evidence) for each in records if each.kind is not UsageKind.STT}) == len(
         [each for each in records if each.kind is not UsageKind.STT]
     )
-    assert {each.purpose for each in records} <= {"", "speculative", "interrupted"}
+    assert {each.purpose for each in records} <= {"", "speculative", "interrupted", "failed"}
     for event in scene.of(UserTurnEnded):
         assert event.text
         assert event.started_ms <= event.ended_ms

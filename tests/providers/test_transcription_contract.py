@@ -88,11 +88,12 @@ def test_two_channels_are_told_apart_and_in_the_order_of_the_talk(vendors: Serve
 def test_both_channels_are_paid_for(vendors: Served, make: Make, recording: Path) -> None:
     port = make(vendors)
     result = port.transcribe(recording, multichannel=True)
-    (record,) = result.usage
+    record, other = result.usage
     assert abs(result.duration_ms - length_ms(recording)) <= 1
     assert (record.kind, record.unit, record.provider, record.model) == (UsageKind.TRANSCRIPTION, Unit.AUDIO_MS, "deepgram", "nova-3")
-    assert record.quantity == 2 * result.duration_ms
+    assert record.quantity == other.quantity == result.duration_ms, "each channel for the whole length"
     assert record.evidence == result.request_id != ""
+    assert other.evidence == f"{result.request_id}:channel2"
 
 
 def test_one_channel_is_one_talk(vendors: Served, make: Make, tmp_path: Path) -> None:
