@@ -6,8 +6,11 @@ that makes no sense raises, because that is a bug.
 
 from calls.commands.accounting import account
 from calls.commands.conversation import (
+    FinishedTurn,
     add_turn,
+    add_turns,
     add_usage,
+    add_usages,
     end_session,
     give_up_unknown_dials,
     interruption_measured,
@@ -17,7 +20,7 @@ from calls.commands.conversation import (
 from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_refused, dial_unknown, queue_outbound_call
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
-from calls.commands.media import DEAD_AFTER, claim_media, is_resumed, issue_media_token, may_resume, resume_media
+from calls.commands.media import DEAD_AFTER, claim_media, is_awaited, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
 from calls.commands.refolding import refold
 from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
@@ -43,9 +46,12 @@ __all__ = [
     "CallRefused",
     "CarrierReport",
     "Draft",
+    "FinishedTurn",
     "account",
     "add_turn",
+    "add_turns",
     "add_usage",
+    "add_usages",
     "analysis_over",
     "apply_carrier_report",
     "begin_settlement",
@@ -62,6 +68,7 @@ __all__ = [
     "end_tool_run",
     "give_up_unknown_dials",
     "interruption_measured",
+    "is_awaited",
     "is_resumed",
     "issue_media_token",
     "keep_drafts",
