@@ -207,7 +207,7 @@ class ConversationSession:
     def _take_audio(self, chunk: AudioChunk) -> None:
         if (speech := self._hearing.take(chunk)) is not None:
             self._tell(speech)
-        if self._turns.awaits_tone(self._now_ms()) and self._tones.feed(chunk):
+        if self._turns.awaits_tone(self._hearing.last_ms) and self._tones.feed(chunk):
             self._tell(ToneHeard())
 
     async def _listen(self) -> None:

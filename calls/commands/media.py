@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from calls import broadcast, queries
@@ -25,21 +25,29 @@ RESUMABLE_FOR: Final = timedelta(seconds=60)
 MOST_RESUMPTIONS: Final = 3
 _BROKE: Final = (EndReason.LINK_LOST, EndReason.CRASH)
 
+_ISSUE = """
+UPDATE calls_session SET media_token_id = CASE WHEN media_token_id = '' THEN %s ELSE media_token_id END
+WHERE id = %s AND state = %s
+RETURNING media_token_id
+"""
+
 
 def issue_media_token(session: Session) -> str:
     """The id of the token that may open this session's audio. Asking again before its use gives the same one: copies agree.
 
     Raises `CallRefused` if the audio was opened already or the call is over.
     """
+    fresh = secrets.token_urlsafe(24)
     with transaction.atomic():
-        row = Session.objects.select_for_update(no_key=True).get(pk=session.pk)
-        if row.state != Session.State.WAITING:
-            raise CallRefused(f"The audio of {row.session_id} cannot be opened: its session is {row.state}.")
-        if not row.media_token_id:
-            row.media_token_id = secrets.token_urlsafe(24)
-            row.save(update_fields=["media_token_id"])
-            record_event(session=session, key="audio-offered", source="engine", kind="audio-offered")
-        return row.media_token_id
+        with connection.cursor() as cursor:
+            cursor.execute(_ISSUE, [fresh, session.pk, Session.State.WAITING])
+            found = cursor.fetchone()
+        if found is not None:
+            if found[0] == fresh:
+                record_event(session=session, key="audio-offered", source="engine", kind="audio-offered")
+            return str(found[0])
+    row = Session.objects.get(pk=session.pk)
+    raise CallRefused(f"The audio of {row.session_id} cannot be opened: its session is {row.state}.")
 
 
 def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | None:

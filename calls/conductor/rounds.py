@@ -49,7 +49,7 @@ def write_round(shares: Sequence[Share]) -> None:
 
 def _write(waiting: list[Share], together: Together | None) -> None:
     """The next rows of this kind; for a kind that stands alone, the next row of each share that has one."""
-    counted = [(share, _leading(share, together)) for share in waiting if share.next.together is together]
+    counted = [(share, _leading(share, together)) for share in waiting if share.next.together == together]
     if together is None:
         for share, _count in counted:
             _attempt([(share, 1)], share.next.write)
@@ -61,7 +61,7 @@ def _write(waiting: list[Share], together: Together | None) -> None:
 def _leading(share: Share, together: Together | None) -> int:
     """How many rows of this kind come next."""
     rows = share.rows[share.written :]
-    return next((count for count, row in enumerate(rows) if row.together is not together), len(rows))
+    return next((count for count, row in enumerate(rows) if row.together != together), len(rows))
 
 
 def _attempt(counted: list[tuple[Share, int]], write: Callable[[], object]) -> None:
