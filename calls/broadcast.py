@@ -6,7 +6,7 @@ second, and nothing waits for it that matters to a caller.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -50,7 +50,7 @@ async def live_update_async(session: Session, kind: str, payload: dict[str, Any]
         if layer is None:
             return
         async with asyncio.timeout(LIMIT_S):
-            for group in _groups(session):
+            for group in await _listened_to(layer, _groups(session)):
                 await layer.group_send(group, message)
     except Exception as error:  # noqa: BLE001 - a blind dashboard must not stop a call
         logger.warning("live_update_lost", session_id=session.session_id, kind=kind, error=type(error).__name__)
@@ -58,22 +58,36 @@ async def live_update_async(session: Session, kind: str, payload: dict[str, Any]
 
 async def is_watched(session: Session) -> bool:
     """Whether any page would show this session's words right now. True where that cannot be found out; never raises."""
+    return bool(await watched([session]))
+
+
+async def watched(sessions: Sequence[Session]) -> frozenset[str]:
+    """Which of these sessions any page would show right now, by their ids; all where that cannot be found out. Never raises."""
+    groups = {group: None for session in sessions for group in _groups(session)}
     try:
         async with asyncio.timeout(LIMIT_S):
-            return await _listeners(_groups(session)) > 0
+            layer = get_channel_layer()  # type: ignore[no-untyped-call]  # channels has no types
+            listened = set(await _listened_to(layer, tuple(groups)))
     except Exception:  # noqa: BLE001 - then whoever tells will learn of it
-        return True
+        listened = set(groups)
+    return frozenset(session.session_id for session in sessions if not listened.isdisjoint(_groups(session)))
 
 
-async def _listeners(groups: tuple[str, ...]) -> int:
-    """How many processes listen to these groups. The layer keeps its connection to itself and has no word for this question."""
-    layer = get_channel_layer()  # type: ignore[no-untyped-call]  # channels has no types
-    names = [layer._get_group_channel_name(group) for group in groups]
-    shard = layer._get_shard(names[0])
+async def _listened_to(layer: Any, groups: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the groups that some process listens to: mostly nobody does, and one question costs less than telling three times nobody.
+    All of them if the layer cannot be asked in one go: it keeps its connection to itself and has no word for this question.
+    """
+    try:
+        names = [layer._get_group_channel_name(group) for group in groups]
+        shard, *others = {layer._get_shard(name) for name in names}
+    except AttributeError:
+        return groups
+    if others:
+        return groups
     async with shard._lock:
         shard._ensure_redis()
         counts: list[tuple[bytes, int]] = await shard._redis.pubsub_numsub(*names)
-    return sum(count for _name, count in counts)
+    return tuple(group for group, (_name, count) in zip(groups, counts, strict=True) if count)
 
 
 _Update = tuple[Session, str, dict[str, Any]]

@@ -69,12 +69,13 @@ class Hearing:
         self._audio_clock = AudioClock()
         self._heard = HeardWords()
         self.dropped_frames = 0
+        self.last_ms = 0  # when the last frame came
 
     def take(self, chunk: AudioChunk) -> SoundBegan | SoundEnded | None:
         """Queues a frame of the caller; gives what our own ear makes of it, if that is new."""
         if len(self._unsent) == self._unsent.maxlen:
             self.dropped_frames += 1  # recognition is not open: the oldest frame makes room
-        now_ms = self._now_ms()
+        self.last_ms = now_ms = self._now_ms()
         if self._quick is not None and not self._unsent and self._quick.send_now(chunk):
             self._note_sent((chunk, now_ms))
         else:

@@ -12,7 +12,7 @@ from engine.errors import DOWN, ErrorCategory, ProviderError
 from engine.events import EndReason, UsageRecorded
 from engine.filler import Quiet, filler_wait_ms
 from engine.latency import TurnMoments
-from engine.ports import Switching, working
+from engine.ports import is_switching, working
 from engine.reply_parts import Mouth, ReplyParts
 from engine.sentences import cut
 from engine.spending import Spending
@@ -196,7 +196,7 @@ class Reply:
         if due_ms <= 0:
             await self._say_filler(words)
             return parts.tuning.filler_again_ms
-        can_switch = isinstance(parts.llm, Switching) or isinstance(parts.tts, Switching)
+        can_switch = is_switching(parts.llm) or is_switching(parts.tts)
         return min(due_ms, _SWITCH_LOOK_MS) if can_switch and not switched and quiet_ms >= 0 else due_ms
 
     async def _say_filler(self, words: str) -> None:
@@ -219,7 +219,7 @@ class Reply:
         return count
 
     def _count_switches(self) -> int:
-        return sum(port.switches for port in (self._parts.llm, self._parts.tts) if isinstance(port, Switching))
+        return sum(port.switches for port in (self._parts.llm, self._parts.tts) if is_switching(port))
 
 
 def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:

@@ -57,7 +57,7 @@ from engine.usage import UsageRecord
 
 __all__ = ["ConversationSession", "SessionParts", "SessionPlan"]
 
-_MOST_WAITING_FACTS = 1024
+_MOST_WAITING_FACTS, _LOOK_AGAIN_S = 1024, 60.0
 
 
 class ConversationSession:
@@ -148,15 +148,15 @@ class ConversationSession:
                 self._speaker.begin_turn(fact.reply_id)
 
     async def _next_fact(self) -> tuple[int, Heard]:
-        deadline_ms = self._turns.deadline_ms()
-        now_ms = self._now_ms()
+        deadline_ms, now_ms = self._turns.deadline_ms(), self._now_ms()
         if deadline_ms is not None and deadline_ms <= now_ms:
             return now_ms, TimePassed()
+        wait_s = _LOOK_AGAIN_S if deadline_ms is None else (deadline_ms - now_ms) / 1000
+        due = asyncio.get_running_loop().call_later(wait_s, self._tell, TimePassed())
         try:
-            async with asyncio.timeout(None if deadline_ms is None else (deadline_ms - now_ms) / 1000):
-                return await self._inbox.get()
-        except TimeoutError:
-            return self._now_ms(), TimePassed()
+            return await self._inbox.get()
+        finally:
+            due.cancel()
 
     async def _act(self, action: Action, at_ms: int, tasks: asyncio.TaskGroup) -> None:
         match action:
@@ -207,7 +207,7 @@ class ConversationSession:
     def _take_audio(self, chunk: AudioChunk) -> None:
         if (speech := self._hearing.take(chunk)) is not None:
             self._tell(speech)
-        if self._turns.awaits_tone(self._now_ms()) and self._tones.feed(chunk):
+        if self._turns.awaits_tone(self._hearing.last_ms) and self._tones.feed(chunk):
             self._tell(ToneHeard())
 
     async def _listen(self) -> None:

@@ -1,14 +1,34 @@
 """A WebSocket to a vendor, opened within its deadline, and why it could not be. Knows no vendor: each room reads its own refusals."""
 
+import os
 from collections.abc import Callable, Mapping
+from struct import Struct
+from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, ProxyError
 from websockets.http11 import Response
+from websockets.protocol import Protocol
+from websockets.speedups import apply_mask
 
 from engine.errors import ErrorCategory, ProviderError
 from providers.connection import Deadlines, nonsense, unreachable, within
 from providers.proxies import may_use_proxy
+
+_HEADER: Final = Struct("!BBH").pack
+_WHOLE_BINARY: Final = 0x82
+_MASKED_TWO_BYTES: Final = 0x80 | 126
+_SHORT, _LONG = 126, 1 << 16
+
+
+def binary_frame(protocol: Protocol, payload: bytes) -> bytes | None:
+    """`payload` as a client's whole binary frame, written in a third of the library's time: 50 times a second for each call. None where
+    the library has to do it: an extension would change the payload, something else is to be sent before, or its size is unusual.
+    """
+    if protocol.extensions or protocol.writes or protocol.expect_continuation_frame or not _SHORT <= len(payload) < _LONG:
+        return None
+    mask = os.urandom(4)
+    return b"".join((_HEADER(_WHOLE_BINARY, _MASKED_TWO_BYTES, len(payload)), mask, apply_mask(payload, mask)))
 
 
 async def open_socket(

@@ -48,7 +48,8 @@ async def spoken(
         if not _is_pcm(response.headers.get("content-type", "")):
             raise nonsense(patience.provider)
         on_request_id(request_id_of(response))
-        pieces = cast(AsyncGenerator[bytes], response.aiter_bytes())  # a generator, whatever its annotation says
+        received = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+        pieces = cast(AsyncGenerator[bytes], received)  # a generator, whatever its annotation says
         await stack.enter_async_context(aclosing(pieces))
         chunks = audio_chunks(pieces, sample_rate_hz, patience, (httpx.HTTPError,))
         yield await stack.enter_async_context(aclosing(chunks))

@@ -117,8 +117,7 @@ def _ask() -> None:
 
 
 def _is_awaited(token: MediaToken) -> bool:
-    session = queries.find_session(session_id=token.session_id)
-    return session is not None and session.state == Session.State.WAITING and session.media_token_id == token.token_id
+    return commands.is_awaited(session_id=token.session_id, token_id=token.token_id)
 
 
 def _claim(token_id: str, started: Started) -> Session:

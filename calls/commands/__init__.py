@@ -6,8 +6,11 @@ that makes no sense raises, because that is a bug.
 
 from calls.commands.accounting import account, reprice
 from calls.commands.conversation import (
+    FinishedTurn,
     add_turn,
+    add_turns,
     add_usage,
+    add_usages,
     end_session,
     give_up_unknown_dials,
     interruption_measured,
@@ -18,7 +21,7 @@ from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
 from calls.commands.keeping import account_storage
-from calls.commands.media import DEAD_AFTER, claim_media, is_resumed, issue_media_token, may_resume, resume_media
+from calls.commands.media import DEAD_AFTER, claim_media, is_awaited, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
 from calls.commands.prices import add_exchange_rate, add_price_override, end_price_override, store_price_override
 from calls.commands.refolding import refold
@@ -45,12 +48,15 @@ __all__ = [
     "CallRefused",
     "CarrierReport",
     "Draft",
+    "FinishedTurn",
     "account",
     "account_storage",
     "add_exchange_rate",
     "add_price_override",
     "add_turn",
+    "add_turns",
     "add_usage",
+    "add_usages",
     "analysis_over",
     "apply_carrier_report",
     "begin_settlement",
@@ -68,6 +74,7 @@ __all__ = [
     "end_tool_run",
     "give_up_unknown_dials",
     "interruption_measured",
+    "is_awaited",
     "is_resumed",
     "issue_media_token",
     "keep_drafts",

@@ -1,6 +1,7 @@
 """What the conversation leaves behind: turns, usage, and its end. Called by the conductor beside the audio, never on it."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,54 @@ UNKNOWN_DIAL_S = 900
 ENDED_POLL_S = 10
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedTurn:
+    """A turn as the conversation tells it. ms count from the session's start."""
+
+    session: Session
+    number: int
+    speaker: str
+    text: str
+    started_ms: int
+    ended_ms: int
+    generated_text: str = ""
+    interrupted: bool = False
+    latency: TurnLatency | None = None
+    silence_after_ms: int | None = None
+
+
+# Two of three rows that a talk leaves behind are turns: one statement for as many as there are, a tenth of what one costs through a model.
+_TURN_COLUMNS = (
+    "session_id", "number", "speaker", "text", "generated_text", "interrupted", "started_ms", "ended_ms",
+    "endpointing_ms", "llm_ms", "tts_ms", "latency_ms", "silence_after_ms", "created_at",
+)  # fmt: skip
+_KEEP_TURNS = """
+INSERT INTO calls_turn (
+    session_id, number, speaker, text, generated_text, interrupted, started_ms, ended_ms,
+    endpointing_ms, llm_ms, tts_ms, latency_ms, silence_after_ms, created_at
+) VALUES {turns}
+ON CONFLICT (session_id, number, speaker) DO UPDATE SET
+    text = EXCLUDED.text, generated_text = EXCLUDED.generated_text, interrupted = EXCLUDED.interrupted,
+    started_ms = EXCLUDED.started_ms, ended_ms = EXCLUDED.ended_ms, endpointing_ms = EXCLUDED.endpointing_ms,
+    llm_ms = EXCLUDED.llm_ms, tts_ms = EXCLUDED.tts_ms, latency_ms = EXCLUDED.latency_ms,
+    silence_after_ms = COALESCE(EXCLUDED.silence_after_ms, calls_turn.silence_after_ms)
+"""
+_ONE_TURN = f"({', '.join(['%s'] * len(_TURN_COLUMNS))})"
+
+
+def add_turns(told: Sequence[FinishedTurn]) -> list[Turn]:
+    """Stores turns of any sessions, all or none; told again, the last telling stands (a caller's turn may grow). Broadcasts each."""
+    turns = [_turn(each) for each in told]
+    once = {(turn.session_id, turn.number, turn.speaker): turn for turn in turns}  # a statement may not touch a row twice
+    if once:
+        values = [getattr(turn, name) for turn in once.values() for name in _TURN_COLUMNS]
+        with connection.cursor() as cursor:
+            cursor.execute(_KEEP_TURNS.format(turns=", ".join([_ONE_TURN] * len(once))), values)
+    for each, turn in zip(told, turns, strict=True):
+        broadcast.turn_ended_on_commit(each.session, turn)
+    return turns
+
+
 def add_turn(
     *,
     session: Session,
@@ -40,31 +89,34 @@ def add_turn(
     latency: TurnLatency | None = None,
     silence_after_ms: int | None = None,
 ) -> Turn:
-    """Stores one turn; told again, the last telling stands (a caller's turn may grow). Broadcasts it."""
-    parts = {
-        "endpointing_ms": latency.endpointing_ms if latency else None,
-        "llm_ms": latency.llm_ms if latency else None,
-        "tts_ms": latency.tts_ms if latency else None,
-        "latency_ms": latency.total_ms if latency else None,
-    }
-    if silence_after_ms is not None:
-        parts["silence_after_ms"] = silence_after_ms
+    """`add_turns` of one."""
+    told = FinishedTurn(session, number, speaker, text, started_ms, ended_ms, generated_text, interrupted, latency, silence_after_ms)
+    return add_turns([told])[0]
+
+
+def _turn(told: FinishedTurn) -> Turn:
+    latency = told.latency
+    waits = (latency.endpointing_ms, latency.llm_ms, latency.tts_ms, latency.total_ms) if latency else (None,) * 4
+    endpointing_ms, llm_ms, tts_ms, latency_ms, silence_after_ms = (
+        None if value is None else max(value, 0) for value in (*waits, told.silence_after_ms)
+    )
     # Postgres cannot keep the character NUL, and a recogniser or model must not be able to lose us a turn with one.
-    text, generated_text = text.replace("\0", ""), generated_text.replace("\0", "")
-    facts = {
-        "text": text,
-        "generated_text": generated_text if generated_text != text else "",
-        "interrupted": interrupted,
-        "started_ms": max(started_ms, 0),
-        "ended_ms": max(ended_ms, started_ms, 0),
-        **{name: None if value is None else max(value, 0) for name, value in parts.items()},
-    }
-    with transaction.atomic():
-        turn = Turn(session=session, number=number, speaker=speaker, **facts)
-        once = ("session", "number", "speaker")
-        Turn.objects.bulk_create([turn], update_conflicts=True, unique_fields=once, update_fields=list(facts))  # one statement
-        broadcast.turn_ended_on_commit(session, turn)
-    return turn
+    text, generated_text = told.text.replace("\0", ""), told.generated_text.replace("\0", "")
+    return Turn(
+        session_id=told.session.pk,
+        number=told.number,
+        speaker=told.speaker,
+        text=text,
+        generated_text=generated_text if generated_text != text else "",
+        interrupted=told.interrupted,
+        started_ms=max(told.started_ms, 0),
+        ended_ms=max(told.ended_ms, told.started_ms, 0),
+        endpointing_ms=endpointing_ms,
+        llm_ms=llm_ms,
+        tts_ms=tts_ms,
+        latency_ms=latency_ms,
+        silence_after_ms=silence_after_ms,
+    )
 
 
 def interruption_measured(*, session: Session, number: int, silence_after_ms: int) -> bool:
@@ -75,27 +127,35 @@ def interruption_measured(*, session: Session, number: int, silence_after_ms: in
 
 # Several times a turn, for every call of the process: one statement, where four with an object for each row took ten times the CPU.
 _APPEND_USAGE = """
-WITH mine AS (
-    SELECT calls_session.id, calls_calllog.settled_at IS NOT NULL AS is_settled
+WITH used (place, called, kind, provider, model, unit, quantity, evidence, purpose) AS (VALUES {used}), mine AS (
+    SELECT calls_session.id, calls_session.session_id AS called, calls_calllog.settled_at IS NOT NULL AS is_settled
     FROM calls_session JOIN calls_calllog ON calls_calllog.session_id = calls_session.id
-    WHERE calls_session.session_id = %s
+    WHERE calls_session.session_id = ANY(%s)
 ), kept AS (
     INSERT INTO calls_usageline (session_id, created_at, kind, provider, model, unit, quantity, evidence, purpose)
-    SELECT mine.id, %s::timestamptz, used.* FROM mine, (VALUES {used}) AS used
+    SELECT mine.id, %s::timestamptz, kind, provider, model, unit, quantity, evidence, purpose
+    FROM used JOIN mine USING (called) ORDER BY place
     ON CONFLICT DO NOTHING
 )
-SELECT id, is_settled FROM mine
+SELECT id, called, is_settled FROM mine
 """
 
 
 def add_usage(session_id: str, records: Sequence[UsageRecord]) -> None:
-    """Appends what was used, once each. Usage that comes after the call was accounted is accounted too."""
-    if not records:
+    """`add_usages` of one session."""
+    add_usages([(session_id, records)])
+
+
+def add_usages(used: Sequence[tuple[str, Sequence[UsageRecord]]]) -> None:
+    """Appends what sessions used, once each, all or none. Usage that comes after the call was accounted is accounted too."""
+    rows = [(session_id, record) for session_id, records in used for record in records]
+    if not rows:
         return
-    now = timezone.now()
-    values: list[Any] = [session_id, now]
-    for record in records:
+    values: list[Any] = []
+    for place, (session_id, record) in enumerate(rows):
         values += [
+            place,
+            session_id,
             record.kind,
             record.provider,
             record.model[:64],
@@ -104,13 +164,17 @@ def add_usage(session_id: str, records: Sequence[UsageRecord]) -> None:
             record.evidence[:120],
             record.purpose[:24],
         ]
-    used = ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(records))
+    wanted = {session_id for session_id, _record in rows}
+    values += [list(wanted), timezone.now()]
+    statement = _APPEND_USAGE.format(used=", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(rows)))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_APPEND_USAGE.format(used=used), values)
-        if (found := cursor.fetchone()) is None:
-            raise Session.DoesNotExist(f"there is no session {session_id}")
-        if found[1]:
-            dispatch.enqueue(dispatch.JobKind.ACCOUNT, Session.objects.get(pk=found[0]), again=True)
+        cursor.execute(statement, values)
+        found = cursor.fetchall()
+        if unknown := wanted - {session_id for _pk, session_id, _is_settled in found}:
+            raise Session.DoesNotExist(f"there is no session {', '.join(sorted(unknown))}")
+        for pk, _session_id, is_settled in found:
+            if is_settled:
+                dispatch.enqueue(dispatch.JobKind.ACCOUNT, Session.objects.get(pk=pk), again=True)
 
 
 def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str = "", source: str = "engine") -> bool:
@@ -141,11 +205,21 @@ def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str =
     return True
 
 
+_ALIVE = """
+WITH running AS (
+    UPDATE calls_session SET seen_at = %s WHERE session_id = ANY(%s) AND state = %s RETURNING session_id, hangup_requested_at
+)
+SELECT session_id FROM running WHERE hangup_requested_at IS NOT NULL
+"""
+
+
 def sessions_alive(session_ids: Collection[str], *, seen: bool) -> frozenset[str]:
     """Which of these sessions an operator wants ended. With `seen`, also notes that their process lives."""
-    running = Session.objects.filter(session_id__in=list(session_ids), state=Session.State.ACTIVE)
     if seen:
-        running.update(seen_at=timezone.now())
+        with connection.cursor() as cursor:
+            cursor.execute(_ALIVE, [timezone.now(), list(session_ids), Session.State.ACTIVE])
+            return frozenset(session_id for (session_id,) in cursor.fetchall())
+    running = Session.objects.filter(session_id__in=list(session_ids), state=Session.State.ACTIVE)
     return frozenset(running.filter(hangup_requested_at__isnull=False).values_list("session_id", flat=True))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from calls import broadcast, queries
@@ -25,21 +25,29 @@ RESUMABLE_FOR: Final = timedelta(seconds=60)
 MOST_RESUMPTIONS: Final = 3
 _BROKE: Final = (EndReason.LINK_LOST, EndReason.CRASH)
 
+_ISSUE = """
+UPDATE calls_session SET media_token_id = CASE WHEN media_token_id = '' THEN %s ELSE media_token_id END
+WHERE id = %s AND state = %s
+RETURNING media_token_id
+"""
+
 
 def issue_media_token(session: Session) -> str:
     """The id of the token that may open this session's audio. Asking again before its use gives the same one: copies agree.
 
     Raises `CallRefused` if the audio was opened already or the call is over.
     """
+    fresh = secrets.token_urlsafe(24)
     with transaction.atomic():
-        row = Session.objects.select_for_update(no_key=True).get(pk=session.pk)
-        if row.state != Session.State.WAITING:
-            raise CallRefused(f"The audio of {row.session_id} cannot be opened: its session is {row.state}.")
-        if not row.media_token_id:
-            row.media_token_id = secrets.token_urlsafe(24)
-            row.save(update_fields=["media_token_id"])
-            record_event(session=session, key="audio-offered", source="engine", kind="audio-offered")
-        return row.media_token_id
+        with connection.cursor() as cursor:
+            cursor.execute(_ISSUE, [fresh, session.pk, Session.State.WAITING])
+            found = cursor.fetchone()
+        if found is not None:
+            if found[0] == fresh:
+                record_event(session=session, key="audio-offered", source="engine", kind="audio-offered")
+            return str(found[0])
+    row = Session.objects.get(pk=session.pk)
+    raise CallRefused(f"The audio of {row.session_id} cannot be opened: its session is {row.state}.")
 
 
 def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | None:
@@ -51,25 +59,35 @@ def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | N
         return None
     now = timezone.now()
     with transaction.atomic():
-        log = CallLog.objects.select_for_update(no_key=True, of=("self",)).filter(session__media_token_id=token_id).first()
-        if log is None:
+        locked = CallLog.objects.select_for_update(no_key=True, of=("self",)).only("session_id")
+        session_pk = next((log.session_id for log in locked.filter(session__media_token_id=token_id)), None)
+        if session_pk is None:
             return None
         # Looked at again under the lock: whoever came first has used the token up.
-        session = Session.objects.filter(pk=log.session_id, media_token_id=token_id, state=Session.State.WAITING).first()
+        awaited = Session.objects.select_related("call_log", "agent_version", "agent")
+        session = next(iter(awaited.filter(pk=session_pk, media_token_id=token_id, state=Session.State.WAITING)), None)
         if session is None:
             return None
+        log = session.call_log
         if log.call_sid and call_sid and log.call_sid != call_sid:
             logger.warning("media_claim_refused", session_id=session.session_id, reason="the token belongs to another call")
             return None
         if call_sid and not log.call_sid:
             # An outbound call's audio can be faster than the answer to its dial, and it ends every doubt about one that got none.
             CallLog.objects.filter(pk=log.pk, call_sid=None).update(call_sid=call_sid)
-        Session.objects.filter(pk=session.pk).update(
-            state=Session.State.ACTIVE, media_token_id="", stream_sid=stream_sid[:64], started_at=now, seen_at=now
-        )
+        claimed = {"state": Session.State.ACTIVE, "media_token_id": "", "stream_sid": stream_sid[:64], "started_at": now, "seen_at": now}
+        Session.objects.filter(pk=session.pk).update(**claimed)
+        for name, value in claimed.items():
+            setattr(session, name, value)
         answered = claims(status=CallStatus.IN_PROGRESS, answered_at=now)
         tell(session, key="stream:started", source="stream", kind="stream-started", facts=answered)
-    return Session.objects.select_related("call_log", "agent_version", "agent").get(pk=session.pk)
+    log.refresh_from_db()
+    return session
+
+
+def is_awaited(*, session_id: str, token_id: str) -> bool:
+    """Whether the audio of this session is still to be opened, and with this token."""
+    return Session.objects.filter(session_id=session_id, state=Session.State.WAITING, media_token_id=token_id).exists()
 
 
 def may_resume(session: Session, now: datetime) -> bool:

@@ -3,12 +3,13 @@
 Whoever locks several rows of a call does it in this order: call log, session, recording, jobs.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -107,10 +108,17 @@ def _note_status(session: Session, new: CallStatus, source: str, carrier_time: d
     logger.info("call_status_changed", session_id=session.session_id, status=str(new), source=source)
 
 
+_APPEND = """
+INSERT INTO calls_callevent (session_id, key, source, kind, facts, carrier_time, created_at)
+VALUES (%s, %s, %s, %s, %s::jsonb, %s, %s)
+ON CONFLICT (session_id, key) DO NOTHING
+RETURNING id
+"""
+
+
 def _append(event: CallEvent) -> bool:
-    with transaction.atomic(savepoint=False):
-        if CallEvent.objects.filter(session=event.session, key=event.key).exists():
-            return False
-        CallEvent.objects.bulk_create([event], ignore_conflicts=True)
-        # A copy that came at the same moment has won or lost by now; the row that stands tells which.
-        return CallEvent.objects.filter(session=event.session, key=event.key, created_at=event.created_at).exists()
+    """False for a copy, also of one that came at the same moment and won."""
+    values: list[Any] = [event.session_id, event.key, event.source, event.kind, json.dumps(event.facts), event.carrier_time]
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND, [*values, event.created_at])
+        return cursor.fetchone() is not None

@@ -1,10 +1,11 @@
 """Turns what happens in a conversation into rows to write and updates to show. Called on the audio's loop: it only sorts and queues."""
 
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from calls import commands
-from calls.commands import Draft
+from calls.commands import Draft, FinishedTurn
 from calls.conductor.drafts import Drafts
 from calls.conductor.live import LiveFeed
 from calls.conductor.resuming import Before
@@ -87,14 +88,15 @@ class Notebook:
         self._noted_uses += 1
         self._used[self._noted_uses] = record
         if len(self._used) == 1:
-            self._writer.add("usage", self._write_usage)
+            self._writer.add_to("usage", _write_usage, self)
 
-    def _write_usage(self) -> None:
-        """Writes all that was used until now. Runs in a thread, perhaps in two: what it has read is taken away only once it is written."""
-        while records := dict(self._used):
-            commands.add_usage(self._session.session_id, list(records.values()))
-            for place in records:
-                self._used.pop(place, None)
+    def used(self) -> tuple[str, dict[int, UsageRecord]]:
+        """What was used and is not written yet. Read in a thread, perhaps in two: what was read is taken away only once it is written."""
+        return self._session.session_id, dict(self._used)
+
+    def forget_used(self, places: Iterable[int]) -> None:
+        for place in places:
+            self._used.pop(place, None)
 
     def failed(self, error: Exception) -> None:
         """The conversation could not be held at all: the reason goes on the timeline, if it is one of ours."""
@@ -148,16 +150,15 @@ class Notebook:
     def _turn(self, number: int, speaker: str, *, started_ms: int, ended_ms: int, **facts: Any) -> None:
         self._last_turn = max(self._last_turn, number)
         since_ms = self._before.elapsed_ms
-        row = partial(
-            commands.add_turn,
-            session=self._session,
-            number=self._before.last_turn + number,
-            speaker=speaker,
+        told = FinishedTurn(
+            self._session,
+            self._before.last_turn + number,
+            speaker,
             started_ms=since_ms + started_ms,
             ended_ms=since_ms + ended_ms,
             **facts,
         )
-        self._writer.add("turn", row)
+        self._writer.add_to("turn", commands.add_turns, told)
 
     def _interrupted(self, number: int, silence_ms: int) -> None:
         if number not in self._written_turns:
@@ -173,3 +174,12 @@ class Notebook:
             facts["at_ms"] += self._before.elapsed_ms
         key = f"engine:{self._before.part}:{self._noted}" if self._before.part else f"engine:{self._noted}"
         self._writer.add("event", partial(commands.record_event, session=self._session, key=key, source="engine", kind=kind, facts=facts))
+
+
+def _write_usage(notebooks: Sequence[Notebook]) -> None:
+    """Writes all that these conversations used until now."""
+    while waiting := [(notebook, *notebook.used()) for notebook in notebooks]:
+        commands.add_usages([(session_id, list(records.values())) for _, session_id, records in waiting])
+        for notebook, _, records in waiting:
+            notebook.forget_used(records)
+        notebooks = [notebook for notebook, *_ in waiting if notebook.used()[1]]

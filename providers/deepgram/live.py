@@ -24,7 +24,7 @@ from providers.config import DeepgramConfig, SpeechToTextOptions
 from providers.connection import DEFAULT_DEADLINES, Deadlines, status_error, timed_out, within
 from providers.deepgram import flux, messages
 from providers.deepgram.messages import PROVIDER, Wire
-from providers.sockets import open_socket
+from providers.sockets import binary_frame, open_socket
 
 _KEEP_ALIVE_S = 4.0  # Deepgram closes after 10 s without audio or this
 _KEEP_ALIVE = '{"type":"KeepAlive"}'
@@ -174,9 +174,12 @@ class DeepgramStream:
             or transport.get_write_buffer_size()
         ):
             return False
-        protocol.send_binary(payload)
-        for output in protocol.data_to_send():
-            transport.write(output)
+        if (frame := binary_frame(protocol, payload)) is not None:
+            transport.write(frame)
+        else:
+            protocol.send_binary(payload)
+            for output in protocol.data_to_send():
+                transport.write(output)
         self._last_sent_at = asyncio.get_running_loop().time()
         return True
 
