@@ -33,7 +33,7 @@ def test_a_killed_process_leaves_the_time_of_the_call_as_an_estimate():
     (line,) = a_call()
     spec = line.session.agent_version.as_spec()
     assert (line.provider, line.model, line.quantity, line.purpose) == (spec.stt.provider, spec.stt.model, 60_000, "lost")
-    assert line.charge.amount is not None
+    assert line.charge is not None and line.charge.amount is not None
 
 
 def test_what_the_second_stream_told_is_not_estimated_again():
