@@ -65,7 +65,7 @@ def test_the_messages_say_what_the_documentation_promises(agent, endpoint):
     assert (facts["ended_by"], facts["confirmation"]) == ("caller", "confirmed")
     assert facts["cost"]["final"] is False
     money = settled["data"]["cost"]
-    assert (money["final"], money["unpriced"], money["totals"]["INR"]) == (True, 1, "1.20")
+    assert (money["final"], money["unpriced"], money["totals"]["INR"]) == (True, 1, "1.416")
     assert set(money["totals"]) == {"INR", "USD"}
     assert settled["data"]["recording"] == {"available": True, "duration_ms": 84_120}
     assert settled["timestamp"].endswith("Z")
