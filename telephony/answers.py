@@ -26,6 +26,15 @@ def say_and_record(spec: AgentSpec, session_id: str) -> bytes:
     return document
 
 
+def apologise() -> bytes:
+    """The same hook's document while nobody can be looked up: a sentence that needs no agent, then the end."""
+    response = ET.Element("Response")
+    ET.SubElement(response, "Say").text = "Sorry, we cannot take your call at this moment. Please call again in a few minutes."
+    ET.SubElement(response, "Hangup")
+    document: bytes = ET.tostring(response, encoding="UTF-8", xml_declaration=True)
+    return document
+
+
 def connect(numbers: Sequence[str], *, ring_s: int = 30, exophone: str = "", record: bool = False) -> dict[str, Any]:
     """Whom the Connect applet rings, one after the other until somebody answers. No numbers: its "nobody was dialled" branch.
 

@@ -20,7 +20,7 @@ from providers.exotel.details import CallDetails
 from providers.exotel.errors import CarrierCategory, CarrierError, OutcomeUnknown
 from providers.exotel.orders import CallOrder, ToFlow, ToStream
 from providers.exotel.recordings import DELETION, SpoolFull
-from telephony import addresses, applying, reconciling, tokens
+from telephony import addresses, applying, catching_up, reconciling, tokens
 from telephony.models import Phone
 
 logger = structlog.get_logger()
@@ -178,3 +178,9 @@ def reconcile_calls() -> None:
 def apply_deliveries() -> None:
     """Applies what could not be applied when it came."""
     applying.repair()
+
+
+@shared_task(name="telephony.empty_spool", expires=60)
+def empty_spool() -> int:
+    """Brings what was spooled on this machine while Postgres was away into the inbox."""
+    return catching_up.catch_up()

@@ -23,6 +23,7 @@ def _beat_table(sender: Celery, **_: object) -> None:
         "sweep-sessions": {"task": "calls.sweep_sessions", "schedule": 30},
         "tidy-recordings": {"task": "calls.tidy_recordings", "schedule": 3600},
         "apply-deliveries": {"task": "telephony.apply_deliveries", "schedule": settings.JOB_SWEEP_S},
+        "empty-spool": {"task": "telephony.empty_spool", "schedule": settings.JOB_SWEEP_S},
         "prepare-sentences": {"task": "agents.prepare_sentences", "schedule": settings.PREPARE_S},
         "account-storage": {"task": "calls.account_storage", "schedule": 600},
         "reconcile-calls": {"task": "telephony.reconcile_calls", "schedule": settings.RECONCILE_S},
