@@ -69,7 +69,9 @@ class CallLog(models.Model):
     from_phone = models.CharField(max_length=20, blank=True)
     to_phone = models.CharField(max_length=20, blank=True)
     status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in CallStatus], default=CallStatus.QUEUED)
-    dial_outcome = models.CharField(max_length=16, blank=True, help_text="accepted, refused or unknown (never dialled again).")
+    dial_outcome = models.CharField(
+        max_length=16, blank=True, help_text="accepted, refused, put-off (its turn comes again) or unknown (never dialled again)."
+    )
     failure = models.CharField(max_length=300, blank=True, help_text="Why the carrier or we gave up, in words for operators.")
     started_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)

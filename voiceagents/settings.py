@@ -196,6 +196,7 @@ EXOTEL_SUBDOMAIN = env.text("EXOTEL_SUBDOMAIN", "api.exotel.com")
 EXOTEL_BASE_URL = env.url("EXOTEL_BASE_URL", "", schemes=("https", "http"))
 EXOTEL_WEBHOOK_SECRETS = env.words("EXOTEL_WEBHOOK_SECRETS")  # the first is given out, every one is accepted
 EXOTEL_APP_ID = env.text("EXOTEL_APP_ID")  # the flow that outbound calls enter; empty: Connect Voice AI
+EXOTEL_REQUESTS_PER_MINUTE = env.integer("EXOTEL_REQUESTS_PER_MINUTE", 200, low=10, high=100_000)  # of the account, all processes together
 EXOTEL_RECORDING_HOSTS = env.words("EXOTEL_RECORDING_HOSTS")  # beside Exotel's own
 MEDIA_CHUNK_BYTES = env.integer("MEDIA_CHUNK_BYTES", 3200, low=3200, high=100_000)
 if MEDIA_CHUNK_BYTES % 320:

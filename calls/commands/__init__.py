@@ -14,7 +14,7 @@ from calls.commands.conversation import (
     sessions_alive,
     sweep_silent_sessions,
 )
-from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_refused, dial_unknown, queue_outbound_call
+from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_put_off, dial_refused, dial_unknown, queue_outbound_call
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
 from calls.commands.keeping import account_storage
@@ -60,6 +60,7 @@ __all__ = [
     "claim_media",
     "decide_transfer",
     "dial_accepted",
+    "dial_put_off",
     "dial_refused",
     "dial_unknown",
     "drop_draft",
