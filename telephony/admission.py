@@ -25,6 +25,7 @@ from calls.models import Session
 from providers.exotel.media import Started
 from providers.exotel.webhooks import CallReport, e164_or_empty, is_call_sid
 from telephony import applying, tokens
+from telephony.away import Breaker
 from telephony.credentials import is_authorised
 from telephony.tokens import BadToken, MediaToken
 
@@ -32,7 +33,9 @@ T = TypeVar("T")
 
 # Threads of our own: a database that hangs must not use up those in which host names are looked up.
 _THREADS: Final = ThreadPoolExecutor(max_workers=8, thread_name_prefix="admission")
-_DATABASE_LIMIT_S: Final = 5.0
+# The carrier knocks twice and then leads the caller on; until then they hear nothing, so a database that is away is given up soon.
+_DATABASE_LIMIT_S: Final = 2.5
+_breaker = Breaker()
 # Longer than a dead process needs to be known as dead, shorter than the carrier waits.
 _PICK_UP_WITHIN_S: Final = 7.0
 _LOOK_EVERY_S: Final = 0.25
@@ -60,6 +63,7 @@ async def at_handshake(*, token: str, authorization: str) -> Pass:
     if not token:
         if not is_authorised(secrets=settings.EXOTEL_WEBHOOK_SECRETS, authorization=authorization, query_string=""):
             raise Refused("no token in the path and no valid Basic credentials")
+        await _with_database(_ask)  # known now, the flow goes on at once; known at the `start`, the caller has heard an answered silence
         return Pass(None)
     try:
         known = tokens.check(token)

@@ -11,7 +11,7 @@ from telephony import addresses
 # What XML 1.0 cannot hold, however it is escaped.
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _RECORD_S = 3600
-_LONGEST_TALK_S = 3600  # between the caller and the person they were handed over to
+LONGEST_TALK_S = 3600  # between the caller and the person they were handed over to
 
 
 def say_and_record(spec: AgentSpec, session_id: str) -> bytes:
@@ -47,7 +47,7 @@ def connect(numbers: Sequence[str], *, ring_s: int = 30, exophone: str = "", rec
         "record": record,
         "recording_channels": "dual",
         "max_ringing_duration": ring_s,
-        "max_conversation_duration": _LONGEST_TALK_S,
+        "max_conversation_duration": LONGEST_TALK_S,
         "music_on_hold": {"type": "operator_tone"},
         "parallel_ringing": {"activate": False},
     }

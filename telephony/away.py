@@ -110,6 +110,9 @@ class Watched:
                 raise Away(type(error).__name__) from error
             self._answered()
             raise
+        except Exception:
+            self._answered()
+            raise
         self._answered()
         return answer
 

@@ -94,11 +94,16 @@ def look(session: Session, exotel: ExotelClient, details: CallDetails | None = N
     if details is None:
         _never_placed(session)
         return False
-    commands.apply_carrier_report(session=session, report=_report(details), source="carrier", key=_key(details))
-    _try_to_end(session, exotel)
+    apply(session, details)
+    _end_if_asked(session, exotel)
     log = CallLog.objects.get(session=session)
     commands.note_poll(session=session, next_at=_next_at(log, session))
     return True
+
+
+def apply(session: Session, details: CallDetails) -> None:
+    """Hands what Exotel says about a call to `calls`. Told again, it changes nothing."""
+    commands.apply_carrier_report(session=session, report=_report(details), source="carrier", key=_key(details))
 
 
 def _needs_legs(log: CallLog, details: CallDetails) -> bool:
@@ -194,21 +199,24 @@ def _never_placed(session: Session) -> None:
     commands.note_poll(session=session, next_at=None)
 
 
-def _try_to_end(session: Session, exotel: ExotelClient) -> None:
-    """A hang-up that was asked for while nothing of ours was on the line. Exotel will most likely refuse; the refusal is kept."""
+def _end_if_asked(session: Session, exotel: ExotelClient) -> None:
+    """A hang-up that was asked for while nothing of ours was on the line."""
     row = Session.objects.select_related("call_log").get(pk=session.pk)
-    if (
-        row.hangup_requested_at is None
-        or row.state != Session.State.WAITING
-        or row.call_log.status in TERMINAL
-        or not row.call_log.call_sid
-    ):
+    if row.hangup_requested_at is not None and row.state == Session.State.WAITING and row.call_log.status not in TERMINAL:
+        try_to_end(row, exotel)
+
+
+def try_to_end(session: Session, exotel: ExotelClient) -> None:
+    """Asks Exotel to end the call. It will most likely refuse; the refusal is kept."""
+    if not session.call_log.call_sid:
         return
     try:
-        exotel.end_call(row.call_log.call_sid)
+        exotel.end_call(session.call_log.call_sid)
     except Held:
         return
     except CarrierError as error:
-        commands.record_event(session=row, key="hang-up", source="carrier", kind="hangup-refused", facts={"reason": error.message[:300]})
+        commands.record_event(
+            session=session, key="hang-up", source="carrier", kind="hangup-refused", facts={"reason": error.message[:300]}
+        )
     else:
-        commands.record_event(session=row, key="hang-up", source="carrier", kind="hangup-accepted")
+        commands.record_event(session=session, key="hang-up", source="carrier", kind="hangup-accepted")

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.utils import timezone
 
 from calls import audio_files, commands, queries
-from calls.commands.dialling import PUT_OFF
 from calls.jobs import Outcome, Park, RetryLater, durable_job
 from calls.models import CallLog, Job, Recording, Session
 from calls.status import CallStatus
@@ -21,7 +20,7 @@ from providers.exotel.errors import CarrierCategory, CarrierError, Held, Outcome
 from providers.exotel.orders import CallOrder, ToFlow, ToStream
 from providers.exotel.pace import Purpose
 from providers.exotel.recordings import DELETION, SpoolFull
-from telephony import addresses, applying, catching_up, pacing, reconciling, tokens
+from telephony import addresses, applying, catching_up, overruns, pacing, reconciling, tokens
 from telephony.models import Phone
 
 logger = structlog.get_logger()
@@ -39,11 +38,10 @@ _ROOM_STEP_S = 300
 def dial(session: Session, job: Job) -> Outcome | None:
     """Asks Exotel for the call, at most once. A worker that dies between asking and hearing leaves an unknown outcome, no second call."""
     log = session.call_log
-    is_put_off = log.dial_outcome == PUT_OFF
-    if log.status != CallStatus.QUEUED and not is_put_off:
+    if log.status != CallStatus.QUEUED and not log.dial_put_off:
         is_left_hanging = log.status == CallStatus.INITIATED and not log.dial_outcome and not log.call_sid
         return partial(commands.dial_unknown, session, message=_DIED) if is_left_hanging else None
-    if is_put_off and session.hangup_requested_at is not None:
+    if log.dial_put_off and session.hangup_requested_at is not None:
         return partial(commands.dial_refused, session, message="Somebody hung up before the call was placed.")
     exophone = log.from_phone or _exophone_of(session)
     if not exophone:
@@ -94,8 +92,7 @@ def _order(session: Session, exophone: str) -> CallOrder:
         person=session.call_log.to_phone,
         exophone=exophone,
         target=target,
-        # A minute beyond our own limit: the agent's goodbye comes first, Exotel's cut is for when we are not there to say it.
-        time_limit_s=spec.max_duration_s + 60,
+        time_limit_s=overruns.cap_s(spec, may_hand_over=bool(settings.EXOTEL_APP_ID and spec.destinations)),
         status_callback=addresses.door("status"),
         custom_field=session.session_id,
         record=spec.record_calls,
@@ -186,6 +183,12 @@ def delete_recording(session: Session, job: Job) -> Outcome | None:
 def reconcile_calls() -> None:
     """Asks the carrier about every call that is due."""
     reconciling.reconcile()
+
+
+@shared_task(name="telephony.sweep_overruns", expires=60)
+def sweep_overruns() -> int:
+    """Looks after calls that go on past their cap; returns how many do."""
+    return overruns.sweep()
 
 
 @shared_task(name="telephony.apply_deliveries")

@@ -5,6 +5,7 @@ that makes no sense raises, because that is a bug.
 """
 
 from calls.commands.accounting import account, reprice
+from calls.commands.alarms import clear_alarm, raise_alarm
 from calls.commands.conversation import (
     add_turn,
     add_usage,
@@ -58,6 +59,7 @@ __all__ = [
     "call_analysed",
     "claim_dial",
     "claim_media",
+    "clear_alarm",
     "decide_transfer",
     "dial_accepted",
     "dial_put_off",
@@ -77,6 +79,7 @@ __all__ = [
     "open_call",
     "order_due_deletions",
     "queue_outbound_call",
+    "raise_alarm",
     "record_event",
     "recording_deleted",
     "recording_deletion_begun",

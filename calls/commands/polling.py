@@ -39,3 +39,14 @@ def claim_polls(limit: int) -> list[Session]:
 def put_off_polls(sessions: Iterable[Session], until: datetime) -> None:
     """Gives claimed calls back unasked: they count no look, and come round from `until` on."""
     CallLog.objects.filter(session__in=[session.pk for session in sessions]).update(poll_after=until)
+
+
+def claim_poll(session: Session, *, unless_due_later: bool, until: datetime) -> bool:
+    """Whether this caller is to ask about this one call now; nobody else does before `until`.
+
+    `unless_due_later`: not if the call is to be asked about at a later time already.
+    """
+    mine = CallLog.objects.filter(session=session, poll_after=session.call_log.poll_after)
+    if unless_due_later:
+        mine = mine.filter(Q(poll_after=None) | Q(poll_after__lte=timezone.now()))
+    return bool(mine.update(poll_after=until))

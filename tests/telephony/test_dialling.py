@@ -86,13 +86,14 @@ def test_a_do_not_disturb_refusal_fails_the_call_and_tells_why(ordered, exotel):
 def test_a_rate_limit_is_waited_out_because_it_is_certain_that_nobody_rang(ordered, exotel):
     exotel.fault("exotel.connect", "status", status=429, times=2)
     for _ in range(2):
-        assert again(ordered).dial_outcome == "put-off"
+        assert again(ordered).dial_put_off
         job = Job.objects.get(session=ordered, kind="telephony.dial")
         assert (job.state, job.attempts) == ("queued", 0)
         assert timedelta(seconds=55) < job.run_at - timezone.now() < timedelta(seconds=66)  # as long as Exotel says, and a little more
-        assert again(ordered).dial_outcome == "put-off" and exotel.asked("exotel.connect") <= 2  # nobody asks before
+        assert again(ordered).dial_put_off and exotel.asked("exotel.connect") <= 2  # nobody asks before
         cache.clear()
-    assert again(ordered).dial_outcome == "accepted"
+    log = again(ordered)
+    assert (log.dial_outcome, log.dial_put_off) == ("accepted", False)
     assert (exotel.asked("exotel.connect"), len(exotel.calls())) == (3, 1)
     assert again(ordered).dial_outcome == "accepted" and exotel.asked("exotel.connect") == 3
 
