@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from calls import commands, queries
@@ -25,7 +25,7 @@ from calls.models import Session
 from providers.exotel.media import Started
 from providers.exotel.webhooks import CallReport, e164_or_empty, is_call_sid
 from telephony import applying, tokens
-from telephony.away import Breaker
+from telephony.away import Breaker, is_away
 from telephony.credentials import is_authorised
 from telephony.tokens import BadToken, MediaToken
 
@@ -104,15 +104,25 @@ async def database_answers() -> bool:
 
 
 async def _with_database(work: Callable[[], T]) -> T:
-    """Runs `work` in a thread with a healthy connection. A database that is away or too slow refuses the socket."""
+    """Runs `work` in a thread with a healthy connection. A database that is away or too slow refuses the socket, and for a moment every
+    socket behind it, so that none of them has to wait to learn the same.
+    """
+    if not _breaker.may_try():
+        raise Refused("the database was away a moment ago", status=503)
     try:
         async with asyncio.timeout(_DATABASE_LIMIT_S):
             # Rows tell dashboards of themselves; a caller must not wait for a broker that hangs.
             with delivered_here():
                 answer: T = await database_sync_to_async(work, thread_sensitive=False, executor=_THREADS)()
-            return answer
-    except (DatabaseError, TimeoutError) as error:
+    except (DatabaseError, InterfaceError, TimeoutError) as error:
+        if isinstance(error, TimeoutError) or is_away(error):
+            _breaker.failed()
         raise Refused(f"the database did not answer ({type(error).__name__})", status=503) from error
+    except Exception:
+        _breaker.answered()  # it has said no, but it has said it
+        raise
+    _breaker.answered()
+    return answer
 
 
 def _ask() -> None:

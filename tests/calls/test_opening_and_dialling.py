@@ -199,9 +199,15 @@ def sweeps(until: timedelta, began: datetime, beat: Callable[[datetime], object]
     return None
 
 
+def last_seen(session: Session) -> datetime:
+    seen_at = Session.objects.get(pk=session.pk).seen_at
+    assert seen_at is not None
+    return seen_at
+
+
 def test_a_dead_media_process_is_noticed_within_a_minute_and_its_call_settled(agent):
     dead, living = made.talking_call(agent), made.talking_call(agent)
-    began = Session.objects.get(pk=dead.pk).seen_at
+    began = last_seen(dead)
     found = sweeps(timedelta(minutes=2), began, lambda now: Session.objects.filter(pk=living.pk).update(seen_at=now))
     assert found is not None and found + SWEEP <= timedelta(seconds=60)  # it may have died just behind a sweep
     dead.refresh_from_db()
@@ -213,7 +219,7 @@ def test_a_dead_media_process_is_noticed_within_a_minute_and_its_call_settled(ag
 
 def test_after_an_outage_of_the_database_nobody_who_lives_is_taken_for_dead(agent):
     living, dead = made.talking_call(agent), made.talking_call(agent)
-    back = Session.objects.get(pk=living.pk).seen_at + timedelta(seconds=90)
+    back = last_seen(living) + timedelta(seconds=90)
     assert commands.sweep_silent_sessions(back) == 0  # the very moment: nobody has had the time for a sign of life
     assert commands.sweep_silent_sessions(back + timedelta(seconds=1)) == 0  # a second sweep that had been waiting
     Session.objects.filter(pk=living.pk).update(seen_at=back + timedelta(seconds=2))
@@ -224,7 +230,7 @@ def test_after_an_outage_of_the_database_nobody_who_lives_is_taken_for_dead(agen
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
 def test_a_clock_that_jumps_ends_no_call_and_hides_no_death(agent, jump):
     living, dead = made.talking_call(agent), made.talking_call(agent)
-    jumped = Session.objects.get(pk=living.pk).seen_at + jump
+    jumped = last_seen(living) + jump
     assert commands.sweep_silent_sessions(jumped) == 0
     found = sweeps(timedelta(minutes=2), jumped, lambda now: Session.objects.filter(pk=living.pk).update(seen_at=now))
     assert found is not None and found <= timedelta(seconds=45)
@@ -233,7 +239,7 @@ def test_a_clock_that_jumps_ends_no_call_and_hides_no_death(agent, jump):
 
 def test_one_who_was_silent_for_a_while_is_looked_at_twice_again(agent):
     session = made.talking_call(agent)
-    began = Session.objects.get(pk=session.pk).seen_at
+    began = last_seen(session)
     assert commands.sweep_silent_sessions(began + timedelta(seconds=20)) == 0
     Session.objects.filter(pk=session.pk).update(seen_at=began + timedelta(seconds=22))
     assert commands.sweep_silent_sessions(began + timedelta(seconds=60)) == 0
