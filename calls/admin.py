@@ -15,6 +15,7 @@ from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
 from calls import commands, price_admin
 from calls.models import (
+    Alarm,
     Analysis,
     Attempt,
     CallEvent,
@@ -145,6 +146,13 @@ class TurnAdmin(OwnOnly):
     list_display = ("session", "number", "speaker", "interrupted", "latency_ms")
     list_filter = ("speaker", "interrupted")
     search_fields = ("session__session_id",)
+
+
+@admin.register(Alarm)
+class AlarmAdmin(OwnOnly):
+    list_display = ("raised_at", "kind", "session", "text", "amount", "currency", "cleared_at")
+    list_filter = ("kind", ("cleared_at", admin.EmptyFieldListFilter), "raised_at")
+    search_fields = ("session__session_id", "text")
 
 
 @admin.register(Recording)

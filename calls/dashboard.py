@@ -17,11 +17,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Agent
-from calls import commands, overview, presentation, queries, wording
+from calls import alarms, commands, overview, presentation, queries, wording
 from calls.models import Session
 from calls.status import Direction
 
 PAGE_ROWS = 40
+ALARM_ROWS = 10  # more than people act on at once; the admin has them all
 
 
 @require_safe
@@ -33,9 +34,14 @@ def live(request: HttpRequest) -> HttpResponse:
     context = {
         "snapshot": presentation.snapshot_json(running, figures),
         "set_up": overview.set_up(request.user),
+        "alarms": _alarms(request),
         "voicebot_url": f"{settings.WEBHOOK_BASE_URL}/api/v1/webhooks/exotel/voicebot",
     }
     return render(request, "calls/live.html", context)
+
+
+def _alarms(request: HttpRequest) -> list[presentation.AlarmLine]:
+    return [presentation.alarm_line(alarm) for alarm in alarms.open_alarms(request.user)[:ALARM_ROWS]]
 
 
 class FilterForm(forms.Form):
@@ -96,6 +102,7 @@ def call_list(request: HttpRequest) -> HttpResponse:
         "older": f"?{urlencode({**kept, 'after': page.next_cursor})}" if page.next_cursor else "",
         "filtered": bool(kept),
         "continued": bool(request.GET.get("after")),
+        "alarms": _alarms(request),
     }
     target = getattr(getattr(request, "htmx", None), "target", None)
     template = {"results": "calls/_results.html", "older": "calls/_rows.html"}.get(target or "", "calls/list.html")

@@ -40,6 +40,7 @@ class Session(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, help_text="The media socket's start message.")
     ended_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True, help_text="The last sign of life of the media process.")
+    silent_at = models.DateTimeField(null=True, blank=True, help_text="When the sweeper first found no sign of life.")
     end_reason = models.CharField(max_length=32, blank=True)
     hangup_requested_at = models.DateTimeField(null=True, blank=True)
     customer = models.JSONField(default=dict, blank=True, help_text="What is known about the human, for {{customer.…}} in prompts.")
@@ -70,6 +71,7 @@ class CallLog(models.Model):
     to_phone = models.CharField(max_length=20, blank=True)
     status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in CallStatus], default=CallStatus.QUEUED)
     dial_outcome = models.CharField(max_length=16, blank=True, help_text="accepted, refused or unknown (never dialled again).")
+    dial_put_off = models.BooleanField(default=False, help_text="The carrier had too many requests and certainly took no order.")
     failure = models.CharField(max_length=300, blank=True, help_text="Why the carrier or we gave up, in words for operators.")
     started_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -331,6 +333,37 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} at {self.provider}: {self.outcome or 'unknown'}"
+
+
+class Alarm(models.Model):
+    """Something that costs money or a caller until a person looks at it. One of a kind for each call, raised again or cleared in place."""
+
+    class Kind(models.TextChoices):
+        OVERRUN = "overrun", "Call goes on past its cap"
+
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="alarms")
+    text = models.CharField(max_length=300, help_text="What is wrong and what to do.")
+    amount = models.DecimalField(
+        max_digits=18, decimal_places=4, null=True, blank=True, help_text="What it has cost so far; empty: unknown."
+    )
+    currency = models.CharField(max_length=3, blank=True)
+    raised_at = models.DateTimeField(default=timezone.now)
+    cleared_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "kind"], name="alarm_once"),
+            models.CheckConstraint(
+                condition=models.Q(amount__isnull=True, currency="") | models.Q(amount__isnull=False) & ~models.Q(currency=""),
+                name="alarm_has_currency_or_no_amount",
+            ),
+        ]
+        indexes = [models.Index(fields=["kind"], condition=models.Q(cleared_at=None), name="alarm_open")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.session_id}"
 
 
 # Django finds an application's models in this module.

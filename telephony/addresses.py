@@ -1,6 +1,6 @@
 """The addresses of ours that Exotel is given: doors with the secret in them, and the media socket with a token in its path."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
 
@@ -20,6 +20,13 @@ def door(name: str) -> str:
 def media_socket(token: str) -> str:
     """The address that opens one call's audio, once."""
     return f"{settings.MEDIA_BASE_URL}{MEDIA_PATH}/{quote(token, safe=':')}"
+
+
+def fixed_media_socket() -> str:
+    """The address that opens any call's audio, with the first secret as Basic credentials. The call is found by its `start` message."""
+    root = urlsplit(settings.MEDIA_BASE_URL)
+    user = f"exotel:{quote(settings.EXOTEL_WEBHOOK_SECRETS[0], safe='')}@" if settings.EXOTEL_WEBHOOK_SECRETS else ""
+    return f"{root.scheme}://{user}{root.netloc}{root.path}{MEDIA_PATH}"
 
 
 def exotel() -> ExotelConfig:

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from calls import commands, queries
@@ -25,6 +25,7 @@ from calls.models import Session
 from providers.exotel.media import Started
 from providers.exotel.webhooks import CallReport, e164_or_empty, is_call_sid
 from telephony import applying, tokens
+from telephony.away import Breaker, is_away
 from telephony.credentials import is_authorised
 from telephony.tokens import BadToken, MediaToken
 
@@ -32,7 +33,9 @@ T = TypeVar("T")
 
 # Threads of our own: a database that hangs must not use up those in which host names are looked up.
 _THREADS: Final = ThreadPoolExecutor(max_workers=8, thread_name_prefix="admission")
-_DATABASE_LIMIT_S: Final = 5.0
+# The carrier knocks twice and then leads the caller on; until then they hear nothing, so a database that is away is given up soon.
+_DATABASE_LIMIT_S: Final = 2.5
+_breaker = Breaker()
 # Longer than a dead process needs to be known as dead, shorter than the carrier waits.
 _PICK_UP_WITHIN_S: Final = 7.0
 _LOOK_EVERY_S: Final = 0.25
@@ -60,6 +63,7 @@ async def at_handshake(*, token: str, authorization: str) -> Pass:
     if not token:
         if not is_authorised(secrets=settings.EXOTEL_WEBHOOK_SECRETS, authorization=authorization, query_string=""):
             raise Refused("no token in the path and no valid Basic credentials")
+        await _with_database(_ask)  # known now, the flow goes on at once; known at the `start`, the caller has heard an answered silence
         return Pass(None)
     try:
         known = tokens.check(token)
@@ -100,15 +104,25 @@ async def database_answers() -> bool:
 
 
 async def _with_database(work: Callable[[], T]) -> T:
-    """Runs `work` in a thread with a healthy connection. A database that is away or too slow refuses the socket."""
+    """Runs `work` in a thread with a healthy connection. A database that is away or too slow refuses the socket, and for a moment every
+    socket behind it, so that none of them has to wait to learn the same.
+    """
+    if not _breaker.may_try():
+        raise Refused("the database was away a moment ago", status=503)
     try:
         async with asyncio.timeout(_DATABASE_LIMIT_S):
             # Rows tell dashboards of themselves; a caller must not wait for a broker that hangs.
             with delivered_here():
                 answer: T = await database_sync_to_async(work, thread_sensitive=False, executor=_THREADS)()
-            return answer
-    except (DatabaseError, TimeoutError) as error:
+    except (DatabaseError, InterfaceError, TimeoutError) as error:
+        if isinstance(error, TimeoutError) or is_away(error):
+            _breaker.failed()
         raise Refused(f"the database did not answer ({type(error).__name__})", status=503) from error
+    except Exception:
+        _breaker.answered()  # it has said no, but it has said it
+        raise
+    _breaker.answered()
+    return answer
 
 
 def _ask() -> None:

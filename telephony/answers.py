@@ -11,7 +11,7 @@ from telephony import addresses
 # What XML 1.0 cannot hold, however it is escaped.
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _RECORD_S = 3600
-_LONGEST_TALK_S = 3600  # between the caller and the person they were handed over to
+LONGEST_TALK_S = 3600  # between the caller and the person they were handed over to
 
 
 def say_and_record(spec: AgentSpec, session_id: str) -> bytes:
@@ -22,6 +22,15 @@ def say_and_record(spec: AgentSpec, session_id: str) -> bytes:
     ET.SubElement(
         response, "Record", action=addresses.door(f"recording/{session_id}"), method="POST", maxLength=str(_RECORD_S), finishOnKey="#"
     )
+    document: bytes = ET.tostring(response, encoding="UTF-8", xml_declaration=True)
+    return document
+
+
+def apologise() -> bytes:
+    """The same hook's document while nobody can be looked up: a sentence that needs no agent, then the end."""
+    response = ET.Element("Response")
+    ET.SubElement(response, "Say").text = "Sorry, we cannot take your call at this moment. Please call again in a few minutes."
+    ET.SubElement(response, "Hangup")
     document: bytes = ET.tostring(response, encoding="UTF-8", xml_declaration=True)
     return document
 
@@ -38,7 +47,7 @@ def connect(numbers: Sequence[str], *, ring_s: int = 30, exophone: str = "", rec
         "record": record,
         "recording_channels": "dual",
         "max_ringing_duration": ring_s,
-        "max_conversation_duration": _LONGEST_TALK_S,
+        "max_conversation_duration": LONGEST_TALK_S,
         "music_on_hold": {"type": "operator_tone"},
         "parallel_ringing": {"activate": False},
     }

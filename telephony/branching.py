@@ -32,8 +32,9 @@ def branch(
     """The HTTP status that answers a Passthru.
 
     Behind the Connect of a hand-over (`dial_status` tells how the person rung answered) only a caller whom nobody answered goes on.
-    A call we do not know, a call whose talk has not begun (the applet stands before the Voicebot), a stream that never came about, and
-    a hand-over that is decided while its talk is still being closed go on; any other talk that is being closed counts as done.
+    A call that we do not know or cannot look up, a call whose talk has not begun (the applet stands before the Voicebot), a stream that
+    never came about, and a hand-over that is decided while its talk is still being closed go on; any other talk that is being closed
+    counts as done.
     """
     if has_transfer and dial_status:
         return HANG_UP if dial_status == "completed" else GO_ON

@@ -5,7 +5,7 @@ Never stores a secret, and never decides anything about a call.
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -26,7 +26,16 @@ def fingerprint(door: str, session_id: str, params: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode([door, session_id, params], order="deterministic")).hexdigest()
 
 
-def keep(*, door: str, method: str, content_type: str, params: Mapping[str, Any], call_sid: str, session_id: str = "") -> WebhookDelivery:
+def keep(
+    *,
+    door: str,
+    method: str,
+    content_type: str,
+    params: Mapping[str, Any],
+    call_sid: str,
+    session_id: str = "",
+    received_at: datetime | None = None,
+) -> WebhookDelivery:
     """The row of this delivery: a new one, or the first copy's with `copies` counted up. `params` are free of secrets already."""
     print_of_it = fingerprint(door, session_id, params)
     same = WebhookDelivery.objects.filter(fingerprint=print_of_it)
@@ -41,6 +50,7 @@ def keep(*, door: str, method: str, content_type: str, params: Mapping[str, Any]
                     params=dict(params),
                     call_sid=call_sid,
                     session_id=session_id,
+                    received_at=received_at or timezone.now(),
                 )
         except IntegrityError:
             # A copy came at the same moment and was first.

@@ -13,51 +13,102 @@ import structlog
 from django.utils import timezone
 
 from calls import commands
-from calls.commands.polling import claim_polls
+from calls.commands.polling import claim_polls, put_off_polls
 from calls.models import CallLog, Session
-from calls.status import TERMINAL
-from providers.exotel.client import ExotelClient
+from calls.status import TERMINAL, CallStatus
+from providers.exotel.client import MOST_SIDS, ExotelClient
 from providers.exotel.details import CallDetails
-from providers.exotel.errors import CarrierCategory, CarrierError
-from telephony import addresses
+from providers.exotel.errors import CarrierCategory, CarrierError, Held
+from telephony import pacing
 from telephony.polling import FAILED_LOOK, LONGEST_CALL, RECORDING_COMES_WITHIN, next_look
 
 logger = structlog.get_logger()
 
-# Few at a time and not for long: a claim is a lease, and an Exotel that answers slowly must not outlast it.
-_BATCH = 4
+# A claim is a lease, and an Exotel that answers slowly must not outlast it.
 _WORK_FOR_S = 60.0
 _AROUND_DIAL = timedelta(minutes=3)
+_UNTOLD = (CarrierCategory.RATE_LIMITED, CarrierCategory.CONNECTION)
 
 
 def reconcile() -> int:
     """Asks about every call that is due; returns how many of them the carrier could tell about."""
     told = 0
     stop_at = time.monotonic() + _WORK_FOR_S
-    with ExotelClient(addresses.exotel()) as exotel:
-        while time.monotonic() < stop_at and (sessions := claim_polls(_BATCH)):
-            for session in sessions:
-                with structlog.contextvars.bound_contextvars(session_id=session.session_id):
-                    told += look(session, exotel)
+    with pacing.client() as exotel:
+        while time.monotonic() < stop_at and (sessions := claim_polls(MOST_SIDS)):
+            looked, asked_all = _round(sessions, exotel, stop_at)
+            told += looked
+            if not asked_all:
+                break
     return told
 
 
-def look(session: Session, exotel: ExotelClient) -> bool:
-    """Asks about one call, applies the answer and says when to ask again. False if the carrier could not tell."""
+def _round(sessions: list[Session], exotel: ExotelClient, stop_at: float) -> tuple[int, bool]:
+    """One request for all of them that have an id, then one for each that it left open. False: Exotel or the time said stop."""
+    known = [session for session in sessions if session.call_log.call_sid]
+    found: dict[str, CallDetails] = {}
+    told = 0
+    for place, session in enumerate(sessions):
+        try:
+            if place == 0 and len(known) > 1:
+                found = _in_one_request(known, exotel)
+            if time.monotonic() > stop_at:
+                put_off_polls(sessions[place:], timezone.now())
+                return told, False
+            with structlog.contextvars.bound_contextvars(session_id=session.session_id):
+                told += look(session, exotel, found.get(session.call_log.call_sid or ""))
+        except CarrierError as error:
+            # Nothing to do with these calls, so no look of theirs is used up.
+            wait = timedelta(seconds=pacing.spread(error.retry_after_s or FAILED_LOOK.total_seconds()))
+            logger.warning("carrier_not_asked", category=error.category.value, calls=len(sessions) - place)
+            put_off_polls(sessions[place:], timezone.now() + wait)
+            return told, False
+    return told, True
+
+
+def _in_one_request(sessions: list[Session], exotel: ExotelClient) -> dict[str, CallDetails]:
+    """What Exotel's list says of these calls; nothing if it has no such list for us. Raises `CarrierError` if it was not asked."""
+    try:
+        return exotel.get_calls([str(session.call_log.call_sid) for session in sessions])
+    except CarrierError as error:
+        if error.category in _UNTOLD:
+            raise
+        logger.warning("call_list_not_told", category=error.category.value, status=error.status)
+        return {}
+
+
+def look(session: Session, exotel: ExotelClient, details: CallDetails | None = None) -> bool:
+    """Asks about one call, unless that was done (`details`), applies the answer and says when to ask again.
+
+    False if the carrier could not tell. Raises `CarrierError` if it was not, or could not be, asked at all.
+    """
     log = session.call_log
     try:
-        details = exotel.get_call_details(log.call_sid) if log.call_sid else _search(session, exotel)
+        if details is None or _needs_legs(log, details):
+            details = exotel.get_call_details(log.call_sid) if log.call_sid else _search(session, exotel)
     except CarrierError as error:
+        if error.category in _UNTOLD:
+            raise
         _not_told(session, error)
         return False
     if details is None:
         _never_placed(session)
         return False
-    commands.apply_carrier_report(session=session, report=_report(details), source="carrier", key=_key(details))
-    _try_to_end(session, exotel)
+    apply(session, details)
+    _end_if_asked(session, exotel)
     log = CallLog.objects.get(session=session)
     commands.note_poll(session=session, next_at=_next_at(log, session))
     return True
+
+
+def apply(session: Session, details: CallDetails) -> None:
+    """Hands what Exotel says about a call to `calls`. Told again, it changes nothing."""
+    commands.apply_carrier_report(session=session, report=_report(details), source="carrier", key=_key(details))
+
+
+def _needs_legs(log: CallLog, details: CallDetails) -> bool:
+    """Why nobody talked is told by the legs, and those only in an answer about one call."""
+    return details.status in TERMINAL and details.status != CallStatus.COMPLETED and log.status not in TERMINAL and not log.failure
 
 
 def _report(details: CallDetails) -> commands.CarrierReport:
@@ -97,11 +148,12 @@ def _next_at(log: CallLog, session: Session) -> datetime | None:
     since_end = now - (log.ended_at or log.created_at)
     may_come = session.agent_version.as_spec().record_calls and log.status == "completed" and since_end < RECORDING_COMES_WITHIN
     is_complete = log.carrier_price is not None and log.duration_s is not None and (bool(log.recording_url) or not may_come)
+    talked_until = Session.objects.values_list("ended_at", flat=True).get(pk=session.pk) if session.started_at else None
     wait = next_look(
         since_end=since_end if has_ended else None,
         since_start=now - log.created_at,
         is_complete=is_complete,
-        is_talking=Session.objects.filter(pk=session.pk, state=Session.State.ACTIVE).exists(),
+        since_talk=now - talked_until if talked_until else None,
     )
     return None if wait is None else now + wait
 
@@ -147,19 +199,24 @@ def _never_placed(session: Session) -> None:
     commands.note_poll(session=session, next_at=None)
 
 
-def _try_to_end(session: Session, exotel: ExotelClient) -> None:
-    """A hang-up that was asked for while nothing of ours was on the line. Exotel will most likely refuse; the refusal is kept."""
+def _end_if_asked(session: Session, exotel: ExotelClient) -> None:
+    """A hang-up that was asked for while nothing of ours was on the line."""
     row = Session.objects.select_related("call_log").get(pk=session.pk)
-    if (
-        row.hangup_requested_at is None
-        or row.state != Session.State.WAITING
-        or row.call_log.status in TERMINAL
-        or not row.call_log.call_sid
-    ):
+    if row.hangup_requested_at is not None and row.state == Session.State.WAITING and row.call_log.status not in TERMINAL:
+        try_to_end(row, exotel)
+
+
+def try_to_end(session: Session, exotel: ExotelClient) -> None:
+    """Asks Exotel to end the call. It will most likely refuse; the refusal is kept."""
+    if not session.call_log.call_sid:
         return
     try:
-        exotel.end_call(row.call_log.call_sid)
+        exotel.end_call(session.call_log.call_sid)
+    except Held:
+        return
     except CarrierError as error:
-        commands.record_event(session=row, key="hang-up", source="carrier", kind="hangup-refused", facts={"reason": error.message[:300]})
+        commands.record_event(
+            session=session, key="hang-up", source="carrier", kind="hangup-refused", facts={"reason": error.message[:300]}
+        )
     else:
-        commands.record_event(session=row, key="hang-up", source="carrier", kind="hangup-accepted")
+        commands.record_event(session=session, key="hang-up", source="carrier", kind="hangup-accepted")

@@ -15,18 +15,19 @@ from calls import audio_files, commands, queries
 from calls.jobs import Outcome, Park, RetryLater, durable_job
 from calls.models import CallLog, Job, Recording, Session
 from calls.status import CallStatus
-from providers.exotel.client import ExotelClient
 from providers.exotel.details import CallDetails
-from providers.exotel.errors import CarrierCategory, CarrierError, OutcomeUnknown
+from providers.exotel.errors import CarrierCategory, CarrierError, Held, OutcomeUnknown
 from providers.exotel.orders import CallOrder, ToFlow, ToStream
+from providers.exotel.pace import Purpose
 from providers.exotel.recordings import DELETION, SpoolFull
-from telephony import addresses, applying, reconciling, tokens
+from telephony import addresses, applying, catching_up, overruns, pacing, reconciling, tokens
 from telephony.models import Phone
 
 logger = structlog.get_logger()
 
 # A refusal that is certain may be asked again: nobody's phone has rung.
 _DIAL_PAUSES_S = (1.0, 3.0)
+_DIAL_WAITS = timedelta(minutes=12)  # for its turn among Exotel's requests of a minute; later a call is given up
 _RECORDING_WAIT = timedelta(minutes=75)  # Exotel's own figure is 15 minutes; the last look at a call's details comes after 51
 _RECORDING_STEP_S = 30
 _ROOM_WAIT = timedelta(hours=24)  # how long a full disk is waited for before a person is asked
@@ -37,9 +38,11 @@ _ROOM_STEP_S = 300
 def dial(session: Session, job: Job) -> Outcome | None:
     """Asks Exotel for the call, at most once. A worker that dies between asking and hearing leaves an unknown outcome, no second call."""
     log = session.call_log
-    if log.status != CallStatus.QUEUED:
+    if log.status != CallStatus.QUEUED and not log.dial_put_off:
         is_left_hanging = log.status == CallStatus.INITIATED and not log.dial_outcome and not log.call_sid
         return partial(commands.dial_unknown, session, message=_DIED) if is_left_hanging else None
+    if log.dial_put_off and session.hangup_requested_at is not None:
+        return partial(commands.dial_refused, session, message="Somebody hung up before the call was placed.")
     exophone = log.from_phone or _exophone_of(session)
     if not exophone:
         message = "The agent has no phone to call from. Assign it an active one under Phones."
@@ -48,6 +51,8 @@ def dial(session: Session, job: Job) -> Outcome | None:
         order = _order(session, exophone)
     except commands.CallRefused:
         return None  # cancelled in the meantime
+    if (wait_s := pacing.SHARED.take(Purpose.DIAL)) > 0:
+        raise RetryLater(pacing.spread(wait_s), _WAITS)
     if not commands.claim_dial(session):
         return None
     try:
@@ -55,20 +60,25 @@ def dial(session: Session, job: Job) -> Outcome | None:
     except OutcomeUnknown as error:
         return partial(commands.dial_unknown, session, message=error.message)
     except CarrierError as error:
+        if error.category == CarrierCategory.RATE_LIMITED and timezone.now() - job.created_at < _DIAL_WAITS:
+            # Certain that nobody's phone rings: whoever comes next may dial.
+            commands.dial_put_off(session)
+            raise RetryLater(pacing.spread(error.retry_after_s or pacing.HOLD_S), _WAITS) from error
         return partial(commands.dial_refused, session, message=error.message)
     return partial(_placed, session, placed, exophone)
 
 
+_WAITS = "Exotel's limit of requests per minute is used up; the call waits for its turn."
 _DIED = "The worker died while it asked Exotel to dial. Exotel may have placed the call; it is not dialled again."
 
 
 def _place(order: CallOrder) -> CallDetails:
-    with ExotelClient(addresses.exotel()) as exotel:
+    with pacing.client(pacing.Prepaid(pacing.SHARED)) as exotel:
         for pause_s in _DIAL_PAUSES_S:
             try:
                 return exotel.make_call(order)
             except CarrierError as error:
-                if not error.retryable:
+                if not error.retryable or error.category == CarrierCategory.RATE_LIMITED:
                     raise
                 logger.warning("dial_refused_for_now", category=error.category.value, status=error.status)
                 time.sleep(pause_s)
@@ -82,8 +92,7 @@ def _order(session: Session, exophone: str) -> CallOrder:
         person=session.call_log.to_phone,
         exophone=exophone,
         target=target,
-        # A minute beyond our own limit: the agent's goodbye comes first, Exotel's cut is for when we are not there to say it.
-        time_limit_s=spec.max_duration_s + 60,
+        time_limit_s=overruns.cap_s(spec, may_hand_over=bool(settings.EXOTEL_APP_ID and spec.destinations)),
         status_callback=addresses.door("status"),
         custom_field=session.session_id,
         record=spec.record_calls,
@@ -112,13 +121,15 @@ def fetch_recording(session: Session, job: Job) -> Outcome | None:
         raise RetryLater(_RECORDING_STEP_S, "Exotel has not named the recording yet.")
     path = settings.RECORDING_SPOOL_DIR / f"{session.session_id}.audio"
     try:
-        with ExotelClient(addresses.exotel()) as exotel:
+        with pacing.client() as exotel:
             found = exotel.download_recording(log.recording_url, path, settings.RECORDING_MAX_BYTES)
     except SpoolFull as error:
         if timezone.now() - job.created_at > _ROOM_WAIT:
             raise Park(error.message) from error
         logger.error("recording_spool_full")
         raise RetryLater(_ROOM_STEP_S, error.message) from error
+    except Held as error:
+        raise RetryLater(pacing.spread(error.wait_s), error.message) from error
     except CarrierError as error:
         if error.category == CarrierCategory.NOT_FOUND:
             if waited > _RECORDING_WAIT:
@@ -174,7 +185,19 @@ def reconcile_calls() -> None:
     reconciling.reconcile()
 
 
+@shared_task(name="telephony.sweep_overruns", expires=60)
+def sweep_overruns() -> int:
+    """Looks after calls that go on past their cap; returns how many do."""
+    return overruns.sweep()
+
+
 @shared_task(name="telephony.apply_deliveries")
 def apply_deliveries() -> None:
     """Applies what could not be applied when it came."""
     applying.repair()
+
+
+@shared_task(name="telephony.empty_spool", expires=60)
+def empty_spool() -> int:
+    """Brings what was spooled on this machine while Postgres was away into the inbox."""
+    return catching_up.catch_up()

@@ -80,6 +80,8 @@ def _hints_have_time(_plain_static_files: None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("calls.broadcast.LIMIT_S", 30.0)
         patch.setattr("agents.prepared.FETCH_LIMIT_S", 30.0)
+        patch.setattr("telephony.away.LIMIT_S", 30.0)
+        patch.setattr("telephony.admission._DATABASE_LIMIT_S", 30.0)
         yield
 
 

@@ -78,6 +78,7 @@ def _start() -> None:
         AWS_REGION="us-east-1",
         AWS_S3_ENDPOINT_URL="http://127.0.0.1:1/s3",
         RECORDING_SPOOL_DIR=str(directory / "recordings"),
+        WEBHOOK_SPOOL_DIR=str(directory / "webhooks"),
         LOG_LEVEL="WARNING",
         STATIC_ROOT=str(directory / "static"),
     )

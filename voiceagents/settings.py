@@ -196,6 +196,7 @@ EXOTEL_SUBDOMAIN = env.text("EXOTEL_SUBDOMAIN", "api.exotel.com")
 EXOTEL_BASE_URL = env.url("EXOTEL_BASE_URL", "", schemes=("https", "http"))
 EXOTEL_WEBHOOK_SECRETS = env.words("EXOTEL_WEBHOOK_SECRETS")  # the first is given out, every one is accepted
 EXOTEL_APP_ID = env.text("EXOTEL_APP_ID")  # the flow that outbound calls enter; empty: Connect Voice AI
+EXOTEL_REQUESTS_PER_MINUTE = env.integer("EXOTEL_REQUESTS_PER_MINUTE", 200, low=10, high=100_000)  # of the account, all processes together
 EXOTEL_RECORDING_HOSTS = env.words("EXOTEL_RECORDING_HOSTS")  # beside Exotel's own
 MEDIA_CHUNK_BYTES = env.integer("MEDIA_CHUNK_BYTES", 3200, low=3200, high=100_000)
 if MEDIA_CHUNK_BYTES % 320:
@@ -226,6 +227,8 @@ AWS_S3_BUCKET = env.text("AWS_S3_BUCKET")
 AWS_REGION = env.text("AWS_REGION", "us-east-1")
 AWS_S3_ENDPOINT_URL = env.url("AWS_S3_ENDPOINT_URL", "", schemes=("https", "http"))
 RECORDING_SPOOL_DIR = Path(env.text("RECORDING_SPOOL_DIR", str(LOCAL_DIR / "recordings")))
+WEBHOOK_SPOOL_DIR = Path(env.text("WEBHOOK_SPOOL_DIR", str(RECORDING_SPOOL_DIR.parent / "webhooks")))  # deliveries while Postgres is away
+WEBHOOK_SPOOL_MAX_BYTES = env.integer("WEBHOOK_SPOOL_MAX_BYTES", 256 * 1024 * 1024, low=65_536, high=2**33)
 RECORDING_MAX_BYTES = env.integer("RECORDING_MAX_BYTES", 200 * 1024 * 1024, low=1024, high=2**31)
 RECORDING_LINK_TTL_S = env.integer("RECORDING_LINK_TTL_S", 3600, low=60, high=604_800)
 AWS_S3_PUBLIC_URL = env.url("AWS_S3_PUBLIC_URL", "", schemes=("https", "http"))  # where browsers reach the store, if elsewhere

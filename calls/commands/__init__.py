@@ -5,6 +5,7 @@ that makes no sense raises, because that is a bug.
 """
 
 from calls.commands.accounting import account, reprice
+from calls.commands.alarms import clear_alarm, raise_alarm
 from calls.commands.conversation import (
     FinishedTurn,
     add_turn,
@@ -17,7 +18,7 @@ from calls.commands.conversation import (
     sessions_alive,
     sweep_silent_sessions,
 )
-from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_refused, dial_unknown, queue_outbound_call
+from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_put_off, dial_refused, dial_unknown, queue_outbound_call
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
 from calls.commands.keeping import account_storage
@@ -64,8 +65,10 @@ __all__ = [
     "call_analysed",
     "claim_dial",
     "claim_media",
+    "clear_alarm",
     "decide_transfer",
     "dial_accepted",
+    "dial_put_off",
     "dial_refused",
     "dial_unknown",
     "drop_draft",
@@ -83,6 +86,7 @@ __all__ = [
     "open_call",
     "order_due_deletions",
     "queue_outbound_call",
+    "raise_alarm",
     "record_event",
     "recording_deleted",
     "recording_deletion_begun",

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from calls import broadcast, dispatch, queries
@@ -20,8 +21,10 @@ from engine.usage import UsageRecord
 
 logger = structlog.get_logger()
 
-# A session whose process gave no sign of life for this long has died with it.
-SILENT_AFTER_S = 45
+# A session whose process gave no sign of life for this long, and none to the next sweep either, has died with it. With a sweep every
+# 15 s a dead one is found within 15 + 15 + 15 s and what the queue takes.
+SILENT_AFTER_S = 15
+LOOKED_AGAIN_AFTER_S = 10
 # After this long an unknown dial is not going to become a call any more.
 UNKNOWN_DIAL_S = 900
 # When the talk is over the carrier is asked how the call ended, should its own report stay away.
@@ -243,23 +246,31 @@ def give_up_unknown_dials() -> int:
     return ended
 
 
-def sweep_silent_sessions() -> int:
-    """Ends the sessions whose media process died without a word, and settles their calls."""
+def sweep_silent_sessions(now: datetime | None = None) -> int:
+    """Ends the sessions whose media process died without a word, and settles their calls; returns how many.
+
+    It takes two looks: nobody could give a sign of life while the database was away, and a clock that jumps makes everybody look silent.
+    """
+    now = now or timezone.now()
+    silent_for, looked_again = timedelta(seconds=SILENT_AFTER_S), timedelta(seconds=LOOKED_AGAIN_AFTER_S)
+    active = Session.objects.filter(state=Session.State.ACTIVE)
+    silent = active.filter(Q(seen_at__lt=now - silent_for) | Q(seen_at__gt=now + silent_for))
+    # Alive: a sign between the first look and now. Anything else is no sign, whichever way the clock went.
+    dead = silent.filter(silent_at__lte=now - looked_again).exclude(seen_at__gt=F("silent_at"), seen_at__lte=now)
     swept = 0
-    limit = timezone.now() - timedelta(seconds=SILENT_AFTER_S)
-    for session_id in list(
-        Session.objects.filter(state=Session.State.ACTIVE, seen_at__lt=limit).order_by("seen_at").values_list("session_id", flat=True)[:200]
-    ):
+    for session_id in list(dead.order_by("seen_at").values_list("session_id", flat=True)[:200]):
         with transaction.atomic():
             log = (
                 CallLog.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
                 .select_related("session")
-                .filter(session__session_id=session_id, session__state=Session.State.ACTIVE, session__seen_at__lt=limit)
+                .filter(session__session_id=session_id, session__in=dead)
                 .first()
             )
             if log is None:
                 continue
-            swept += end_session(session_id, reason=EndReason.CRASH, at=log.session.seen_at or timezone.now(), source="sweeper")
+            swept += end_session(session_id, reason=EndReason.CRASH, at=min(log.session.seen_at or now, now), source="sweeper")
             begin_settlement(log.session)
         logger.error("session_found_dead", session_id=session_id)
+    first_look = silent.filter(Q(silent_at=None) | Q(silent_at__lt=F("seen_at")) | Q(silent_at__gt=now))
+    first_look.exclude(seen_at__gt=now, silent_at__lte=now).update(silent_at=now)
     return swept

@@ -65,8 +65,17 @@ def queue_outbound_call(
 
 
 def claim_dial(session: Session) -> bool:
-    """True for exactly one caller, ever: that one may ask the carrier to dial."""
-    return move(session, CallStatus.INITIATED, source="api", kind="dial-claimed", started_at=timezone.now())
+    """True for exactly one caller, ever: that one may ask the carrier to dial. Once more for each time it was put off."""
+    if move(session, CallStatus.INITIATED, source="api", kind="dial-claimed", started_at=timezone.now()):
+        return True
+    put_off = CallLog.objects.filter(session=session, status=CallStatus.INITIATED, dial_put_off=True)
+    return bool(put_off.update(dial_put_off=False, started_at=timezone.now()))
+
+
+def dial_put_off(session: Session) -> None:
+    """The one who had claimed the dial gives it back: the carrier had too many requests, so it is certain that nobody's phone rings."""
+    claimed = CallLog.objects.filter(session=session, status=CallStatus.INITIATED, call_sid=None, dial_outcome="")
+    claimed.update(dial_put_off=True)
 
 
 def dial_accepted(session: Session, *, call_sid: str, from_phone: str) -> None:

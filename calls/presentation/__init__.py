@@ -1,5 +1,6 @@
 """What pages and live sockets show of a call. Reads rows that are already loaded; decides nothing about calls and writes nothing."""
 
+from calls.presentation.alarms import AlarmLine, alarm_line
 from calls.presentation.costs import CostLine, Costs, PriceNote, costs, estimate_words
 from calls.presentation.deeds import ToolLine, tool_lines
 from calls.presentation.live import call_json, figures_json, is_live, snapshot_json, turn_json, turns_json
@@ -8,6 +9,7 @@ from calls.presentation.reading import ReadCall, mark_unheard, read_call
 from calls.presentation.timeline import EndFacts, EventLine, end_facts, event_lines
 
 __all__ = [
+    "AlarmLine",
     "CallRow",
     "CostLine",
     "Costs",
@@ -17,6 +19,7 @@ __all__ = [
     "PriceNote",
     "ReadCall",
     "ToolLine",
+    "alarm_line",
     "call_json",
     "call_row",
     "costs",

@@ -4,7 +4,7 @@ Placing a call is the one request that is never repeated by itself: when its out
 Exotel's list of calls can tell. Credentials go to the configured API alone; redirects are not followed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,17 @@ import msgspec
 from providers.exotel import recordings
 from providers.exotel.address import ExotelConfig
 from providers.exotel.details import CallDetails, call_from_xml, next_page, read_call
-from providers.exotel.errors import CarrierCategory, CarrierError, OutcomeUnknown, from_answer, refusal_in
+from providers.exotel.errors import CarrierCategory, CarrierError, Held, OutcomeUnknown, from_answer, refusal_in
 from providers.exotel.orders import BadOrder, CallOrder, fields
+from providers.exotel.pace import Pace, Purpose, Unpaced
 from providers.exotel.times import to_stamp
 from providers.exotel.webhooks import e164_or_empty, is_call_sid
 
 # Exotel takes up to 30 s to answer a connect now and then; a shorter read time-out would make calls that nobody knows about.
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=40.0, write=10.0, pool=5.0)
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+MOST_SIDS: Final = 100  # in one request for several calls
+HOLD_S: Final = 15.0  # after a refusal for too many requests that does not say for how long
 _NO_HANG_UP: Final = (
     "Exotel has no request that ends a running call, and refused this one. The call ends when its audio socket closes, "
     "when somebody hangs up, or at its time limit."
@@ -41,10 +44,14 @@ class Exophone:
 
 
 class ExotelClient:
-    """One account's API over one pool of connections. Use it as a context manager. Every method raises `CarrierError`."""
+    """One account's API over one pool of connections. Use it as a context manager. Every method raises `CarrierError`.
 
-    def __init__(self, config: ExotelConfig) -> None:
+    Each request first takes its place in the account's `pace`; without one it raises `Held` and nothing is sent.
+    """
+
+    def __init__(self, config: ExotelConfig, pace: Pace | None = None) -> None:
         self.config = config
+        self._pace = pace or Unpaced()
         self._http = httpx.Client(
             auth=httpx.BasicAuth(config.api_key, config.api_token),
             timeout=_TIMEOUT,
@@ -73,6 +80,7 @@ class ExotelClient:
             form = fields(order, self.config)
         except BadOrder as error:
             raise CarrierError(CarrierCategory.BAD_REQUEST, str(error), retryable=False) from error
+        self._take(Purpose.DIAL)
         try:
             answer = self._http.post(self.config.v1("/Calls/connect.json"), data=form)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
@@ -110,6 +118,15 @@ class ExotelClient:
         if call is None:
             raise _strange()
         return call
+
+    def get_calls(self, call_sids: Sequence[str]) -> dict[str, CallDetails]:
+        """Up to `MOST_SIDS` calls in one request, by id; those that Exotel does not name are missing. Nothing about their legs."""
+        query = {"Sid": ",".join(_checked(call_sid) for call_sid in call_sids[:MOST_SIDS]), "PageSize": str(MOST_SIDS)}
+        rows = self._json("GET", self.config.v1("/Calls.json"), params=query).get("Calls")
+        if not isinstance(rows, list):
+            raise _strange()
+        found = [read_call(row) for row in rows if isinstance(row, dict)]
+        return {call.call_sid: call for call in found if call.call_sid in call_sids}
 
     def list_calls(
         self, *, since: datetime, until: datetime, person: str = "", exophone: str = "", page_size: int = 50, max_pages: int = 20
@@ -160,11 +177,23 @@ class ExotelClient:
 
     def download_recording(self, url: str, path: Path, max_bytes: int) -> recordings.Downloaded:
         """Streams a recording to `path`; see `recordings.download`."""
+        self._take(Purpose.RECORDING)
         return recordings.download(self.config, url, path, max_bytes)
 
     # --- the wire --------------------------------------------------------------------------------------------------------
 
+    def _take(self, purpose: Purpose) -> None:
+        if (wait_s := self._pace.take(purpose)) > 0:
+            raise Held(wait_s)
+
+    def _refusal(self, answer: httpx.Response) -> CarrierError:
+        error = from_answer(answer.status_code, answer.content[:_MAX_ANSWER_BYTES], answer.headers.get("Retry-After", ""))
+        if error.category == CarrierCategory.RATE_LIMITED:
+            self._pace.hold(error.retry_after_s or HOLD_S)
+        return error
+
     def _send(self, method: str, url: str, *, params: dict[str, str] | None = None, data: dict[str, str] | None = None) -> httpx.Response:
+        self._take(Purpose.DETAILS)
         try:
             answer = self._http.request(method, url, params=params, data=data)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
@@ -174,7 +203,7 @@ class ExotelClient:
                 CarrierCategory.TIMEOUT, "Exotel did not answer in time. It is asked again later.", retryable=True
             ) from error
         if not 200 <= answer.status_code < 300:
-            raise from_answer(answer.status_code, answer.content[:_MAX_ANSWER_BYTES])
+            raise self._refusal(answer)
         return answer
 
     def _json(self, method: str, url: str, *, params: dict[str, str] | None = None) -> dict[str, Any]:
@@ -187,7 +216,7 @@ class ExotelClient:
 
     def _call_in(self, answer: httpx.Response) -> CallDetails | None:
         if not 200 <= answer.status_code < 300:
-            raise from_answer(answer.status_code, answer.content[:_MAX_ANSWER_BYTES])
+            raise self._refusal(answer)
         told = _decoded(answer)
         if (refusal := refusal_in(told)) is not None:
             raise refusal

@@ -31,10 +31,16 @@ class CarrierCategory(StrEnum):
 
 
 class CarrierError(Exception):
-    """Exotel did not do what was asked. `message` is for operators; `status` is the HTTP status, 0 if there was no answer."""
+    """Exotel did not do what was asked. `message` is for operators; `status` is the HTTP status, 0 if there was no answer.
 
-    def __init__(self, category: CarrierCategory, message: str, *, retryable: bool, status: int = 0) -> None:
+    `retry_after_s`: when another try makes sense, if that is known.
+    """
+
+    def __init__(
+        self, category: CarrierCategory, message: str, *, retryable: bool, status: int = 0, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
+        self.retry_after_s = retry_after_s
         self.category = category
         self.message = message
         self.retryable = retryable
@@ -46,6 +52,15 @@ class OutcomeUnknown(CarrierError):
 
     def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(CarrierCategory.TIMEOUT if status == 0 else CarrierCategory.SERVER, message, retryable=False, status=status)
+
+
+class Held(CarrierError):
+    """Exotel was not asked at all: the account's requests of this minute are used up. Ask again in `wait_s`; it counts as no try."""
+
+    def __init__(self, wait_s: float) -> None:
+        message = "Exotel's limit of requests per minute is used up. This one waits for its turn."
+        super().__init__(CarrierCategory.RATE_LIMITED, message, retryable=True, retry_after_s=wait_s)
+        self.wait_s = wait_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +99,11 @@ _OTHER: Final = _Meaning(CarrierCategory.BAD_REQUEST, False, "Exotel refused the
 _STRANGE: Final = _Meaning(CarrierCategory.PROTOCOL, False, "This was not Exotel's API. Check EXOTEL_BASE_URL and EXOTEL_SUBDOMAIN.")
 
 
-def from_answer(status: int, body: bytes) -> CarrierError:
-    """The error that an answer other than success means: JSON or XML `RestException`, the v2 envelope, or anything else."""
+def from_answer(status: int, body: bytes, retry_after: str = "") -> CarrierError:
+    """The error that an answer other than success means: JSON or XML `RestException`, the v2 envelope, or anything else.
+
+    `retry_after` is the header of that name: seconds. A date, which Exotel is not known to send, is not read.
+    """
     words, code, told_status = _explained(body)
     effective = status if status >= 400 else told_status
     meaning = _BY_CODE.get(code) or _BY_STATUS.get(effective)
@@ -94,7 +112,8 @@ def from_answer(status: int, body: bytes) -> CarrierError:
     message = f"{meaning.advice} (HTTP {status}{f', code {code}' if code else ''})"
     if said := safe_words(words):
         message = f"{message} Exotel says: {said}"
-    return CarrierError(meaning.category, message, retryable=meaning.retryable, status=status)
+    wait_s = float(retry_after) if retry_after.strip().isascii() and retry_after.strip().isdigit() else None
+    return CarrierError(meaning.category, message, retryable=meaning.retryable, status=status, retry_after_s=wait_s)
 
 
 def safe_words(text: str) -> str:

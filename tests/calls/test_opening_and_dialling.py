@@ -1,6 +1,7 @@
 """Opening calls: copies of one call are one call, and a number is dialled at most once."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -185,14 +186,64 @@ def test_only_requested_sessions_are_told_to_end(agent):
     assert commands.sessions_alive([one.session_id], seen=False) == frozenset()
 
 
-def test_a_dead_media_process_is_noticed_and_its_call_settled(agent):
+SWEEP = timedelta(seconds=15)  # the beat's table, see voiceagents/celery.py
+
+
+def sweeps(until: timedelta, began: datetime, beat: Callable[[datetime], object] = lambda now: None) -> timedelta | None:
+    """Sweeps on a moved clock from `began` on, with a sign of life by `beat` before each; when the first session was ended."""
+    for number in range(1, int(until / SWEEP) + 1):
+        now = began + number * SWEEP
+        beat(now)
+        if commands.sweep_silent_sessions(now):
+            return now - began
+    return None
+
+
+def last_seen(session: Session) -> datetime:
+    seen_at = Session.objects.get(pk=session.pk).seen_at
+    assert seen_at is not None
+    return seen_at
+
+
+def test_a_dead_media_process_is_noticed_within_a_minute_and_its_call_settled(agent):
     dead, living = made.talking_call(agent), made.talking_call(agent)
-    Session.objects.filter(pk=dead.pk).update(seen_at=timezone.now() - timedelta(seconds=46))
-    assert commands.sweep_silent_sessions() == 1
+    began = last_seen(dead)
+    found = sweeps(timedelta(minutes=2), began, lambda now: Session.objects.filter(pk=living.pk).update(seen_at=now))
+    assert found is not None and found + SWEEP <= timedelta(seconds=60)  # it may have died just behind a sweep
     dead.refresh_from_db()
     living.refresh_from_db()
     assert (dead.state, dead.end_reason, living.state) == ("ended", "crash", "active")
+    assert dead.ended_at == began
     assert Job.objects.filter(session=dead, kind="telephony.fetch_recording").exists()
+
+
+def test_after_an_outage_of_the_database_nobody_who_lives_is_taken_for_dead(agent):
+    living, dead = made.talking_call(agent), made.talking_call(agent)
+    back = last_seen(living) + timedelta(seconds=90)
+    assert commands.sweep_silent_sessions(back) == 0  # the very moment: nobody has had the time for a sign of life
+    assert commands.sweep_silent_sessions(back + timedelta(seconds=1)) == 0  # a second sweep that had been waiting
+    Session.objects.filter(pk=living.pk).update(seen_at=back + timedelta(seconds=2))
+    assert commands.sweep_silent_sessions(back + timedelta(seconds=16)) == 1
+    assert Session.objects.get(pk=dead.pk).state == "ended"
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_clock_that_jumps_ends_no_call_and_hides_no_death(agent, jump):
+    living, dead = made.talking_call(agent), made.talking_call(agent)
+    jumped = last_seen(living) + jump
+    assert commands.sweep_silent_sessions(jumped) == 0
+    found = sweeps(timedelta(minutes=2), jumped, lambda now: Session.objects.filter(pk=living.pk).update(seen_at=now))
+    assert found is not None and found <= timedelta(seconds=45)
+    assert (Session.objects.get(pk=dead.pk).state, Session.objects.get(pk=living.pk).state) == ("ended", "active")
+
+
+def test_one_who_was_silent_for_a_while_is_looked_at_twice_again(agent):
+    session = made.talking_call(agent)
+    began = last_seen(session)
+    assert commands.sweep_silent_sessions(began + timedelta(seconds=20)) == 0
+    Session.objects.filter(pk=session.pk).update(seen_at=began + timedelta(seconds=22))
+    assert commands.sweep_silent_sessions(began + timedelta(seconds=60)) == 0
+    assert commands.sweep_silent_sessions(began + timedelta(seconds=75)) == 1
 
 
 def test_a_session_ends_once_and_keeps_its_first_reason(agent):

@@ -15,6 +15,8 @@ from agents.models import Agent
 from simulator.app import build_app
 from simulator.exotel.exchange import exchange
 from simulator.state import SimulatorState
+from telephony import admission
+from telephony.away import DATABASE
 from telephony.models import Phone
 from tests.providers.exotel import payloads
 from tests.providers.exotel.conftest import peer as peer
@@ -33,6 +35,14 @@ def answering(db: None) -> Agent:
     )
     Phone.objects.create(number=payloads.EXOPHONE, agent=agent)
     return agent
+
+
+@pytest.fixture(autouse=True)
+def _the_database_is_there() -> Iterator[None]:
+    """One that was away in one test is not left alone in the next."""
+    yield
+    admission._breaker.answered()
+    DATABASE.breaker.answered()
 
 
 def as_query(client: Client, path: str, params: dict[str, Any], method: str = "get") -> Any:

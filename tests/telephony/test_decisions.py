@@ -7,9 +7,13 @@ import pytest
 from engine.events import EndReason
 from telephony.branching import BRANCHES, branch
 from telephony.credentials import is_authorised
-from telephony.polling import LONGEST_CALL, LOOKS_S, WHILE_RINGING, WHILE_RUNNING, next_look
+from telephony.polling import LONGEST_CALL, LOOKS_S, RULE_S, WHILE_RINGING, WHILE_RUNNING, next_look
 
 S = lambda seconds: timedelta(seconds=seconds)  # noqa: E731
+
+
+def test_three_looks_are_the_rule_and_the_last_of_them_comes_within_ten_minutes():
+    assert LOOKS_S[:3] == RULE_S and RULE_S[-1] <= 9 * 60
 
 
 def test_every_end_reason_has_its_branch():
@@ -49,11 +53,13 @@ def test_the_carrier_is_asked_early_then_patiently_then_not_at_all():
     ("facts", "wait"),
     [
         ({"since_end": None, "since_start": S(60), "is_complete": False}, WHILE_RINGING),
-        ({"since_end": None, "since_start": S(60), "is_complete": False, "is_talking": True}, WHILE_RUNNING),
-        ({"since_end": None, "since_start": LONGEST_CALL, "is_complete": False, "is_talking": True}, None),
+        ({"since_end": None, "since_start": S(600), "is_complete": False, "since_talk": S(10)}, WHILE_RINGING),
+        ({"since_end": None, "since_start": S(600), "is_complete": False, "since_talk": S(100)}, S(100)),
+        ({"since_end": None, "since_start": S(9000), "is_complete": False, "since_talk": S(1000)}, WHILE_RUNNING),
+        ({"since_end": None, "since_start": LONGEST_CALL, "is_complete": False, "since_talk": S(10)}, None),
         ({"since_end": S(12), "since_start": S(60), "is_complete": True}, None),
-        ({"since_end": S(12), "since_start": S(60), "is_complete": False}, S(58)),
-        ({"since_end": S(67), "since_start": S(600), "is_complete": False}, S(303)),
+        ({"since_end": S(12), "since_start": S(60), "is_complete": False}, S(138)),
+        ({"since_end": S(147), "since_start": S(600), "is_complete": False}, S(273)),
         ({"since_end": S(4000), "since_start": S(6000), "is_complete": False}, None),
     ],
 )

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from calls import commands
@@ -84,14 +85,32 @@ def test_a_do_not_disturb_refusal_fails_the_call_and_tells_why(ordered, exotel):
 
 def test_a_rate_limit_is_waited_out_because_it_is_certain_that_nobody_rang(ordered, exotel):
     exotel.fault("exotel.connect", "status", status=429, times=2)
-    assert run(ordered).dial_outcome == "accepted"
+    for _ in range(2):
+        assert again(ordered).dial_put_off
+        job = Job.objects.get(session=ordered, kind="telephony.dial")
+        assert (job.state, job.attempts) == ("queued", 0)
+        assert timedelta(seconds=55) < job.run_at - timezone.now() < timedelta(seconds=66)  # as long as Exotel says, and a little more
+        assert again(ordered).dial_put_off and exotel.asked("exotel.connect") <= 2  # nobody asks before
+        cache.clear()
+    log = again(ordered)
+    assert (log.dial_outcome, log.dial_put_off) == ("accepted", False)
     assert (exotel.asked("exotel.connect"), len(exotel.calls())) == (3, 1)
+    assert again(ordered).dial_outcome == "accepted" and exotel.asked("exotel.connect") == 3
 
 
 def test_a_rate_limit_that_stays_is_a_refusal(ordered, exotel):
     exotel.fault("exotel.connect", "status", status=429)
+    Job.objects.update(created_at=timezone.now() - timedelta(minutes=13))
     log = run(ordered)
     assert (log.status, log.dial_outcome) == ("failed", "refused") and "limit" in log.failure
+
+
+def test_a_dial_that_waits_for_its_turn_can_be_hung_up(ordered, exotel):
+    exotel.fault("exotel.connect", "status", status=429)
+    run(ordered)
+    assert commands.request_hangup(ordered, by="meera")
+    cache.clear()
+    assert again(ordered).status == "failed" and exotel.asked("exotel.connect") == 1
 
 
 @pytest.mark.parametrize("trouble", [{"fault": "status", "status": 503}, {"fault": "drop"}])

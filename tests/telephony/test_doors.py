@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from calls import commands
 from calls.models import CallEvent, CallLog, Session
-from telephony import applying, inbox, tokens, webhooks
+from telephony import applying, doors, inbox, tokens
 from telephony.models import Phone, WebhookDelivery
 from tests.providers.exotel import payloads
 from tests.telephony.conftest import DOORS, FIRST, SECOND, SHAPES, as_form, as_json, as_query, door
@@ -191,7 +191,7 @@ def test_a_passthru_answers_by_how_the_talk_ended(client, call, end_reason, stat
 @pytest.mark.parametrize(("silent_s", "status"), [(10, 200), (0, 302)], ids=["its process died", "it is being closed"])
 def test_a_caller_whose_process_died_is_not_hung_up_on(client, call, monkeypatch, silent_s, status):
     """Nobody has written down how the talk ended, and the sweeper will not for a while."""
-    monkeypatch.setattr(webhooks, "_WAIT_FOR_END_S", 0.0)
+    monkeypatch.setattr(doors, "_WAIT_FOR_END_S", 0.0)
     monkeypatch.setattr(commands, "DEAD_AFTER", timedelta(0))
     now = timezone.now()
     Session.objects.update(state=Session.State.ACTIVE, started_at=now - timedelta(seconds=60), seen_at=now - timedelta(seconds=silent_s))

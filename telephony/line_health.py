@@ -1,0 +1,56 @@
+"""How the line is, as the web process can tell: what waits on the disk, whether the database answers, which alarms stand.
+
+Nothing personal is in it.
+"""
+
+from datetime import datetime
+
+import structlog
+from django.utils import timezone
+
+from calls import alarms
+from telephony import spool
+from telephony.away import DATABASE, Away
+from telephony.spool import Waiting
+
+logger = structlog.get_logger()
+
+
+def spooled() -> Waiting | None:
+    """What waits on this machine's disk; None if it cannot be read."""
+    try:
+        return spool.waiting()
+    except OSError as error:
+        logger.error("spool_unreadable", error=error.strerror or type(error).__name__)
+        return None
+
+
+def metrics() -> str:
+    """Prometheus' text format."""
+    try:
+        raised: dict[str, int] | None = DATABASE.ask(alarms.count_open)
+    except Away:
+        raised = None
+    return written(spooled(), raised, timezone.now())
+
+
+def written(waits: Waiting | None, raised: dict[str, int] | None, now: datetime) -> str:
+    """Pure. `raised` is None while the database is away: what is not known is left out, it is not 0."""
+    age_s = max(0.0, (now - waits.oldest_at).total_seconds()) if waits and waits.oldest_at else 0.0
+    rows: list[tuple[str, str, dict[str, float]]] = [
+        ("voiceagents_database_away", "1 while Postgres does not answer; webhooks are spooled.", {"": float(raised is None)}),
+    ]
+    if waits is not None:
+        rows += [
+            ("voiceagents_webhooks_spooled", "Deliveries on this machine's disk that wait for Postgres.", {"": waits.deliveries}),
+            ("voiceagents_webhooks_spooled_bytes", "Their size.", {"": waits.size_bytes}),
+            ("voiceagents_webhooks_spooled_oldest_seconds", "How long the oldest has been waiting.", {"": round(age_s, 1)}),
+            ("voiceagents_webhooks_refused", "Deliveries put aside because Postgres will never take them.", {"": waits.refused}),
+        ]
+    if raised is not None:
+        rows.append(("voiceagents_alarms_open", "Alarms that nobody has cleared.", {f'{{kind="{kind}"}}': n for kind, n in raised.items()}))
+    told = []
+    for name, words, values in rows:
+        told.append(f"# HELP {name} {words}\n# TYPE {name} gauge\n")
+        told += [f"{name}{label} {value:g}\n" for label, value in values.items()]
+    return "".join(told)
