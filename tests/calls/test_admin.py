@@ -36,7 +36,7 @@ def root(db: None) -> Client:
 
 
 def full_call(owner: User, call_sid: str) -> Session:
-    agent = Agent.objects.create(owner=owner, name=f"Desk of {owner.username}", prompt="You answer.")
+    agent, _made = Agent.objects.get_or_create(owner=owner, name=f"Desk of {owner.username}", defaults={"prompt": "You answer."})
     session = commands.open_call(
         agent_version=agent.current_version,
         direction=Direction.INBOUND,

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from calls import commands
+from calls import broadcast, commands
 from calls.commands import FinishedTurn
 from calls.conductor import rows
 from calls.conductor.rounds import Row, Share, write_round
@@ -21,8 +21,8 @@ from tests.calls import made_calls as made
 class Book:
     """Takes rows and remembers by which call to it they came."""
 
-    def __init__(self, refused: tuple[object, ...] = ()) -> None:
-        self.calls: list[list[object]] = []
+    def __init__(self, refused: tuple[str, ...] = ()) -> None:
+        self.calls: list[list[str]] = []
         self._refused = refused
 
     def together(self, parts) -> None:
@@ -36,7 +36,8 @@ def share(together, *parts) -> Share:
 
 
 def test_what_is_alike_is_written_together_and_each_calls_order_is_kept():
-    turns, usage, alone = Book(), Book(), []
+    turns, usage = Book(), Book()
+    alone: list[str] = []
     first = Share(
         [
             Row("turn", turns.together, "a1"),
@@ -184,7 +185,7 @@ async def test_nothing_is_left_when_the_last_watched_call_ends(monkeypatch):
         asked.append(len(sessions))
         return frozenset()
 
-    monkeypatch.setattr(audience.broadcast, "watched", watched)
+    monkeypatch.setattr(broadcast, "watched", watched)
     monkeypatch.setattr(audience, "LOOK_EVERY_S", 0.0)
     calls = [Session(session_id=f"sess_{number}") for number in range(2)]
     group = audience.Audience()
