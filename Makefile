@@ -3,8 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-upload bench-readme leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
-.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-readme leaks torture torture-page lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-upload bench-readme leaks torture torture-page lock vendor screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
