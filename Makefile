@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-upload bench-readme leaks lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-upload bench-readme leaks torture torture-page lock vendor screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ bench-readme: dev-venv ## Puts the last measured tables into README.md
 
 leaks: dev-venv ## 1,000 calls, four of five unhappy, against one media process: what is left behind (LEAK_CALLS=1000)
 	@LEAK_CALLS=$${LEAK_CALLS:-1000} $(PY) -m pytest tests/leaks -s -q
+
+torture: dev-venv ## Kills, starves and poisons the running product and counts what was lost (ARGS="--only crash --trials 3", ARGS=--quick)
+	@exec $(PY) -m torture $(ARGS)
+
+torture-page: dev-venv ## Puts the last table of make torture into docs/reliability.md
+	@exec $(PY) -m torture --paste
 
 lock: dev-venv ## Resolves requirements*.in anew into the locked files
 	@sh deploy/bootstrap/lock.sh

@@ -104,11 +104,11 @@ class Postgres:
             shutil.rmtree(self.cluster, ignore_errors=True)
             raise ServiceFailed(f"The embedded Postgres could not create its files in {self.cluster}: {done.stderr.strip()[-600:]}")
 
-    def start(self) -> None:
-        """Starts the server and waits until it answers; makes the database `voiceagents` if there is none."""
+    def start(self, port: int = 0) -> None:
+        """Starts the server and waits until it answers; makes the database `voiceagents` if there is none. `port`: 0 takes a free one."""
         self.create()
         self._stop_leftover()
-        self.port = free_port()
+        self.port = port or free_port()
         speed = (
             []
             if self.durable

@@ -35,9 +35,10 @@ class Valkey:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self) -> None:
+    def start(self, port: int = 0) -> None:
+        """`port`: 0 takes a free one."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = port or free_port()
         keep = ["--appendonly", "yes", "--appendfsync", "everysec"] if self.durable else ["--appendonly", "no"]
         log = self.directory / "valkey.log"
         with log.open("ab") as output:
@@ -62,6 +63,12 @@ class Valkey:
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:
             return False
+
+    def kill(self) -> None:
+        """No farewell: what was not yet on disk is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
 
     def stop(self) -> None:
         if self._process is None or self._process.poll() is not None:

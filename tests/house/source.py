@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRODUCT = ("voiceagents", "telephony", "calls", "agents", "pricing", "providers", "engine")
-ALL = (*PRODUCT, "simulator", "deploy", "bench", "tests")
+ALL = (*PRODUCT, "simulator", "deploy", "bench", "torture", "tests")
 
 
 def files(*rooms: str) -> list[Path]:

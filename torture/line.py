@@ -1,0 +1,81 @@
+"""Live calls on the simulated line while something else goes on."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from torture.ground import NUMBER
+
+SPREAD_S = 4.0
+LASTS_S = 30.0
+"""About how long a call of this scenario lasts."""
+SAID = ("question one please", "question two please", "question three please", "question four please")
+SCENARIO: Mapping[str, Any] = {
+    "name": "torture",
+    "expect": {"closed_by": "agent"},
+    "step": [
+        {"wait_for_agent": {"quiet_ms": 600, "deadline_s": 60}},
+        *(step for said in SAID for step in ({"say": f"{said.capitalize()}."}, {"wait_for_agent": {"quiet_ms": 900, "deadline_s": 60}})),
+        {"say": "Thank you and goodbye."},
+        {"wait_for_close": {"deadline_s": 60}},
+    ],
+    "reply": [
+        {"heard": r"(?i)good ?-?bye|\bbye\b", "say": "Goodbye.", "tool": {"name": "end_call", "arguments": {}}},
+        {"heard": r"(?i)question (\w+)", "say": "This is the answer to question {1}, and it takes a little while."},
+        {"heard": r"\S", "say": "Here is your answer."},
+    ],
+}
+
+
+@dataclass
+class Calls:
+    """Calls that run in a thread of their own. `reports`: of those that came to an end; `first_number`: the first caller's."""
+
+    count: int
+    outside: str
+    first_number: int
+    reports: list[dict[str, Any]] = field(default_factory=list)
+
+    async def place(self) -> None:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=self.outside, timeout=httpx.Timeout(30, read=400), limits=limits, trust_env=False) as http:
+            await asyncio.gather(*(self._one(http, number) for number in range(self.count)))
+
+    async def _one(self, http: httpx.AsyncClient, number: int) -> None:
+        await asyncio.sleep(SPREAD_S * number / self.count)
+        order = {"to": NUMBER, "from": f"+9196{self.first_number + number:08d}", "scenario": SCENARIO}
+        # A call that breaks off has no report: it counts as cut.
+        with contextlib.suppress(httpx.HTTPError):
+            async with http.stream("POST", "/control/calls", json=order) as answer:
+                answer.raise_for_status()
+                async for text in answer.aiter_lines():
+                    if text.startswith('{"event": "report"'):
+                        self.reports.append(json.loads(text)["report"])
+
+
+_numbers = [1]
+
+
+@contextlib.contextmanager
+def calling(outside: str, count: int) -> Iterator[Calls]:
+    """The block runs while the calls do; at its end they are waited for."""
+    calls = Calls(count, outside, _numbers[0])
+    _numbers[0] += count
+    thread = threading.Thread(target=lambda: asyncio.run(calls.place()), name="callers", daemon=True)
+    thread.start()
+    try:
+        yield calls
+    finally:
+        thread.join(400)
+
+
+def wait_for_talk(seconds: float) -> None:
+    """Until every call has begun and is well under way."""
+    time.sleep(SPREAD_S + seconds)

@@ -1,0 +1,40 @@
+"""How much of everything one run does."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Scale:
+    """`trials`: processes killed at each crash point. `calls`: live calls beside each outage. `away_s`: how long Postgres stays away.
+
+    `interleavings` of a call's events are folded, `through_database` of them go through the inbox to the charges.
+    """
+
+    trials: int = 25
+    calls: int = 20
+    away_s: float = 60.0
+    good_calls: int = 250
+    webhooks: int = 6_000
+    webhooks_over_s: float = 60.0
+    copies: int = 10_000
+    interleavings: int = 10_000
+    through_database: int = 1_000
+    outages: tuple[str, ...] = ("valkey", "postgres-restart", "postgres-away", "disk", "clock-forth", "clock-back")
+
+    def with_trials(self, trials: int) -> "Scale":
+        return replace(self, trials=trials)
+
+
+FULL = Scale()
+QUICK = Scale(
+    trials=2,
+    calls=4,
+    away_s=8.0,
+    good_calls=10,
+    webhooks=600,
+    webhooks_over_s=10.0,
+    copies=500,
+    interleavings=500,
+    through_database=60,
+    outages=("valkey", "postgres-away"),
+)
