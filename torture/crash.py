@@ -15,7 +15,7 @@ from calls import commands, dispatch
 from calls.models import CallLog, Job, Session
 from torture import judge, made
 from torture.fleet import SPARE, Fleet, Stuck, leases_run_out, waits_are_over
-from torture.ground import Ground, kill_group
+from torture.ground import SILENT_NUMBER, Ground, kill_group
 from torture.scale import Scale
 from torture.stops import stop
 from torture.tale import Row, told
@@ -82,7 +82,7 @@ def dial_courses() -> list[list[Point]]:
 
 def run(ground: Ground, scale: Scale) -> list[Row]:
     fleet, rows = Fleet(ground), []
-    agent, silent = made.agent(), made.agent("Unrecorded", "+918047112299", record_calls=False)
+    agent, silent = made.agent(), made.agent("Unrecorded", SILENT_NUMBER, record_calls=False)
     clean = undisturbed(ground, fleet, agent)
     for points in courses():
         rows += settle_course(ground, fleet, points, [made.over(agent, ground.gate) for _ in range(scale.trials)], clean)
@@ -95,7 +95,7 @@ def undisturbed(ground: Ground, fleet: Fleet, agent: Agent) -> Counter[tuple[str
     """What a call uses that nobody disturbs."""
     session = made.over(agent, ground.gate)
     with fleet.running(2):
-        fleet.until(partial(are_settled, [session]), "an undisturbed call is settled", within_s=60)
+        fleet.until(partial(are_settled, [session]), "an undisturbed call is settled", within_s=SETTLE_S)
     expected = judge.lines_of(session)
     verdict = judge.judge([session], ground.gate, expected)
     if verdict.lost or verdict.doubled:

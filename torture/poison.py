@@ -99,7 +99,8 @@ def run(ground: Ground, scale: Scale) -> list[Row]:
     with fleet.running(4):
         _odd_messages(ground, fleet, good[0])
         good_row = _settled(ground, fleet, good, clean)
-        _out_of_patience(fleet, [*bad_sessions, old.session])
+        _out_of_patience(fleet, bad_sessions, 180)
+        _out_of_patience(fleet, [old.session], 15)
     return [told(good_row), told(_parked(bad, old, agent, ground.gate))]
 
 
@@ -129,7 +130,7 @@ def _settled(ground: Ground, fleet: Fleet, good: list[Session], clean: object) -
     return row
 
 
-def _out_of_patience(fleet: Fleet, sessions: list[Session]) -> None:
+def _out_of_patience(fleet: Fleet, sessions: list[Session], within_s: float) -> None:
     """Lets the back-offs of the poison run out."""
 
     def is_over() -> bool:
@@ -137,7 +138,7 @@ def _out_of_patience(fleet: Fleet, sessions: list[Session]) -> None:
         return not Job.objects.filter(session__in=sessions, state__in=["queued", "running"]).exists()
 
     try:
-        fleet.until(is_over, "all poison has come to an end", within_s=120)
+        fleet.until(is_over, "all poison has come to an end", within_s=within_s)
     except Stuck as problem:
         print(f"  {problem}", flush=True)
 
@@ -145,7 +146,7 @@ def _out_of_patience(fleet: Fleet, sessions: list[Session]) -> None:
 def _parked(bad: list[tuple[Poison, Session]], old: Job, agent: Agent, gate: Gate) -> Row:
     row = Row("poison is parked with its reason, and what is known of the call is charged", trials=len(bad) + 1)
     for poison, session in bad:
-        if problem := _not_ended_well(poison, session):
+        if problem := not_ended_well(poison, session):
             row.lost += 1
             row.details.append(f"{poison.name}: {problem}")
     old.refresh_from_db()
@@ -155,7 +156,7 @@ def _parked(bad: list[tuple[Poison, Session]], old: Job, agent: Agent, gate: Gat
     return row
 
 
-def _not_ended_well(poison: Poison, session: Session) -> str:
+def not_ended_well(poison: Poison, session: Session) -> str:
     """What is wrong with how this poison ended; empty if nothing is."""
     parked = Job.objects.filter(session=session, state=Job.State.PARKED).first()
     missing = CallEvent.objects.filter(session=session, kind="recording-missing").exists()

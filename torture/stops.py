@@ -15,7 +15,14 @@ import psycopg
 OURS: Final = "torture"
 """The application name of this process' own connections."""
 
-_TRIGGERS: Final = """
+REMOVED: Final = """
+DROP TRIGGER IF EXISTS torture_claim ON calls_job;
+DROP TRIGGER IF EXISTS torture_finish ON calls_job;
+DROP TRIGGER IF EXISTS torture_begin ON calls_attempt;
+DROP TRIGGER IF EXISTS torture_close ON calls_attempt;
+DROP TRIGGER IF EXISTS torture_order ON calls_calllog;
+"""
+_TRIGGERS: Final = f"""{REMOVED}
 CREATE OR REPLACE FUNCTION torture_stop() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(7007, hashtext(TG_ARGV[0] || ' ' || NEW.kind));
@@ -31,11 +38,6 @@ BEGIN
   PERFORM pg_advisory_xact_lock_shared(7007, hashtext('order telephony.dial'));
   RETURN NULL;
 END $$;
-DROP TRIGGER IF EXISTS torture_claim ON calls_job;
-DROP TRIGGER IF EXISTS torture_finish ON calls_job;
-DROP TRIGGER IF EXISTS torture_begin ON calls_attempt;
-DROP TRIGGER IF EXISTS torture_close ON calls_attempt;
-DROP TRIGGER IF EXISTS torture_order ON calls_calllog;
 CREATE CONSTRAINT TRIGGER torture_claim AFTER UPDATE ON calls_job DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
   WHEN (NEW.state = 'running' AND NEW.attempts > OLD.attempts) EXECUTE FUNCTION torture_stop('claim');
 CREATE CONSTRAINT TRIGGER torture_finish AFTER UPDATE ON calls_job DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
