@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deploy.local.places import LOCAL, ROOT
 from torture.ground import ground
-from torture.scale import FULL, QUICK, Scale
+from torture.scale import FULL, QUICK, USUAL, Scale
 from torture.tale import Row, markdown
 
 PARTS = ("crash", "poison", "properties", "outages", "flood")
@@ -26,7 +26,7 @@ def main() -> int:
     options = _options()
     if options.paste:
         return paste(PAGE, RESULT)
-    scale = QUICK if options.quick else FULL
+    scale = QUICK if options.quick else FULL if options.full else USUAL
     scale = scale.with_trials(options.trials) if options.trials else scale
     began, rows = time.monotonic(), []
     with ground() as field:
@@ -62,6 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="these parts, in this order")
     parser.add_argument("--trials", type=int, default=0, help="processes killed at each crash point")
     parser.add_argument("--quick", action="store_true", help="few trials of everything")
+    parser.add_argument("--full", action="store_true", help="more copies and stories")
     parser.add_argument("--paste", action="store_true", help="put the last table into docs/reliability.md and do nothing else")
     return parser.parse_args()
 

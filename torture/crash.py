@@ -15,7 +15,7 @@ from calls import commands, dispatch
 from calls.models import CallLog, Job, Session
 from torture import judge, made
 from torture.fleet import SPARE, Fleet, Stuck, leases_run_out, waits_are_over
-from torture.ground import SILENT_NUMBER, Ground, kill_group
+from torture.ground import SILENT_NUMBER, Ground
 from torture.scale import Scale
 from torture.stops import stop
 from torture.tale import Row, told
@@ -105,8 +105,8 @@ def undisturbed(ground: Ground, fleet: Fleet, agent: Agent) -> Counter[tuple[str
 
 def settle_course(ground: Ground, fleet: Fleet, points: list[Point], sessions: list[Session], clean: Counter[tuple[str, ...]]) -> list[Row]:
     """Kills at every point in turn, lets the calls settle, and judges them once: what was lost is told with the last point's row."""
+    paid_before, remarks = _paid_requests(ground), ""
     rows = [killed_at(ground, fleet, point, sessions) for point in points]
-    remarks = ""
     with fleet.running(4):
         try:
             fleet.until(partial(are_settled, sessions), "every call is settled", within_s=SETTLE_S)
@@ -116,21 +116,20 @@ def settle_course(ground: Ground, fleet: Fleet, points: list[Point], sessions: l
     last = rows[-1]
     last.lost, last.doubled, last.remarks = last.lost + verdict.lost, last.doubled + verdict.doubled, remarks or last.remarks
     last.details += verdict.reasons
-    _without_a_line(ground, sessions, last)
+    _without_a_line(sessions, _paid_requests(ground) - paid_before, last)
     return [told(row) for row in rows]
 
 
-def _without_a_line(ground: Ground, sessions: list[Session], row: Row) -> None:
+def _without_a_line(sessions: list[Session], paid: int, row: Row) -> None:
     """Every paid request must have its Attempt row, also those that nobody saw the end of."""
     lines, _ = judge.attempts(sessions)
-    paid = sum(ground.gate.passed[door] for door in ("transcribe", "analyse")) - _PAID_BEFORE[0]
-    _PAID_BEFORE[0] += paid
     if paid > lines:
         row.lost += paid - lines
         row.details.append(f"{paid - lines} paid requests left no Attempt row")
 
 
-_PAID_BEFORE = [0]
+def _paid_requests(ground: Ground) -> int:
+    return sum(ground.gate.passed[door] for door in ("transcribe", "analyse"))
 
 
 def killed_at(ground: Ground, fleet: Fleet, point: Point, sessions: list[Session]) -> Row:
@@ -143,7 +142,7 @@ def killed_at(ground: Ground, fleet: Fleet, point: Point, sessions: list[Session
         except Stuck as problem:
             row.lost += len(sessions) - waiting()
             row.details.append(f"{waiting()} of {len(sessions)} reached this point: {problem}")
-        kill_group(worker)
+        worker.kill()
         let_go()
     if point.is_paid:
         # What has reached the provider when its worker dies is paid for, and asked for again.

@@ -1,15 +1,18 @@
 """Workers that are started to be killed, and the beat that wakes them."""
 
 import contextlib
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from celery import Celery
 from django.utils import timezone
 
 from calls.models import CallLog, Job, Session
-from torture.ground import Ground, kill_group, spawn
+from torture.ground import Ground, spawn
 
 TICK_S = 0.5
 SPARE = 8
@@ -18,6 +21,22 @@ SPARE = 8
 
 class Stuck(Exception):
     """What had to happen did not; the message says what was waited for."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker service: its main process and those that carry its tasks, in a session of their own."""
+
+    pid: int
+
+    def kill(self) -> None:
+        """-9 for the whole tree at once: no handler, no farewell."""
+        deadline = time.monotonic() + 30
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+            while time.monotonic() < deadline:
+                os.kill(self.pid, 0)
+                time.sleep(0.02)
 
 
 class Fleet:
@@ -29,13 +48,27 @@ class Fleet:
         self.log = ground.logs / "worker.log"
 
     @contextlib.contextmanager
-    def running(self, processes: int) -> Iterator[subprocess.Popen[bytes]]:
-        arguments = ["-m", "celery", "-A", "voiceagents", "worker", "--concurrency", str(processes), "--loglevel", "WARNING"]
-        worker = spawn([*arguments, "--without-gossip", "--without-mingle"], self._ground.through_the_gate(), self.log)
+    def running(self, processes: int) -> Iterator[Worker]:
+        nursery = self._nursery()
+        assert nursery.stdin is not None and nursery.stdout is not None
+        nursery.stdin.write(f"{processes} {self.log}\n".encode())
+        nursery.stdin.flush()
+        worker = Worker(int(nursery.stdout.readline()))
         try:
             yield worker
         finally:
-            kill_group(worker)
+            worker.kill()
+
+    def _nursery(self) -> "subprocess.Popen[bytes]":
+        if self._ground.nursery is None:
+            log, environment = self._ground.logs / "nursery.log", self._ground.through_the_gate()
+            nursery = spawn(["-m", "torture.nursery"], environment, log, is_asked=True)
+            self._ground.nursery = nursery
+            self._ground.services.append(nursery)
+            assert nursery.stdout is not None
+            if nursery.stdout.readline() != b"ready\n":
+                raise Stuck(f"no worker can be started: {log.read_text(encoding='utf-8')[-2000:]}")
+        return self._ground.nursery
 
     def tick(self, *names: str) -> None:
         """What beat does, only faster."""

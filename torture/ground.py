@@ -34,6 +34,7 @@ class Ground:
     gate: Gate
     outside: str
     services: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    nursery: subprocess.Popen[bytes] | None = None
 
     @property
     def logs(self) -> Path:
@@ -128,16 +129,16 @@ _SILENT = f'[[exotel.exophones]]\nnumber = "{SILENT_NUMBER}"\n'
 _EXOTEL = "[exotel]\nmax_streams = 2000\nconnects_per_minute = 100000\n"
 
 
-def spawn(arguments: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """A process group of its own that ends with us even if we are killed."""
+def spawn(arguments: list[str], environment: dict[str, str], log: Path, *, is_asked: bool = False) -> subprocess.Popen[bytes]:
+    """A process group of its own that ends with us even if we are killed. `is_asked`: we write to its input and read its output."""
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
             env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdin=subprocess.PIPE if is_asked else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if is_asked else output,
+            stderr=output,
             start_new_session=True,
             preexec_fn=lambda: die_with_parent(signal.SIGTERM),
         )

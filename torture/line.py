@@ -14,24 +14,28 @@ import httpx
 from torture.ground import NUMBER
 
 SPREAD_S = 4.0
-LASTS_S = 30.0
-"""About how long a call of this scenario lasts."""
-SAID = ("question one please", "question two please", "question three please", "question four please")
-SCENARIO: Mapping[str, Any] = {
-    "name": "torture",
-    "expect": {"closed_by": "agent"},
-    "step": [
-        {"wait_for_agent": {"quiet_ms": 600, "deadline_s": 60}},
-        *(step for said in SAID for step in ({"say": f"{said.capitalize()}."}, {"wait_for_agent": {"quiet_ms": 900, "deadline_s": 60}})),
-        {"say": "Thank you and goodbye."},
-        {"wait_for_close": {"deadline_s": 60}},
-    ],
-    "reply": [
-        {"heard": r"(?i)good ?-?bye|\bbye\b", "say": "Goodbye.", "tool": {"name": "end_call", "arguments": {}}},
-        {"heard": r"(?i)question (\w+)", "say": "This is the answer to question {1}, and it takes a little while."},
-        {"heard": r"\S", "say": "Here is your answer."},
-    ],
-}
+SAID = ("question one", "question two")
+
+
+def scenario(caller: str) -> Mapping[str, Any]:
+    """What this caller says nobody else says, and so are the answers: what is said again and again is bought once for all calls."""
+    talk = [step for said in SAID for step in ({"say": f"{said.capitalize()} from {caller}."}, _WAIT)]
+    return {
+        "name": "torture",
+        "expect": {"closed_by": "agent"},
+        "step": [_WAIT, *talk, {"say": "Thank you and goodbye."}, {"wait_for_close": {"deadline_s": 60}}],
+        "reply": [
+            {"heard": r"(?i)good ?-?bye|\bbye\b", "say": "Goodbye.", "tool": {"name": "end_call", "arguments": {}}},
+            {
+                "heard": r"(?i)question (\w+) from (\w+)",
+                "say": "Caller {2}, this is the answer to question {1}, and it takes a little while.",
+            },
+            {"heard": r"\S", "say": "Here is your answer."},
+        ],
+    }
+
+
+_WAIT: Mapping[str, Any] = {"wait_for_agent": {"quiet_ms": 700, "deadline_s": 60}}
 
 
 @dataclass
@@ -50,7 +54,8 @@ class Calls:
 
     async def _one(self, http: httpx.AsyncClient, number: int) -> None:
         await asyncio.sleep(SPREAD_S * number / self.count)
-        order = {"to": NUMBER, "from": f"+9196{self.first_number + number:08d}", "scenario": SCENARIO}
+        caller = self.first_number + number
+        order = {"to": NUMBER, "from": f"+9196{caller:08d}", "scenario": scenario(f"{caller:06d}")}
         # A call that breaks off has no report: it counts as cut.
         with contextlib.suppress(httpx.HTTPError):
             async with http.stream("POST", "/control/calls", json=order) as answer:

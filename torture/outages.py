@@ -22,13 +22,14 @@ from torture.tale import Row, told
 
 HOUR_S = 3600
 SETTLE_S = 150.0
-UNDER_WAY_S = 5.0
+UNDER_WAY_S = 4.0
 KINDS = frozenset({"stt", "llm", "tts", "telephony", "transcription"})
 
 
 def run(ground: Ground, scale: Scale) -> list[Row]:
     clock = Clock(ground.directory)
     faults: dict[str, tuple[str, Callable[[Calls], str]]] = {
+        "nothing": ("nothing fails, for comparison", lambda _: ""),
         "valkey": ("Valkey killed, its files deleted", partial(_valkey_flushed, ground)),
         "postgres-restart": ("Postgres restarted", partial(_postgres_away, ground, 0.0)),
         "postgres-away": (f"Postgres away for {scale.away_s:.0f} s", partial(_postgres_away, ground, scale.away_s)),
@@ -36,21 +37,24 @@ def run(ground: Ground, scale: Scale) -> list[Row]:
         "clock-forth": ("the clock an hour forth", partial(_clock_moved, clock, HOUR_S)),
         "clock-back": ("the clock an hour back", partial(_clock_moved, clock, -HOUR_S)),
     }
-    rows = []
-    for name in scale.outages:
+    rows: list[Row] = []
+    plain = [name for name in scale.outages if not name.startswith("clock")]
+    with product(ground):
+        rows += [_under(ground, scale.calls, *faults[name]) for name in plain]
+    for name in (name for name in scale.outages if name not in plain):
         title, cause = faults[name]
-        if name.startswith("clock") and not clock.is_there:
+        if not clock.is_there:
             rows.append(told(Row(title, remarks="not tried: there is no C compiler")))
             continue
         clock.move(0)
         with product(ground, clock.environment):
-            rows.append(told(_under(ground, scale.calls, f"{title}, {scale.calls} live calls", cause)))
+            rows.append(_under(ground, scale.calls, title, cause))
     clock.move(0)
     return rows
 
 
 def _under(ground: Ground, count: int, title: str, cause: Callable[[Calls], str]) -> Row:
-    row = Row(title, trials=count)
+    row = Row(f"{title}, {count} live calls", trials=count)
     newest = Session.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     with calling(ground.outside, count) as calls:
         wait_for_talk(UNDER_WAY_S)
@@ -63,7 +67,7 @@ def _under(ground: Ground, count: int, title: str, cause: Callable[[Calls], str]
         time.sleep(1)
     row.remarks = "; ".join(filter(None, [row.remarks, f"settled {time.monotonic() - began:.0f} s after the last call"]))
     _judge(row, calls, sessions)
-    return row
+    return told(row)
 
 
 def _are_settled(sessions: list[Session]) -> bool:

@@ -28,8 +28,8 @@ def run(ground: Ground, scale: Scale) -> list[Row]:
     orders = list(itertools.permutations(CLEAN))
     chance = random.Random(SEED)
     mixed = [interleaving(chance) for _ in range(scale.through_database)]
-    if scale.through_database < len(orders):
-        orders = chance.sample(orders, scale.through_database)
+    if scale.orders < len(orders):
+        orders = chance.sample(orders, scale.orders)
     told_first = f"all {len(orders)} orders" if len(orders) == 720 else f"{len(orders)} orders"
     return [
         told(_compare(f"{told_first} of a call's {len(PIECES)} carrier events", orders)),

@@ -16,16 +16,18 @@ class Scale:
     good_calls: int = 250
     webhooks: int = 6_000
     webhooks_over_s: float = 60.0
-    copies: int = 10_000
+    copies: int = 4_000
     interleavings: int = 10_000
-    through_database: int = 1_000
-    outages: tuple[str, ...] = ("valkey", "postgres-restart", "postgres-away", "disk", "clock-forth", "clock-back")
+    orders: int = 720
+    through_database: int = 300
+    outages: tuple[str, ...] = ("nothing", "valkey", "postgres-restart", "postgres-away", "disk", "clock-forth", "clock-back")
 
     def with_trials(self, trials: int) -> "Scale":
         return replace(self, trials=trials)
 
 
-FULL = Scale()
+USUAL = Scale()
+FULL = Scale(copies=10_000, through_database=3_000)
 QUICK = Scale(
     trials=2,
     calls=4,
@@ -33,8 +35,9 @@ QUICK = Scale(
     good_calls=10,
     webhooks=600,
     webhooks_over_s=10.0,
-    copies=500,
+    copies=300,
     interleavings=500,
+    orders=60,
     through_database=60,
-    outages=("valkey", "postgres-away"),
+    outages=("nothing", "valkey", "postgres-away"),
 )

@@ -13,7 +13,7 @@ from telephony.tasks import fetch_recording
 from tests.torture.conftest import database_url
 from torture import crash, judge, made, poison, properties
 from torture.fleet import Fleet
-from torture.ground import LEASE_S, Ground
+from torture.ground import LEASE_S, Ground, kill_group
 
 STEPS = {task.name: task for task in (fetch_recording, upload_recording, transcribe_recording, account)}
 
@@ -67,4 +67,6 @@ def test_workers_killed_at_a_held_request_and_at_a_commit_lose_nothing(torture_d
     clean = crash.undisturbed(ground, fleet, agent)
     points = [crash.Point(crash.UPLOAD, "after", door="put"), crash.Point(crash.ACCOUNT, "after", stop="finish")]
     rows = crash.settle_course(ground, fleet, points, [made.over(agent, gate) for _ in range(3)], clean)
+    for service in ground.services:
+        kill_group(service)
     assert [(row.trials, row.lost, row.doubled, row.details) for row in rows] == [(3, 0, 0, [])] * 2
