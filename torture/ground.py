@@ -29,8 +29,8 @@ class Ground:
 
     directory: Path
     environment: dict[str, str]
-    postgres: Postgres
-    valkey: Valkey
+    postgres: Postgres | None
+    valkey: Valkey | None
     gate: Gate
     outside: str
     services: list[subprocess.Popen[bytes]] = field(default_factory=list)

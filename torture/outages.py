@@ -78,6 +78,7 @@ def _are_settled(sessions: list[Session]) -> bool:
 
 
 def _valkey_flushed(ground: Ground, _: Calls) -> str:
+    assert ground.valkey is not None
     ground.valkey.kill()
     for path in ground.valkey.directory.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -87,6 +88,7 @@ def _valkey_flushed(ground: Ground, _: Calls) -> str:
 
 
 def _postgres_away(ground: Ground, away_s: float, _: Calls) -> str:
+    assert ground.postgres is not None
     connections.close_all()
     ground.postgres.stop()
     time.sleep(away_s)

@@ -17,7 +17,8 @@ from torture.gate import Gate
 
 def database_url() -> str:
     """Of the tests' own database."""
-    return configured.DATABASE_URL.rsplit("/", 1)[0] + "/" + connection.settings_dict["NAME"]
+    root: str = configured.DATABASE_URL.rsplit("/", 1)[0]
+    return f"{root}/{connection.settings_dict['NAME']}"
 
 
 @pytest.fixture

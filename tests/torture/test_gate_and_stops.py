@@ -64,8 +64,7 @@ def test_a_download_is_held_half_way(gate):
     def download():
         address = f"{gate.url}/recordings/a.wav"
         with contextlib.suppress(httpx.TransportError), httpx.stream("GET", address, timeout=60) as answer:
-            for piece in answer.iter_raw():
-                got.append(piece)
+            got.extend(answer.iter_raw())
 
     thread = threading.Thread(target=download)
     thread.start()
