@@ -23,7 +23,7 @@ from torture.tale import Row, told
 FETCH, UPLOAD, TRANSCRIBE, ACCOUNT, DIAL = (
     "telephony.fetch_recording", "calls.upload_recording", "calls.transcribe_recording", "calls.account", "telephony.dial",
 )  # fmt: skip
-ANALYSE = str(getattr(dispatch.JobKind, "ANALYSE", ""))
+ANALYSE = str(dispatch.JobKind.ANALYSE)
 REACH_S, SETTLE_S = 60.0, 180.0
 
 
@@ -63,7 +63,7 @@ def _paid(kind: str, door: str) -> tuple[list[Point], list[Point]]:
 def courses(recorded: bool = True) -> list[list[Point]]:
     """The points of calls whose talk is over; each list is gone through by calls of its own."""
     transcribe = _paid(TRANSCRIBE, "transcribe")
-    analyse: tuple[list[Point], list[Point]] = _paid(ANALYSE, "analyse") if ANALYSE else ([], [])
+    analyse = _paid(ANALYSE, "analyse")
     fetch = [*_both(FETCH, stop="claim"), Point(FETCH, "before", door="recording"), Point(FETCH, "half", door="recording")]
     upload = [*_both(UPLOAD, stop="claim"), *_both(UPLOAD, door="put"), *_both(UPLOAD, stop="finish")]
     account = [*_both(ACCOUNT, stop="claim"), *_both(ACCOUNT, stop="finish")]

@@ -8,14 +8,14 @@ from django.utils import timezone
 
 from calls import queries
 from calls.models import Job, Session
-from calls.tasks import account, transcribe_recording, upload_recording
+from calls.tasks import account, analyse, transcribe_recording, upload_recording
 from telephony.tasks import fetch_recording
 from tests.torture.conftest import database_url
 from torture import crash, judge, made, poison, properties
 from torture.fleet import Fleet
 from torture.ground import LEASE_S, Ground, kill_group
 
-STEPS = {task.name: task for task in (fetch_recording, upload_recording, transcribe_recording, account)}
+STEPS = {task.name: task for task in (fetch_recording, upload_recording, transcribe_recording, analyse, account)}
 
 
 @pytest.mark.django_db
