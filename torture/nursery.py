@@ -45,12 +45,10 @@ def _become_worker(app: Celery, processes: str, log: str) -> None:
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    status = 1
     try:
         app.worker_main(["worker", "--concurrency", processes, *_OPTIONS])
-        status = 0
     finally:
-        os._exit(status)
+        os._exit(1)  # a worker that comes to its end has not been told to: those here are killed
 
 
 if __name__ == "__main__":

@@ -237,6 +237,9 @@ def _refusal(error: ClientError) -> ProviderError:
     answer = error.response
     code = str(answer.get("Error", {}).get("Code", ""))
     request_id = str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
+    if code == "RequestTimeTooSkewed":
+        message = "refused a request whose time is off; this machine's clock or the store's is wrong: check their time service"
+        return ProviderError(PROVIDER, ErrorCategory.SERVER, message, retryable=True)
     status = 404 if code in _MISSING_CODES else _status(error)
     return status_error(PROVIDER, status, code=code, request_id=request_id)
 

@@ -59,7 +59,7 @@ def test_a_download_is_held_half_way(gate):
     gate.files["a.wav"] = File(b"0123456789")
     assert httpx.get(f"{gate.url}/recordings/a.wav").content == b"0123456789"
     gate.hold("recording", "half")
-    got = []
+    got: list[bytes] = []
 
     def download():
         address = f"{gate.url}/recordings/a.wav"
