@@ -103,6 +103,7 @@ def plan(spec: AgentSpec, call: OnCall, tools: Sequence[Tool] = ()) -> SessionPl
         mode="voicemail" if spec.mode is Mode.VOICEMAIL else "live",
         apology=prompts.APOLOGY[tongue],
         goodbye=prompts.GOODBYE[tongue],
+        must_end=prompts.MUST_END[tongue],
         still_there=prompts.STILL_THERE[tongue],
         time_warning=prompts.TIME_WARNING[tongue],
         filler=prompts.FILLER[tongue],

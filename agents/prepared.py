@@ -88,13 +88,14 @@ def sentences(spec: AgentSpec) -> list[str]:
         own += [
             prompts.APOLOGY[tongue],
             prompts.GOODBYE[tongue],
+            prompts.MUST_END[tongue],
             prompts.STILL_THERE[tongue],
             prompts.NOT_CAUGHT[tongue],
             prompts.REGRET[tongue],
             prompts.FILLER[tongue],
             prompts.TIME_WARNING[tongue],
         ]
-        own += cut(prompts.GOODBYE[tongue])
+        own += [*cut(prompts.GOODBYE[tongue]), *cut(prompts.MUST_END[tongue])]
         own += [piece for destination in spec.destinations for piece in cut(destination.handover or prompts.HANDOVER[tongue])]
         own += [tool.meanwhile for tool in spec.tools]
     standing = CallFacts(agent_name=spec.name, now=variables.NEVER)

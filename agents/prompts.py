@@ -21,6 +21,11 @@ GOODBYE: Final[dict[Tongue, str]] = {
     "hi": "कॉल करने के लिए धन्यवाद। नमस्ते!",
     "mixed": "Call करने के लिए thank you. नमस्ते!",
 }
+MUST_END: Final[dict[Tongue, str]] = {
+    "en": "Sorry, this call has to end here. Thank you for calling, goodbye!",
+    "hi": "माफ़ कीजिए, यह कॉल यहीं समाप्त करनी होगी। धन्यवाद, नमस्ते!",
+    "mixed": "Sorry, यह call यहीं end करनी होगी। Thank you, नमस्ते!",
+}
 NOT_CAUGHT: Final[dict[Tongue, str]] = {
     "en": "Sorry, I did not catch that. Could you say it again?",
     "hi": "माफ़ कीजिए, आवाज़ ठीक से सुनाई नहीं दी। कृपया फिर से कहिए।",

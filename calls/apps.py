@@ -6,5 +6,6 @@ class CallsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """The admin finds `calls.admin` by itself; the pages of outgoing webhooks are another room."""
+        """The admin finds `calls.admin` by itself; budgets and outgoing webhooks have rooms of their own."""
+        from calls import budget_admin  # noqa: F401
         from calls.outgoing import admin  # noqa: F401

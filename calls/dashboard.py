@@ -35,6 +35,7 @@ def live(request: HttpRequest) -> HttpResponse:
         "snapshot": presentation.snapshot_json(running, figures),
         "set_up": overview.set_up(request.user),
         "alarms": _alarms(request),
+        "budget_alarms": overview.budget_alarms(request.user),
         "voicebot_url": f"{settings.WEBHOOK_BASE_URL}/api/v1/webhooks/exotel/voicebot",
     }
     return render(request, "calls/live.html", context)
@@ -103,6 +104,7 @@ def call_list(request: HttpRequest) -> HttpResponse:
         "filtered": bool(kept),
         "continued": bool(request.GET.get("after")),
         "alarms": _alarms(request),
+        "budget_alarms": overview.budget_alarms(request.user),
     }
     target = getattr(getattr(request, "htmx", None), "target", None)
     template = {"results": "calls/_results.html", "older": "calls/_rows.html"}.get(target or "", "calls/list.html")
@@ -119,7 +121,8 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
     turns = presentation.turns_json(session.turns.all())
     presentation.mark_unheard(turns, recording)
     latencies = sorted(turn["latency_ms"] for turn in turns if turn["latency_ms"] is not None)
-    costs = presentation.costs(queries.charges_summary(session))
+    summary = queries.charges_summary(session)
+    costs = presentation.costs(summary)
     context = {
         "session": session,
         "log": log,
@@ -137,6 +140,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "events": presentation.event_lines(session.events.all(), queries.delivery_copies(session)),
         "end": presentation.end_facts(session),
         "costs": costs,
+        "minute": presentation.call_minute_words(session, summary.totals, summary.unpriced),
         "estimate": presentation.estimate_words(queries.line_estimate(session)),
         "tools": presentation.tool_lines(session),
         "jobs": [presentation.job_line(job) for job in session.jobs.all()],

@@ -367,6 +367,10 @@ class Alarm(models.Model):
 
 
 # Django finds an application's models in this module.
+from calls.budget_rows import Budget as Budget  # noqa: E402
+from calls.budget_rows import BudgetNotice as BudgetNotice  # noqa: E402
+from calls.budget_rows import CallSpend as CallSpend  # noqa: E402
+from calls.budget_rows import SpendDay as SpendDay  # noqa: E402
 from calls.outgoing.rows import OutgoingDelivery as OutgoingDelivery  # noqa: E402
 from calls.outgoing.rows import WebhookAttempt as WebhookAttempt  # noqa: E402
 from calls.outgoing.rows import WebhookEndpoint as WebhookEndpoint  # noqa: E402

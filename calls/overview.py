@@ -9,7 +9,8 @@ from django.db.models import Aggregate, Count, FloatField, Q, QuerySet, Sum
 from django.utils import timezone
 
 from agents.models import Agent
-from calls.models import CallLog, Charge, Session, Turn
+from calls import spend
+from calls.models import BudgetNotice, CallLog, Charge, Session, Turn
 from calls.queries import User, calls_in_progress, visible_sessions
 
 # A live page with more rows than this is no longer read by people; the rest is counted.
@@ -26,7 +27,7 @@ class RunningCalls:
 
 
 def running_calls(user: User) -> RunningCalls:
-    sessions = list(calls_in_progress(user)[:ROWS_LIMIT])
+    sessions = list(calls_in_progress(user).prefetch_related("spends")[:ROWS_LIMIT])
     more = calls_in_progress(user).count() - len(sessions) if len(sessions) == ROWS_LIMIT else 0
     return RunningCalls(sessions, last_turns(sessions), max(more, 0))
 
@@ -88,3 +89,10 @@ def set_up(user: User) -> SetUp:
 def agents_of(user: User) -> QuerySet[Agent]:
     """The agents whose calls this user may see, by name."""
     return Agent.objects.all() if getattr(user, "is_superuser", False) else Agent.objects.filter(owner_id=user.pk)
+
+
+def budget_alarms(user: User) -> list[BudgetNotice]:
+    """The budgets of this user that are nearly or wholly used up now; everybody's for a superuser."""
+    everybody = getattr(user, "is_superuser", False)
+    found = spend.notices(None if everybody else [user.pk or 0], spend.day_of(timezone.now()))
+    return sorted(found, key=lambda notice: notice.level != "over")  # the worst first

@@ -117,7 +117,7 @@ def call_list(user: User, filters: CallFilters, after: int | str | None = None, 
     if cursor.isascii() and cursor.isdigit() and len(cursor) < 19:
         rows = rows.filter(pk__lt=int(cursor))
     light = Turn.objects.only("session_id", "number", "speaker", "latency_ms")
-    found = list(rows.prefetch_related(Prefetch("turns", queryset=light), "charges")[: limit + 1])
+    found = list(rows.prefetch_related(Prefetch("turns", queryset=light), "charges", "spends")[: limit + 1])
     return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
 
 
@@ -133,6 +133,7 @@ def call_page(user: User, session_id: str) -> Session | None:
             Prefetch("usage_lines", queryset=UsageLine.objects.prefetch_related("charges").order_by("id")),
             Prefetch("tool_runs", queryset=ToolRun.objects.order_by("id")),
             Prefetch("jobs", queryset=Job.objects.order_by("id")),
+            "spends",
         )
         .first()
     )

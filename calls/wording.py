@@ -31,6 +31,7 @@ END_REASON: dict[str, str] = {
     "operator-hangup": "An operator hung up",
     "silence": "The agent hung up: the caller stayed silent",
     "max-duration": "The agent hung up: the longest allowed duration was reached",
+    "budget": "The agent hung up: a budget is used up",
     "voicemail-done": "The agent left its message and hung up",
     "voicemail-detected": "The agent hung up: a machine had answered",
     "transferred": "The agent handed the caller over",

@@ -5,6 +5,7 @@ from engine.events import EndReason
 from engine.floor import Floor
 from engine.interruption import Interruption
 from engine.moves import Action, Prepared, ReplyEnded, ResumeReply
+from engine.spent import take_leave
 from engine.turn_rules import Phase
 
 
@@ -37,14 +38,14 @@ def reply_ended(floor: Floor, event: ReplyEnded, now_ms: int) -> list[Action]:
     early_answer = floor.agent.end(now_ms)
     floor.interruption = Interruption(floor.tuning)
     floor.listen(now_ms, after_farewell=said is None and floor.agent.takes_leave)
-    if event.failed and not event.spoke:
+    if event.failed and not event.spoke and not floor.closing.is_spent:
         return committed + _after_failure(floor, said, now_ms, is_down=event.is_down)
     if said is None and not event.failed:
         floor.failed_turns = 0
         floor.user.patience.heard_out()
     if early_answer is not None:
         floor.user.hear(early_answer, now_ms)
-    return committed + answer_if_due(floor, now_ms)
+    return committed + (take_leave(floor, now_ms) if floor.closing.is_spent else answer_if_due(floor, now_ms))
 
 
 def goodbye_decided(floor: Floor, reason: EndReason, now_ms: int) -> list[Action]:

@@ -2,6 +2,7 @@
 
 from engine import machine_speaks
 from engine.barge_in import Verdict, judge, while_greeting
+from engine.events import EndReason
 from engine.floor import Floor, drop
 from engine.interruption import Order
 from engine.moves import Action, AnswerUser, PauseReply, PrepareAnswer, Prepared, ResumeReply, ShowUserWords
@@ -104,6 +105,8 @@ def answer_if_due(floor: Floor, now_ms: int) -> list[Action]:
     floor.user.close()
     if not floor.is_live:
         return floor.commit(now_ms)
+    if floor.closing.is_spent:
+        return floor.close(EndReason.BUDGET, now_ms)
     text = floor.user.text
     floor.is_answering = True
     owes_greeting, floor.owes_greeting = floor.owes_greeting, False
@@ -116,7 +119,7 @@ def answer_if_due(floor: Floor, now_ms: int) -> list[Action]:
 
 
 def _prepare_if_due(floor: Floor, now_ms: int) -> list[Action]:
-    if not floor.ahead.is_due(now_ms):
+    if not floor.ahead.is_due(now_ms) or floor.closing.is_spent:
         return []
     if floor.owes_greeting:  # a short word is answered by the greeting, which needs no thought
         return drop(floor.ahead.take())

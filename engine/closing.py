@@ -10,6 +10,7 @@ _SAID_WITH_GOODBYE = (
     EndReason.SHUTDOWN,
     EndReason.SILENCE,
     EndReason.MAX_DURATION,
+    EndReason.BUDGET,
     EndReason.PROVIDER_FAILED,
 )
 
@@ -22,6 +23,7 @@ class Closing:
         self._tuning = tuning
         self.reason = EndReason.CRASH
         self._owes_regret = False
+        self.is_spent = False
         self.limit_ms = rules.max_duration_ms
         self._goodbye_due_ms = 0
         has_time = rules.max_duration_ms >= 2 * tuning.warning_ms > 0  # a call of a minute needs no warning half-way
@@ -32,6 +34,16 @@ class Closing:
         """The last words are in work; `limit_ms` is how long all of them may take."""
         self.reason = reason
         self._goodbye_due_ms = now_ms + (self._tuning.goodbye_limit_ms if limit_ms is None else limit_ms)
+
+    def spend_out(self, now_ms: int) -> None:
+        """The money for this call is used up: the turn in work may come to its end, within `budget_grace_ms`; no other follows."""
+        self.is_spent = True
+        self.limit_ms = min(self.limit_ms, now_ms + self._tuning.budget_grace_ms)
+
+    @property
+    def limit_reason(self) -> EndReason:
+        """Why the call ends at `limit_ms`."""
+        return EndReason.BUDGET if self.is_spent else EndReason.MAX_DURATION
 
     def owe_regret(self) -> None:
         """What is being said may be heard to its end; the regret follows it."""

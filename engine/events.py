@@ -17,6 +17,7 @@ class EndReason(StrEnum):
     OPERATOR_HANGUP = "operator-hangup"
     SILENCE = "silence"
     MAX_DURATION = "max-duration"
+    BUDGET = "budget"
     VOICEMAIL_DONE = "voicemail-done"
     VOICEMAIL_DETECTED = "voicemail-detected"
     TRANSFERRED = "transferred"

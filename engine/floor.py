@@ -87,7 +87,7 @@ class Floor:
         stopped = self.stop_everything()
         committed = self.commit(now_ms)
         self.begin_closing(reason, now_ms)
-        return stopped + committed + self.say(Prepared.GOODBYE)
+        return stopped + committed + self.say(Prepared.MUST_END if reason is EndReason.BUDGET else Prepared.GOODBYE)
 
     def give_up(self, now_ms: int) -> list[Action]:
         """Nobody can be reached who could go on with this talk: says so, then hands the caller over or takes leave, in a few seconds."""

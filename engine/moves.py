@@ -19,6 +19,7 @@ class Prepared(Enum):
     REGRET = "regret"
     HANDOVER = "handover"
     GOODBYE = "goodbye"
+    MUST_END = "must-end"
 
 
 # --- told -------------------------------------------------------------------------------------------------------------

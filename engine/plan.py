@@ -21,6 +21,7 @@ class SessionPlan:
     `voicemail_message` is what it is told where `Tuning.voicemail` says so ("": it is hung up on).
     `not_caught` asks the caller to repeat what nobody understood. When every provider is down `regret` ("": the `apology`) is said, and
     then `handover` while `SessionParts.hand_over` gives the call to a person ("": there is nobody), else `goodbye`.
+    `must_end` is the goodbye of a call whose budget is used up ("": the `goodbye`).
     `filler` is said while the caller waits for a tool or a slow provider. `pronunciations` are pairs (written, spoken), whole words only.
     """
 
@@ -42,6 +43,7 @@ class SessionPlan:
     not_caught: str = ""
     regret: str = ""
     handover: str = ""
+    must_end: str = ""
     pronunciations: tuple[tuple[str, str], ...] = ()
 
 

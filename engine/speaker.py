@@ -66,6 +66,7 @@ class Speaker:
             Prepared.REGRET: plan.regret or plan.apology,
             Prepared.HANDOVER: plan.handover,
             Prepared.GOODBYE: plan.goodbye,
+            Prepared.MUST_END: plan.must_end or plan.goodbye,
             Prepared.TIME_WARNING: plan.time_warning,
             Prepared.VOICEMAIL_MESSAGE: plan.voicemail_message,
         }
@@ -192,7 +193,7 @@ class Speaker:
         if sentence is None:
             await current.reply.answer()
         elif sentence is not Prepared.HANDOVER or await self._is_handed_over(current.reply_id):
-            await current.reply.say(self._texts[sentence], is_goodbye=sentence in (Prepared.GOODBYE, Prepared.HANDOVER))
+            await current.reply.say(self._texts[sentence], is_goodbye=sentence in (Prepared.GOODBYE, Prepared.HANDOVER, Prepared.MUST_END))
         await current.reply.wait_released()
         current.reply.account()
         await self._tell_in_turn(ReplyEnded(current.reply_id, current.reply.failed, current.reply.spoke, current.reply.is_down))

@@ -28,6 +28,7 @@ class Tuning:
     agent says that it did not catch that.
     Failures: a turn that failed is apologised for; `max_failed_turns` of them in a row, or one for which no provider at all could be
     reached, end the call, and from then on it takes at most `parting_ms`.
+    Money: when the call's budget is used up, the turn in work has `budget_grace_ms` to come to its end before the goodbye.
     Voicemail: what an outbound call does when a machine answers, judged within `voicemail_window_ms` of its beginning; a message is left
     at the tone, or `voicemail_quiet_ms` after the last word.
     Waiting: the plan's filler is said `filler_after_ms` after a tool began or a provider was switched, or when an answer is not audible
@@ -100,3 +101,4 @@ class Tuning:
     hand_over_ms: int = 1000
     goodbye_limit_ms: int = 30_000
     max_duration_grace_ms: int = 10_000
+    budget_grace_ms: int = 20_000

@@ -4,7 +4,7 @@ It never waits, never reads a clock and never touches audio. Whoever runs it fee
 stand in the files it asks: `caller_speaks`, `agent_speaks`, `machine_speaks`; what they share is the `Floor`.
 """
 
-from engine import agent_speaks, caller_speaks, machine_speaks
+from engine import agent_speaks, caller_speaks, machine_speaks, spent
 from engine.events import EndReason
 from engine.floor import Floor
 from engine.moves import (
@@ -64,6 +64,8 @@ class TurnTaking:
                 return []
             case CallerLeft(reason=reason):
                 return self._caller_left(reason)
+            case EndRequested(reason=EndReason.BUDGET):
+                return spent.budget_spent(floor, now_ms)
             case EndRequested(reason=reason):
                 return floor.close(reason, now_ms)
             case HearingStumbled():
@@ -127,7 +129,7 @@ class TurnTaking:
         if floor.phase is Phase.CLOSING:
             return floor.end(floor.closing.reason)
         if now_ms >= floor.closing.limit_ms:
-            return floor.close(EndReason.MAX_DURATION, now_ms)
+            return floor.close(floor.closing.limit_reason, now_ms)
         if floor.phase is Phase.MACHINE:
             return machine_speaks.leave_message(floor, now_ms)
         if floor.phase is Phase.SPEAKING:
@@ -140,6 +142,8 @@ class TurnTaking:
         floor = self._floor
         if not floor.is_live:
             return floor.end(EndReason.VOICEMAIL_DONE)
+        if floor.closing.is_spent:
+            return spent.take_leave(floor, now_ms)
         if floor.closing.warn(now_ms):
             return floor.say(Prepared.TIME_WARNING)
         if floor.unheard.ask(now_ms):

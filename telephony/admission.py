@@ -173,6 +173,7 @@ def _open_static(started: Started) -> Session:
         if session is None:
             session = applying.open_for(report)
         if session.state == Session.State.WAITING:
+            commands.admit_caller(session)
             session.media_token_id = commands.issue_media_token(session)
     except applying.Unanswered as error:
         raise Refused(f"start: {error.message}") from error

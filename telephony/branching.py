@@ -16,6 +16,7 @@ BRANCHES: Final[dict[str, int]] = {
     "operator-hangup": HANG_UP,
     "silence": HANG_UP,
     "max-duration": HANG_UP,
+    "budget": HANG_UP,
     "voicemail-done": HANG_UP,
     "voicemail-detected": HANG_UP,
     "transferred": GO_ON,

@@ -13,7 +13,7 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from calls import commands, queries
-from calls.commands import CallRefused
+from calls.commands import BudgetSpent, CallRefused
 from calls.models import Session
 from providers.exotel.webhooks import CallReport
 from telephony import answers, tokens, vacancies
@@ -61,6 +61,11 @@ def _socket_for(session: Session, call_sid: str, is_full: bool) -> HttpResponse:
         commands.record_event(session=session, key="no-room", source="api", kind="no-room")
         logger.warning("no_room", session_id=session.session_id)
         return JsonResponse({"error": "Every line is busy. Raise MEDIA_MAX_SESSIONS or start another media process."}, status=503)
+    try:
+        commands.admit_caller(session)
+    except BudgetSpent as error:
+        # As above: the flow's branch A has the caller before anything of ours costs money.
+        return JsonResponse({"error": error.message}, status=503)
     try:
         token = tokens.issue(session, call_sid=call_sid)
     except CallRefused as error:

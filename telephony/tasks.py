@@ -48,7 +48,12 @@ def dial(session: Session, job: Job) -> Outcome | None:
         message = "The agent has no phone to call from. Assign it an active one under Phones."
         return partial(commands.dial_refused, session, message=message) if commands.claim_dial(session) else None
     try:
+        commands.admit(session)
         order = _order(session, exophone)
+    except commands.BudgetSpent as error:
+        if log.dial_put_off:
+            return partial(commands.dial_refused, session, message=error.message)
+        return partial(commands.cancel_dial, session, reason=error.message)
     except commands.CallRefused:
         return None  # cancelled in the meantime
     if (wait_s := pacing.SHARED.take(Purpose.DIAL)) > 0:

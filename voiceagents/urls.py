@@ -9,6 +9,7 @@ from rest_framework.routers import DefaultRouter
 import agents.api
 import agents.tool_api
 import calls.api
+import calls.budget_api
 import calls.outgoing.api
 import telephony.api
 from voiceagents import health
@@ -21,6 +22,7 @@ every_route = (
     *telephony.api.routes,
     *calls.api.routes,
     *calls.outgoing.api.routes,
+    *calls.budget_api.routes,
 )
 for prefix, view_set, basename in every_route:
     router.register(prefix, view_set, basename=basename)

@@ -18,7 +18,15 @@ from calls.commands.conversation import (
     sessions_alive,
     sweep_silent_sessions,
 )
-from calls.commands.dialling import CallRefused, claim_dial, dial_accepted, dial_put_off, dial_refused, dial_unknown, queue_outbound_call
+from calls.commands.dialling import (
+    cancel_dial,
+    claim_dial,
+    dial_accepted,
+    dial_put_off,
+    dial_refused,
+    dial_unknown,
+    queue_outbound_call,
+)
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
 from calls.commands.keeping import account_storage
@@ -26,6 +34,7 @@ from calls.commands.media import DEAD_AFTER, claim_media, is_awaited, is_resumed
 from calls.commands.opening import open_call
 from calls.commands.prices import add_exchange_rate, add_price_override, end_price_override, store_price_override
 from calls.commands.refolding import refold
+from calls.commands.refusals import BudgetSpent, CallRefused
 from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
 from calls.commands.retention import order_due_deletions, recording_deleted, recording_deletion_begun
 from calls.commands.settlement import (
@@ -40,16 +49,19 @@ from calls.commands.settlement import (
     retry_job,
     transcription_over,
 )
+from calls.commands.spending import Metered, admit, admit_caller, book, check_budgets, meter_calls
 from calls.commands.timeline import record_event
 from calls.commands.tools import begin_tool_run, end_tool_run
 from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
 
 __all__ = [
     "DEAD_AFTER",
+    "BudgetSpent",
     "CallRefused",
     "CarrierReport",
     "Draft",
     "FinishedTurn",
+    "Metered",
     "account",
     "account_storage",
     "add_exchange_rate",
@@ -58,11 +70,16 @@ __all__ = [
     "add_turns",
     "add_usage",
     "add_usages",
+    "admit",
+    "admit_caller",
     "analysis_over",
     "apply_carrier_report",
     "begin_settlement",
     "begin_tool_run",
+    "book",
     "call_analysed",
+    "cancel_dial",
+    "check_budgets",
     "claim_dial",
     "claim_media",
     "clear_alarm",
@@ -82,6 +99,7 @@ __all__ = [
     "issue_media_token",
     "keep_drafts",
     "may_resume",
+    "meter_calls",
     "note_poll",
     "open_call",
     "order_due_deletions",

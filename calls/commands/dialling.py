@@ -9,21 +9,15 @@ from django.utils import timezone
 
 from agents.models import Agent
 from calls import broadcast, dispatch
+from calls.commands.refusals import CallRefused
 from calls.commands.settlement import begin_settlement, soon
+from calls.commands.spending import check_budgets
 from calls.commands.timeline import move, tell
 from calls.models import CallLog, Session
 from calls.status import CallStatus, Direction
 from calls.told import claims
 
 logger = structlog.get_logger()
-
-
-class CallRefused(Exception):
-    """We do not place this call. `message` tells the operator why and what to do."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 def queue_outbound_call(
@@ -40,6 +34,7 @@ def queue_outbound_call(
         raise CallRefused("There is no number to call. Give one with its country code, for example +919876543210.")
     if to_phone == from_phone:
         raise CallRefused("The number to call and the number to call from are the same. Change one of them.")
+    check_budgets(agent)
     with transaction.atomic():
         session = Session.objects.create(
             owner_id=owner.pk,
@@ -76,6 +71,19 @@ def dial_put_off(session: Session) -> None:
     """The one who had claimed the dial gives it back: the carrier had too many requests, so it is certain that nobody's phone rings."""
     claimed = CallLog.objects.filter(session=session, status=CallStatus.INITIATED, call_sid=None, dial_outcome="")
     claimed.update(dial_put_off=True)
+
+
+def cancel_dial(session: Session, *, reason: str) -> bool:
+    """The call is not dialled after all; the operator reads why. False if it is not queued any more."""
+    with transaction.atomic():
+        if not move(session, CallStatus.CANCELED, source="api", kind="call-canceled", failure=reason[:300], ended_at=timezone.now()):
+            return False
+        Session.objects.filter(pk=session.pk, state=Session.State.WAITING).update(
+            state=Session.State.ENDED, ended_at=timezone.now(), media_token_id=""
+        )
+        broadcast.call_ended_on_commit(session)
+        begin_settlement(session)
+    return True
 
 
 def dial_accepted(session: Session, *, call_sid: str, from_phone: str) -> None:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from calls import broadcast, queries
-from calls.commands.dialling import CallRefused
+from calls.commands.refusals import CallRefused
 from calls.commands.timeline import record_event, tell
 from calls.models import CallLog, Session
 from calls.status import TERMINAL, CallStatus

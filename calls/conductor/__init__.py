@@ -22,6 +22,7 @@ from calls.conductor.notes import Notebook
 from calls.conductor.on_call import on_call
 from calls.conductor.resuming import Before, continued, recall
 from calls.conductor.rows import Writer
+from calls.conductor.till import Tab, Till
 from calls.failures import place
 from calls.models import Session
 from engine.events import EndReason
@@ -37,6 +38,7 @@ ROWS_LIMIT_S = 30.0
 GOODBYE_LIMIT_S = 15.0
 
 _heartbeat = Heartbeat()
+_till = Till()
 _seats = Seats()
 _lag = LagMeter()
 
@@ -47,11 +49,12 @@ async def conduct(session: Session, link: AudioLink) -> None:
         writer = Writer(session)
         live = LiveFeed(session)
         before = await recall(session)
-        notebook = Notebook(session, writer, live, _heartbeat.drafts, before)
+        tab = Tab(session, live, is_resumed=before.part > 0)
+        notebook = Notebook(session, writer, live, _heartbeat.drafts, before, tab)
         writing, showing = writer.start(), live.start()
         reason = EndReason.CRASH
         try:
-            reason = await _converse(session, link, notebook, before)
+            reason = await _converse(session, link, notebook, before, tab)
         except asyncio.CancelledError:
             reason = EndReason.SHUTDOWN
             raise
@@ -63,16 +66,18 @@ async def conduct(session: Session, link: AudioLink) -> None:
             await link.close()
         finally:
             _heartbeat.leave(session.session_id)
+            _till.leave(session.session_id)
             showing.cancel()
             notebook.line_ended(str(getattr(link, "ending", "")))
             await unhurried(_finish(session, writer, writing, notebook.reason or reason))
 
 
-async def _converse(session: Session, link: AudioLink, notebook: Notebook, before: Before) -> EndReason:
+async def _converse(session: Session, link: AudioLink, notebook: Notebook, before: Before, tab: Tab) -> EndReason:
     spec = session.agent_version.as_spec()
     plan, parts = await assembly.assemble_with_audio(spec, on_call(session, spec), link.sample_rate_hz)
     conversation = ConversationSession(continued(plan, before), parts, link, notebook.take)
     _heartbeat.join(session.session_id, conversation.request_end)
+    _till.join(tab, conversation.request_end)
     logger.info("conversation_started")
     ended = await conversation.run()
     logger.info("conversation_ended", reason=ended.reason.value, duration_ms=ended.at_ms)

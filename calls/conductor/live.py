@@ -20,11 +20,17 @@ class LiveFeed:
         self._session = session
         self._newest: dict[str, dict[str, Any]] = {}
         self._changed = asyncio.Event()
+        self._has_new_cost = False
 
     def show(self, speaker: str, text: str, number: int | None = None) -> None:
         if _audience.watches(self._session):
             self._newest[speaker] = {"speaker": speaker, "text": text, "interim": True, "number": number}
             self._changed.set()
+
+    def show_cost(self) -> None:
+        """What the call costs has been written anew."""
+        self._has_new_cost = True
+        self._changed.set()
 
     def forget(self, speaker: str) -> None:
         """The turn has ended: its interim words must not come after it."""
@@ -43,6 +49,9 @@ class LiveFeed:
                     payload = self._newest.pop(speaker, None)
                     if payload is not None and _audience.watches(self._session):
                         await broadcast.live_update_async(self._session, "turn.updated", payload)
+                has_new_cost, self._has_new_cost = self._has_new_cost, False
+                if has_new_cost and _audience.watches(self._session):
+                    await broadcast.live_update_async(self._session, "call.updated", {})
                 await asyncio.sleep(GAP_S)
         finally:
             _audience.leave(self._session)

@@ -10,6 +10,7 @@ from calls.conductor.drafts import Drafts
 from calls.conductor.live import LiveFeed
 from calls.conductor.resuming import Before
 from calls.conductor.rows import Writer
+from calls.conductor.till import Tab
 from calls.models import Session, Turn
 from engine.events import (
     AgentTurnEnded,
@@ -35,12 +36,13 @@ class Notebook:
     The engine counts turns and milliseconds from its own start; rows count from the session's, which may have had a stream `before`.
     """
 
-    def __init__(self, session: Session, writer: Writer, live: LiveFeed, drafts: Drafts, before: Before) -> None:
+    def __init__(self, session: Session, writer: Writer, live: LiveFeed, drafts: Drafts, before: Before, tab: Tab) -> None:
         self._session = session
         self._writer = writer
         self._live = live
         self._drafts = drafts
         self._before = before
+        self._tab = tab
         self._last_turn = 0
         self._caller_draft: Draft | None = None
         self._silences: dict[int, int] = {}
@@ -85,6 +87,7 @@ class Notebook:
                 self._end_caller_draft(0)
 
     def _use(self, record: UsageRecord) -> None:
+        self._tab.put(record)
         self._noted_uses += 1
         self._used[self._noted_uses] = record
         if len(self._used) == 1:

@@ -6,6 +6,7 @@ from calls.presentation.deeds import ToolLine, tool_lines
 from calls.presentation.live import call_json, figures_json, is_live, snapshot_json, turn_json, turns_json
 from calls.presentation.pages import CallRow, JobLine, call_row, job_line, utterances
 from calls.presentation.reading import ReadCall, mark_unheard, read_call
+from calls.presentation.spending import SoFar, call_minute_words, minute_words, so_far
 from calls.presentation.timeline import EndFacts, EventLine, end_facts, event_lines
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "JobLine",
     "PriceNote",
     "ReadCall",
+    "SoFar",
     "ToolLine",
     "alarm_line",
     "call_json",
+    "call_minute_words",
     "call_row",
     "costs",
     "end_facts",
@@ -30,8 +33,10 @@ __all__ = [
     "is_live",
     "job_line",
     "mark_unheard",
+    "minute_words",
     "read_call",
     "snapshot_json",
+    "so_far",
     "tool_lines",
     "turn_json",
     "turns_json",

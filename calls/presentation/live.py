@@ -10,6 +10,7 @@ from django.utils import timezone
 from calls import wording
 from calls.models import Recording, Session, Turn
 from calls.overview import DayFigures, RunningCalls
+from calls.presentation.spending import so_far
 from calls.status import TERMINAL
 
 TURN_FACTS = ("number", "speaker", "text", "generated_text", "interrupted", "started_ms")
@@ -51,6 +52,12 @@ def why(session: Session) -> str:
     return f"{ended}. {failure}" if ended and failure else ended
 
 
+def cost_words(session: Session) -> str:
+    """`₹1.20 + $0.01 so far, ₹1.20 + $0.01 a minute, telephony unpriced`; empty while nothing is known."""
+    known = so_far(session)
+    return ", ".join(part for part in (f"{known.cost} so far" if known.cost else "", known.minute, known.unpriced) if part)
+
+
 def version(session: Session) -> str:
     """Changes whenever what the server renders beside the conversation may have changed."""
     recording: Recording | None = getattr(session, "recording", None)
@@ -86,6 +93,7 @@ def call_json(session: Session, last: Turn | None = None) -> dict[str, Any]:
         "last": {"speaker": last.speaker, "text": last.text[:LAST_WORDS_LIMIT]} if last else None,
         "url": reverse("call-page", args=[session.session_id]),
         "hangup_url": reverse("call-hangup", args=[session.session_id]),
+        "cost_words": cost_words(session),
         "version": version(session),
     }
 

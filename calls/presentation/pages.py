@@ -9,6 +9,7 @@ from calls.alignment import voice_of
 from calls.models import CallLog, Job, Recording, Session
 from calls.presentation.live import duration_s, is_live, why
 from calls.presentation.reading import voice_names
+from calls.presentation.spending import SoFar, call_minute_words, so_far
 from calls.status import CallStatus
 
 # Nobody hangs up a call that was never answered.
@@ -33,6 +34,8 @@ class CallRow:
     costs: list[str]
     unpriced: int
     accounted: bool
+    minute: str
+    so_far: SoFar
 
 
 def call_row(session: Session) -> CallRow:
@@ -60,6 +63,8 @@ def call_row(session: Session) -> CallRow:
         costs=[wording.money_words(amount, currency, at_most=4) for currency, amount in sorted(totals.items())],
         unpriced=sum(charge.amount is None for charge in charges),
         accounted=bool(charges) or log.settled_at is not None,
+        minute=call_minute_words(session, totals, sum(charge.amount is None for charge in charges)),
+        so_far=so_far(session),
     )
 
 

@@ -25,6 +25,7 @@ function showCall(call) {
   setText(part("why"), call.end_words);
   part("why").classList.toggle("bad", call.tone === "bad");
   if (!call.live) transcript.silence();
+  if (part("cost-so-far")) setText(part("cost-so-far"), call.cost_words);
   if (shown === call.version) return;
   shown = call.version;
   htmx.trigger(page, "call-changed");

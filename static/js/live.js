@@ -48,7 +48,7 @@ function showSnapshot({ calls: current, more, figures, watched: turns }) {
 function newRow(call) {
   const row = element("button", "call-row");
   row.type = "button";
-  row.append(element("span", "call-agent"), element("time", "call-timer"), element("span", "call-number"), element("span", "call-status"), element("span", "call-words"));
+  row.append(element("span", "call-agent"), element("time", "call-timer"), element("span", "call-number"), element("span", "call-status"), element("span", "call-words"), element("span", "call-cost"));
   row.addEventListener("click", () => {
     chosen = true;
     watchCall(call.session_id);
@@ -64,12 +64,13 @@ function showCall(call) {
   if (!before && !call.live) return;
   calls.set(call.session_id, call);
   const row = rows.get(call.session_id) ?? newRow(call);
-  const [agent, timer, number, status, words] = row.children;
+  const [agent, timer, number, status, words, cost] = row.children;
   setText(agent, call.agent);
   setText(number, callerText(call));
   status.replaceChildren(element("span", `pill ${call.tone}`, call.status_words));
   setTimer(timer, call.live ? call.since : "", call.duration_words);
   showWords(words, call.last);
+  setText(cost, call.cost_words);
   row.classList.toggle("over", !call.live);
   if (before?.live !== false && !call.live) setTimeout(() => forget(call.session_id), ENDED_STAYS_MS);
   if (call.session_id === watched) showWatched(call);
@@ -125,6 +126,7 @@ function showWatched(call) {
   for (const [key, row] of rows) row.setAttribute("aria-pressed", String(key === watched));
   setText(part("watch-agent"), call.agent);
   setText(part("watch-number"), callerText(call));
+  setText(part("watch-cost"), call.cost_words);
   part("watch-status").replaceChildren(element("span", `pill ${call.tone}`, call.status_words));
   setTimer(part("watch-timer"), call.live ? call.since : "", call.duration_words);
   part("watch-open").href = call.url;

@@ -40,7 +40,15 @@ def test_voicemail_asks_no_model() -> None:
 @pytest.mark.parametrize("language", [code for code, _name in LANGUAGES])
 def test_every_language_has_every_prepared_sentence(language: str) -> None:
     tongue = prompts.tongue(language)
-    for table in (prompts.APOLOGY, prompts.GOODBYE, prompts.STILL_THERE, prompts.FILLER, prompts.TIME_WARNING, prompts.HANDOVER):
+    for table in (
+        prompts.APOLOGY,
+        prompts.GOODBYE,
+        prompts.STILL_THERE,
+        prompts.FILLER,
+        prompts.TIME_WARNING,
+        prompts.HANDOVER,
+        prompts.MUST_END,
+    ):
         assert table[tongue].strip()
         assert len(table[tongue]) < 120
 

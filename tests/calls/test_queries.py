@@ -98,13 +98,13 @@ def test_pages_cost_the_same_number_of_queries_however_much_they_show(owner, age
             made.exchange(session, number, "Hello", "Hello to you")
         made.use(session)
         commands.account(session)
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         for row in queries.call_list(owner, CallFilters()).rows:
             assert len(row.turns.all()) == 20
             assert sum(charge.amount is None for charge in row.charges.all()) == 2
             assert row.call_log.status
             assert row.agent.name
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         page = queries.call_page(owner, session.session_id)
         assert page is not None
         summary = queries.charges_summary(page)

@@ -1,0 +1,13 @@
+"""What we do not do, and why, in words for the operator."""
+
+
+class CallRefused(Exception):
+    """We do not place or take this call. `message` tells the operator why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BudgetSpent(CallRefused):
+    """A budget leaves nothing for this call."""

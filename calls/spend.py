@@ -1,0 +1,189 @@
+"""What calls have cost and how budgets stand: every reading of it, for commands, the conductor and pages. Nothing here writes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone
+
+from agents.models import Agent
+from agents.spec import AgentSpec
+from calls import budgeting
+from calls.budgeting import Scope, Standing
+from calls.models import Budget, BudgetNotice, CallLog, CallSpend, Session, SpendDay
+from calls.price_book import price_book
+from calls.rates import exchange_rate
+from engine.usage import Unit, UsageKind, UsageRecord
+from pricing.meter import Meter
+from providers import registry
+
+USUAL_COST_OF: Final = timedelta(days=30)
+
+
+def day_of(moment: datetime) -> date:
+    """The operator's day in which a call that began then counts."""
+    return timezone.localtime(moment).date()
+
+
+# --- one currency out of several --------------------------------------------------------------------------------------
+
+
+def in_currency(amounts: Mapping[str, Decimal], currency: str, on: date) -> Decimal | None:
+    """All amounts in one currency, by the newest rate of that day or the seven before it; None if one of them has no rate."""
+    counted, uncounted = countable(amounts, currency, on)
+    return None if uncounted else counted
+
+
+def countable(amounts: Mapping[str, Decimal], currency: str, on: date) -> tuple[Decimal, dict[str, Decimal]]:
+    """What can be counted in `currency`, and what cannot because nobody entered a rate."""
+    counted, uncounted = Decimal(0), {}
+    for base, amount in amounts.items():
+        rate = Decimal(1) if base == currency else _rate(base, currency, on)
+        if rate is not None:
+            counted += amount * rate
+        elif amount:
+            uncounted[base] = amount
+    return counted, uncounted
+
+
+def _rate(base: str, quote: str, on: date) -> Decimal | None:
+    known = exchange_rate(base, quote, on)
+    return None if known is None else known.value
+
+
+# --- how budgets stand ------------------------------------------------------------------------------------------------
+
+
+def budgets_of(owner_id: int, agent_id: int) -> QuerySet[Budget]:
+    """The active budgets that a call of this agent counts in."""
+    return Budget.objects.filter(Q(agent=None) | Q(agent_id=agent_id), owner_id=owner_id, active=True)
+
+
+def spent(owner_id: int, first: date, end: date, agent_id: int | None = None) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """By currency, what the calls that began in these days have used, and what is held for them beyond it.
+
+    A sum over one row for each agent, day and currency.
+    """
+    rows = SpendDay.objects.filter(owner_id=owner_id, day__gte=first, day__lt=end)
+    if agent_id is not None:
+        rows = rows.filter(agent_id=agent_id)
+    found = list(rows.order_by().values("currency").annotate(total=Sum("amount"), spent=Sum("used")))
+    return {row["currency"]: row["spent"] for row in found}, {row["currency"]: row["total"] - row["spent"] for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a budget is asked about: a call of this agent that began on this day, and what it costs so far."""
+
+    owner_id: int
+    agent_id: int
+    agent_name: str
+    day: date
+    session_id: str = ""
+    amounts: Mapping[str, Decimal] | None = None
+
+
+def counted(session: Session, amounts: Mapping[str, Decimal] | None = None) -> Counted:
+    return Counted(
+        session.owner_id, session.agent_id, session.agent.name, day_of(session.created_at), session.session_id, amounts=amounts or {}
+    )
+
+
+def key_of(budget: Budget, about: Counted) -> str:
+    """Names the period that a budget counts here, with whom it is about."""
+    scope = Scope(budget.scope)
+    if scope is Scope.CALL:
+        return about.session_id or "no call yet"
+    return f"{about.day.isoformat()}/{about.agent_id}" if scope is Scope.AGENT_DAY else f"{about.day:%Y-%m}"
+
+
+def standing(budget: Budget, about: Counted, more: Mapping[str, Decimal] | None = None) -> Standing:
+    """How it stands for this call, if that were to cost `more`."""
+    scope = Scope(budget.scope)
+    amounts: Mapping[str, Decimal] = about.amounts or {}
+    kept: Mapping[str, Decimal] = {}
+    if scope is Scope.CALL:
+        subject = f"for each call of “{about.agent_name}”"
+    else:
+        first, end = budgeting.days(scope, about.day)
+        of_agent = scope is Scope.AGENT_DAY
+        amounts, kept = spent(budget.owner_id, first, end, about.agent_id if of_agent else None)
+        whom = f"of “{about.agent_name}”" if of_agent else "of the account"
+        subject = f"{whom} for {budgeting.period_words(scope, about.day)}"
+    so_far, uncounted = countable(amounts, budget.currency, about.day)
+    held, _ = countable(kept, budget.currency, about.day)
+    minute, _ = countable(more or {}, budget.currency, about.day)
+    level = budgeting.level(so_far, budget.amount, budget.warn_percent)
+    return Standing(scope, subject, budget.amount, budget.currency, so_far, level, uncounted, held, minute)
+
+
+def minute_cost(owner_id: int, agent_id: int, day: date) -> dict[str, Decimal]:
+    """What a minute of this agent's calls usually costs, by its last thirty days; nothing while there is no experience."""
+    rows = SpendDay.objects.filter(owner_id=owner_id, agent_id=agent_id, day__gt=day - USUAL_COST_OF, day__lte=day)
+    found = list(rows.order_by().values("currency").annotate(amount=Sum("settled"), seconds=Sum("seconds")))
+    longest = max((row["seconds"] for row in found), default=0)
+    return budgeting.per_minute({row["currency"]: row["amount"] for row in found}, longest)
+
+
+def notices(owner_ids: Iterable[int] | None, today: date) -> list[BudgetNotice]:
+    """What pages warn of: the active budgets that came near their end or reached it in the period that still runs. None: everybody's.
+
+    A budget that is used up is not warned of as nearly so; single calls' are on their own pages.
+    """
+    month = today.replace(day=1)
+    rows = BudgetNotice.objects.filter(Q(budget__scope=Scope.AGENT_DAY, day=today) | Q(budget__scope=Scope.ACCOUNT_MONTH, day__gte=month))
+    rows = rows.filter(budget__active=True).select_related("budget")
+    if owner_ids is not None:
+        rows = rows.filter(budget__owner_id__in=list(owner_ids))
+    newest: dict[tuple[int, str], BudgetNotice] = {}
+    for row in rows.order_by("-level", "-id")[:100]:  # "over" comes behind "near" in the alphabet
+        newest.setdefault((row.budget_id, row.key), row)
+    return list(newest.values())
+
+
+# --- what a running call costs ----------------------------------------------------------------------------------------
+
+
+def meter_for(session: Session, *, is_resumed: bool = False) -> Meter:
+    """The meter of a call that begins to talk now. One that goes on after its line broke keeps what it had cost."""
+    spec = session.agent_version.as_spec()
+    base = dict(CallSpend.objects.filter(session=session).values_list("currency", "used")) if is_resumed else {}
+    book = price_book()
+    day = day_of(session.created_at)
+    return Meter(
+        prices=book.prices,
+        overrides=book.overrides,
+        language=spec.language,
+        running=_running(spec),
+        tariff=book.tariff(session.agent_phone, session.call_log.direction, day),
+        base=base,
+    )
+
+
+def _running(spec: AgentSpec) -> list[UsageRecord]:
+    """What costs by the time: who listens, and who will transcribe the recording."""
+    uses = [UsageRecord(UsageKind.STT, spec.stt.provider, spec.stt.model, Unit.AUDIO_MS, 0, "meter")]
+    able = registry.names("transcription")
+    if spec.record_calls and able:
+        who = spec.stt.provider if spec.stt.provider in able else able[0]
+        uses.append(UsageRecord(UsageKind.TRANSCRIPTION, who, settings.TRANSCRIBE_MODEL, Unit.AUDIO_MS, 0, "meter"))
+    return uses
+
+
+# --- for pages --------------------------------------------------------------------------------------------------------
+
+
+def talk_s(log: CallLog, session: Session) -> float | None:
+    """How long the call was, for what its minute cost: the carrier's figure, else our own stamps."""
+    if log.duration_s:
+        return log.duration_s
+    ended, began = log.ended_at or session.ended_at, log.answered_at or session.started_at
+    return (ended - began).total_seconds() if ended and began else None
+
+
+def usual_minute(agent: Agent) -> dict[str, Decimal]:
+    return minute_cost(agent.owner_id, agent.pk, day_of(timezone.now()))
