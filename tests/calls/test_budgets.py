@@ -113,6 +113,7 @@ def test_charges_take_the_place_of_the_estimate_however_often_they_are_booked(ag
     session = Session.objects.get(pk=session.pk)
     charged: dict[str, Decimal] = {}
     for charge in session.charges.all():
+        assert charge.amount is not None
         charged[charge.currency] = charged.get(charge.currency, D(0)) + charge.amount
     assert counted == charged == days_sum(agent)
     assert set(charged) == {"INR", "USD"}

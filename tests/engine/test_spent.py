@@ -1,6 +1,7 @@
 """When a call's budget is used up: the turn in work is heard to its end, a goodbye follows, nobody is asked for another answer."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_a_caller_who_hangs_up_during_the_goodbye_leaves_the_reason_standing():
 
 
 def turns(**rules) -> TurnTaking:
-    given = {"mode": "live", "has_first_message": True, "silence_timeout_ms": 8000, "max_duration_ms": 600_000}
+    given: dict[str, Any] = {"mode": "live", "has_first_message": True, "silence_timeout_ms": 8000, "max_duration_ms": 600_000}
     made = TurnTaking(TurnRules(**given | rules), Tuning(silence_prompts=1))
     made.feed(SessionOpened(), 0)
     made.feed(AgentAudioStarted(1), 100)

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,8 @@ def written(quantity: int, model: str = "mind") -> UsageRecord:
 
 
 def meter(**how) -> Meter:
-    return Meter(**{"running": [LISTENING], "tariff": TARIFF, "prices": PRICES} | how)
+    given: dict[str, Any] = {"running": [LISTENING], "tariff": TARIFF, "prices": PRICES}
+    return Meter(**given | how)
 
 
 @pytest.mark.parametrize(("elapsed_ms", "rupees"), [(0, None), (1, "1.20"), (60_000, "1.20"), (60_001, "2.40"), (119_000, "2.40")])

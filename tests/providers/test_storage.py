@@ -8,10 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from engine.errors import ErrorCategory, ProviderError
 from providers.config import StorageConfig
-from providers.storage import ObjectStore, options
+from providers.storage import ObjectStore, objects, options
 from providers.storage.objects import _shared_client
 from tests.providers.vendors import NOWHERE, order
 from tests.simulator.serving import Served, settled
@@ -189,6 +190,12 @@ def test_a_refused_upload_says_what_it_means(
     order(vendors, "s3.put", "status", status=status)
     error = refused(store.put_file, path, KEY, "audio/x-wav", digest)
     assert (error.category, error.retryable) == (category, retryable)
+
+
+def test_a_wrong_clock_is_nobodys_refusal_for_ever() -> None:
+    skewed = {"Error": {"Code": "RequestTimeTooSkewed"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    error = objects._refusal(ClientError(skewed, "PutObject"))
+    assert error.retryable and "clock" in error.message
 
 
 def test_a_hiccup_is_tried_again(vendors: Served, tmp_path: Path) -> None:
