@@ -73,7 +73,9 @@ class Till:
             self._task = loop.create_task(self._watch(), name="till")
 
     def leave(self, session_id: str) -> None:
-        self._open.pop(session_id, None)
+        tab = self._open.pop(session_id, None)
+        if tab is not None:
+            tab.request_end = None  # a row on its way may hold the tab for a moment longer, and must not hold the talk
         self._told.discard(session_id)
         if not self._open and self._task is not None:
             self._task.cancel()

@@ -57,6 +57,7 @@ def test_only_what_is_the_same_in_every_call_stands_still() -> None:
 
 # Deadlines on providers, buffers and last resorts: a wrong value of these would cost calls, and none of them is a manner.
 OURS = {
+    "budget_grace_ms",
     "max_lead_ms", "mark_grace_ms", "prefetch_ms", "max_queued_ms", "answer_budget_ms", "llm_first_token_ms", "llm_between_tokens_ms",
     "tts_first_audio_ms", "tts_between_audio_ms", "stt_open_ms", "stt_reopen_attempts", "stt_keep_ms", "stt_finish_ms", "max_tool_rounds",
     "parting_ms", "hand_over_ms", "goodbye_limit_ms", "max_duration_grace_ms",
