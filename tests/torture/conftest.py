@@ -3,34 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-import psycopg
 import pytest
-from django.conf import settings as configured
-from django.db import connection
 
 from simulator.app import build_app
 from simulator.state import SimulatorState
 from tests.telephony.servers import serving
-from torture import stops
 from torture.gate import Gate
-
-
-def database_url() -> str:
-    """Of the tests' own database."""
-    root: str = configured.DATABASE_URL.rsplit("/", 1)[0]
-    return f"{root}/{connection.settings_dict['NAME']}"
-
-
-@pytest.fixture
-def torture_database(transactional_db) -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET application_name = '{stops.OURS}'")
-    stops.install(database_url())
-    try:
-        yield
-    finally:
-        with psycopg.connect(database_url(), autocommit=True) as own:
-            own.execute(stops.REMOVED)
 
 
 @pytest.fixture

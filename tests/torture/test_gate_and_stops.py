@@ -5,15 +5,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import psycopg
 import pytest
 from django.conf import settings
 
-from calls.models import Job, Session
-from tests.calls import made_calls as made
 from tests.telephony.servers import eventually, serving
-from tests.torture.conftest import database_url
-from torture import stops
 from torture.__main__ import BEGIN, END, paste
 from torture.gate import File, Gate
 from torture.tale import Row, markdown
@@ -72,26 +67,6 @@ def test_a_download_is_held_half_way(gate):
     gate.release()
     thread.join(60)
     assert b"".join(got) == b"01234"
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("commits", "state"), [(True, "done"), (False, "running")])
-def test_a_transaction_is_stopped_at_its_commit_which_happens_or_does_not(torture_database, commits, state):
-    session = made.ringing_call(made.agent_of(made.operator()))
-    job = Job.objects.create(kind=KIND, session=session, state=Job.State.RUNNING)
-
-    def finish():
-        with psycopg.connect(database_url()) as worker:
-            worker.execute("UPDATE calls_job SET state = 'done' WHERE id = %s", [job.pk])
-
-    with stops.stop(database_url(), f"finish {KIND}") as standing, ThreadPoolExecutor(1) as threads:
-        finishing = threads.submit(finish)
-        assert eventually(standing.waiting)
-        assert Job.objects.get(pk=job.pk).state == "running"
-        standing.end(commits=commits)
-        assert (finishing.exception(60) is None) is commits
-    assert Job.objects.get(pk=job.pk).state == state
-    assert Session.objects.filter(pk=session.pk).exists()
 
 
 def test_a_row_is_kept_only_if_something_was_tried_and_nothing_lost(tmp_path):
