@@ -25,23 +25,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A pool that a test of outages has left without a living connection would cost its successors ten seconds and their verdict."""
-    from django.db.backends.postgresql.base import DatabaseWrapper
-    from psycopg_pool import PoolTimeout
-
-    pools = vars(DatabaseWrapper)["_connection_pools"]
-    pool = pools.get("default")
-    if pool is None or pool.get_stats().get("pool_available", 0):
-        return
-    try:
-        pool.putconn(pool.getconn(timeout=5))
-    except PoolTimeout:
-        print(f"a new pool before {item.nodeid}: {pool.get_stats()}", file=sys.stderr)
-        pools.pop("default").close(timeout=0)
-
-
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: no garbage collection has to look through it again."""
     gc.collect()

@@ -1,30 +1,17 @@
 """Runs one of the two servers: `python -m voiceagents.serve web|media`. The flags that matter live here, for every deployment alike."""
 
-import ctypes
 import signal
 import sys
-from typing import Any, Final
+from typing import Any
 
 import uvicorn
 
 from voiceagents import env as environment
 
-_M_ARENA_MAX: Final = -8  # malloc.h
-
-
-def keep_memory_together() -> None:
-    """Two heaps for all threads. glibc otherwise gives each of some thirty threads its own, where what a call has freed lies unused while
-    the next call takes new memory from another. Must be called before there are threads; other C libraries have no such option.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 2)
-
 
 def main(role: str) -> None:
     # uvicorn raises the signal that stopped it once more when it is done: an orderly stop is a success, not a death by signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    keep_memory_together()
     env = environment.load()
     host = env.text("BIND_HOST", "127.0.0.1")
     shared: dict[str, Any] = {

@@ -118,7 +118,7 @@ def _database(url: str) -> dict[str, object]:
     if not name:
         raise ImproperlyConfigured(f"DATABASE_URL={environment.redact(url)} names no database. End it with /<name>.")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "voiceagents.postgres",
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

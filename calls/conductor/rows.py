@@ -73,6 +73,7 @@ class _Round:
         for share, take in self._joined:
             share.rows = take()
             shares.append(share)
+        self._joined.clear()  # the round that is over is kept until the next one forms; it must not hold the conversations
         try:
             await in_thread(partial(write_round, shares))
         except Exception as error:  # noqa: BLE001 - each row is tried again by itself, and judged there

@@ -73,9 +73,7 @@ class Till:
             self._task = loop.create_task(self._watch(), name="till")
 
     def leave(self, session_id: str) -> None:
-        tab = self._open.pop(session_id, None)
-        if tab is not None:
-            tab.request_end = None  # a row on its way may hold the tab for a moment longer, and must not hold the talk
+        self._open.pop(session_id, None)
         self._told.discard(session_id)
         if not self._open and self._task is not None:
             self._task.cancel()
@@ -84,14 +82,17 @@ class Till:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            tabs = list(self._open.values())
-            try:
-                spent = await in_thread(partial(_look, tabs, asyncio.get_running_loop().time()))
-            except Exception as error:  # noqa: BLE001 - the database is away: the talk goes on, the next look tries again
-                logger.warning("spend_not_counted", calls=len(tabs), error=type(error).__name__)
-                continue
-            for tab in tabs:
-                self._tell(tab, is_spent=tab.session.session_id in spent)
+            await self._look_at_all()  # on its own: what it looked at is not held while this waits
+
+    async def _look_at_all(self) -> None:
+        tabs = list(self._open.values())
+        try:
+            spent = await in_thread(partial(_look, tabs, asyncio.get_running_loop().time()))
+        except Exception as error:  # noqa: BLE001 - the database is away: the talk goes on, the next look tries again
+            logger.warning("spend_not_counted", calls=len(tabs), error=type(error).__name__)
+            return
+        for tab in tabs:
+            self._tell(tab, is_spent=tab.session.session_id in spent)
 
     def _tell(self, tab: Tab, *, is_spent: bool) -> None:
         session_id = tab.session.session_id

@@ -1,5 +1,5 @@
-"""After many calls, four of five of them unhappy, the media process has no task and no file more than before, and no more sockets
-and threads than its pools may hold.
+"""After many calls, four of five of them unhappy, the media process has no task, no file and no caller's socket more than before, and no
+more threads and connections to each of its services than its pools may hold.
 
 `make leaks` plays 1,000 (LEAK_CALLS) after 200 in which the pools and caches with bounds fill; the suite plays 60. What is measured is a
 real process: its tasks, files and threads from outside, its memory after it has freed what can be freed (`inside/sitecustomize.py`).
@@ -28,7 +28,9 @@ EACH = 100  # calls between two looks at the memory
 WARM_UP = 200 if CALLS >= 500 else 20
 GROWTH_BYTES = 5 * 1024  # a call
 # Pools of threads and connections fill as they are needed, up to their bounds; whatever leaks leaks more than this.
-POOLED = {"threads": 5, "sockets": 5, "tasks": 0, "files": 0}
+POOLED = {"threads": 5, "tasks": 0, "files": 0}
+POOLED_SOCKETS = 5  # to each service; to Postgres as many as its pool may hold
+DATABASE_POOL = 10
 # Below this many calls the allocator's own steps are larger than any leak: then only a gross one is found.
 ENOUGH_CALLS = 500
 
@@ -39,10 +41,11 @@ def metrics(port: int) -> dict[str, float]:
     return {name: float(value) for name, value in (line.split(" ") for line in lines if not line.startswith("#"))}
 
 
-def peers(pid: int, inodes: set[str]) -> dict[str, int]:
-    """The process's TCP connections by the port and state (hexadecimal, as in /proc) of their other end."""
+def connections(pid: int, port: int, inodes: set[str]) -> Counter[str]:
+    """The process's TCP connections by the port of the service they go to; those that came to its own port are "callers"."""
     rows = [row.split() for row in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    return dict(Counter(f"{int(row[2].rpartition(':')[2], 16)} {row[3]}" for row in rows if row[9] in inodes))
+    ends = [(int(row[1].rpartition(":")[2], 16), int(row[2].rpartition(":")[2], 16)) for row in rows if row[9] in inodes]
+    return Counter("callers" if here == port else str(there) for here, there in ends)
 
 
 class Held:
@@ -55,16 +58,22 @@ class Held:
                 links.append(os.readlink(fd))
             except FileNotFoundError:
                 continue
-        self.peers = peers(pid, {link[8:-1] for link in links if link.startswith("socket:")})
-        self.sockets = sum(link.startswith("socket:") for link in links)
-        self.files = len(links) - self.sockets
+        self.connections = connections(pid, port, {link[8:-1] for link in links if link.startswith("socket:")})
+        self.files = sum(not link.startswith("socket:") for link in links)
         self.threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
         told = metrics(port)
         self.tasks, self.calls = told["voiceagents_media_tasks"], told["voiceagents_media_calls"]
 
     @property
     def things(self) -> dict[str, float]:
-        return {"tasks": self.tasks, "sockets": self.sockets, "files": self.files, "threads": self.threads}
+        return {"tasks": self.tasks, "files": self.files, "threads": self.threads}
+
+    def has_no_more_than(self, before: "Held", database: str) -> bool:
+        may = {name: before.connections[name] + POOLED_SOCKETS for name in before.connections}
+        may.update({database: DATABASE_POOL, "callers": before.connections["callers"]})
+        return all(self.things[name] <= count + POOLED[name] for name, count in before.things.items()) and all(
+            count <= may.get(name, 0) for name, count in self.connections.items()
+        )
 
 
 def memory(process, told: Path) -> tuple[int, int]:
@@ -82,7 +91,8 @@ def test_unhappy_calls_leave_nothing_behind(answering, exotel, settings, tmp_pat
     answering.save()
     who = (payloads.EXOPHONE_0, FIRST)
     told = tmp_path / "rss"
-    inside = {"PYTHONPATH": str(Path(__file__).with_name("inside")), "MEASURED_RSS": str(told)}
+    inside = {"PYTHONPATH": str(Path(__file__).with_name("inside")), "MEASURED_RSS": str(told), "DATABASE_POOL_SIZE": str(DATABASE_POOL)}
+    database = str(settings.DATABASES["default"]["PORT"])
     with media_process(settings, LOG_LEVEL="CRITICAL", **inside) as (process, port):
 
         def rest() -> Held | None:
@@ -102,17 +112,16 @@ def test_unhappy_calls_leave_nothing_behind(answering, exotel, settings, tmp_pat
             points.append(held_after)
 
         def no_more() -> bool:
-            now = Held(process.pid, port).things
-            return all(now[name] <= count + POOLED[name] for name, count in before.things.items())
+            return Held(process.pid, port).has_no_more_than(before, database)
 
         is_clean = eventually(no_more, 30)
         after = Held(process.pid, port)
     grown = (held_after - held_before) / CALLS
     print(f"\n{CALLS} calls {dict(seen)}\nRSS {grown / 1024:+.1f} KB a call; KB held every {EACH} calls: {[held >> 10 for held in points]}")
     print(f"with garbage and free lists {(raw_after - raw_before) / CALLS / 1024:+.1f} KB a call")
-    print(f"before {before.things} {before.peers}\nafter  {after.things} {after.peers}")
+    print(f"before {before.things} {dict(before.connections)}\nafter  {after.things} {dict(after.connections)}")
     assert sum(count for name, count in seen.items() if name != "hears_the_greeting") >= 0.75 * CALLS
-    assert is_clean, f"before {before.things}, after {after.things}"
+    assert is_clean, f"before {before.things} {before.connections}, after {after.things} {after.connections}"
     assert grown <= (GROWTH_BYTES if CALLS >= ENOUGH_CALLS else 60 * GROWTH_BYTES)
     left = Session.objects.filter(state="active").values_list("created_at", "started_at", "seen_at")
     assert not left, f"{len(left)} sessions were never ended: {list(left)[:5]}"
