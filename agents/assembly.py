@@ -180,13 +180,18 @@ def _voice(spec: AgentSpec, who: StandIn, speed: float) -> TextToSpeech:
     return registry.build("tts", who.provider, _config(spec, "tts", who.provider), voice)
 
 
+def transcription_provider(spec: AgentSpec) -> str:
+    """Who transcribes finished recordings: the provider that listens live if it can, else the first that can."""
+    able = registry.names("transcription")
+    return spec.stt.provider if spec.stt.provider in able else able[0]
+
+
 def batch_transcriber(spec: AgentSpec) -> Transcriber:
-    """Who transcribes the agent's finished recordings: the provider that listens live if it can, else the first that can.
+    """Transcribes the agent's finished recordings, by its `transcription_provider`.
 
     The model is the setting TRANSCRIBE_MODEL: live models are not always offered for recordings. Raises `NotReady`.
     """
-    able = registry.names("transcription")
-    provider = spec.stt.provider if spec.stt.provider in able else able[0]
+    provider = transcription_provider(spec)
     options = TranscriptionOptions(provider, settings.TRANSCRIBE_MODEL, language=spec.language)
     return registry.build("transcription", provider, _config(spec, "transcription", provider), options)
 

@@ -29,12 +29,12 @@ def problem(schema: object) -> str:
         return ""
     if not isinstance(schema, Mapping) or schema.get("type") != "object" or not isinstance(schema.get("properties"), Mapping):
         return _('Write a JSON Schema that describes an object: {"type": "object", "properties": {…}}.')
+    if _is_deeper(schema, DEEPEST * 2):
+        return _("The schema is nested too deeply. Keep it within %(most)d levels.") % {"most": DEEPEST}
     if len(json.dumps(schema, ensure_ascii=False)) > MOST_CHARACTERS:
         return _("The schema is longer than %(most)d characters. The model reads it with every call: shorten it.") % {
             "most": MOST_CHARACTERS
         }
-    if _depth(schema) > DEEPEST * 2:
-        return _("The schema is nested too deeply. Keep it within %(most)d levels.") % {"most": DEEPEST}
     for name, value in _keywords(schema):
         if name in ("$ref", "$dynamicRef") and not (isinstance(value, str) and (value == "#" or value.startswith("#/"))):
             return _("$ref may only point into the schema itself, as #/$defs/address does.")
@@ -128,6 +128,6 @@ def _keywords(schema: Any) -> Iterator[tuple[str, Any]]:
             yield from _keywords(value)
 
 
-def _depth(value: Any) -> int:
+def _is_deeper(value: Any, levels: int) -> bool:
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return 1 + max((_depth(each) for each in inner), default=0)
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inner)

@@ -5,12 +5,13 @@ Never holds anything up and never fails a call: a provider that is down is a war
 
 import asyncio
 from collections.abc import Hashable, Mapping
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import structlog
 
 from engine.errors import ProviderError
+from providers.fallback import Warmable
 
 logger = structlog.get_logger()
 
@@ -21,11 +22,6 @@ WARM_FOR_S: Final = 45.0
 # Connections belong to their loop. By name, when each was warmed last.
 _warmed_s: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, float]] = WeakKeyDictionary()
 _warming: set[asyncio.Task[None]] = set()
-
-
-@runtime_checkable
-class Warmable(Protocol):
-    async def warm(self) -> None: ...
 
 
 async def warm_one(name: str, port: object) -> None:

@@ -33,6 +33,9 @@ def next_trial(carried: int, refused: int | None) -> int | None:
     return (carried + refused) // 2
 
 
+_LATE = ", but the line itself was late"
+
+
 def search() -> Generator[int, str, tuple[int, str]]:
     """Yields how many calls to try, is sent the verdict; returns how many were carried and why no more."""
     carried, refused, why = 0, None, "the search ends there"
@@ -47,14 +50,14 @@ def search() -> Generator[int, str, tuple[int, str]]:
 def find(subject: str, frame_ms: int, trial: Trial) -> Capacity:
     """Tries by placing calls. Where the line itself is late while calls fail, only what was carried is known."""
     course = search()
-    calls, was_late = next(course), False
+    calls = next(course)
     while True:
         row = trial(calls)
         failure = verdict(row)
         if failure and row.is_line_late:
-            was_late, failure = True, f"{failure}, but the line itself was late"
+            failure += _LATE
         try:
             calls = course.send(failure)
         except StopIteration as done:
             carried, why = done.value
-            return Capacity(subject, frame_ms, carried, was_late and "late" in why, why)
+            return Capacity(subject, frame_ms, carried, why.endswith(_LATE), why)

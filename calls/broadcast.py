@@ -56,11 +56,6 @@ async def live_update_async(session: Session, kind: str, payload: dict[str, Any]
         logger.warning("live_update_lost", session_id=session.session_id, kind=kind, error=type(error).__name__)
 
 
-async def is_watched(session: Session) -> bool:
-    """Whether any page would show this session's words right now. True where that cannot be found out; never raises."""
-    return bool(await watched([session]))
-
-
 async def watched(sessions: Sequence[Session]) -> frozenset[str]:
     """Which of these sessions any page would show right now, by their ids; all where that cannot be found out. Never raises."""
     groups = {group: None for session in sessions for group in _groups(session)}

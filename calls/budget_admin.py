@@ -16,6 +16,7 @@ from agents.visibility import sees_everything, visible_agents
 from calls import presentation, spend
 from calls.budgeting import Scope
 from calls.models import Budget, BudgetNotice
+from calls.price_book import day_of
 
 
 class NoticeInline(ReadOnlyInline):
@@ -63,7 +64,7 @@ class BudgetAdmin(ModelAdmin):
     def stands(self, budget: Budget) -> str:
         if budget.pk is None or budget.scope == Scope.CALL or (budget.scope == Scope.AGENT_DAY and budget.agent is None):
             return "–"
-        today = spend.day_of(timezone.now())
+        today = day_of(timezone.now())
         about = spend.Counted(budget.owner_id, budget.agent_id or 0, budget.agent.name if budget.agent else "", today)
         return spend.standing(budget, about).words
 

@@ -15,6 +15,7 @@ from agents.visibility import sees_everything
 from calls import spend
 from calls.budgeting import Scope
 from calls.models import Budget
+from calls.price_book import day_of
 
 
 class StandingSerializer(serializers.Serializer[Any]):
@@ -56,7 +57,7 @@ class BudgetSerializer(StrictMixin, serializers.ModelSerializer[Budget]):
         if budget.scope == Scope.CALL or (budget.scope == Scope.AGENT_DAY and budget.agent is None):
             return None
         name = budget.agent.name if budget.agent is not None else ""
-        about = spend.Counted(budget.owner_id, budget.agent_id or 0, name, spend.day_of(timezone.now()))
+        about = spend.Counted(budget.owner_id, budget.agent_id or 0, name, day_of(timezone.now()))
         return dict(StandingSerializer(spend.standing(budget, about)).data)
 
 

@@ -84,10 +84,10 @@ def hurry(kind: str, session: Session) -> None:
 
 
 def nudge_on_commit(job: Job) -> None:
-    """Asks a worker for the job as soon as the transaction commits; long waits are left to the sweeper."""
+    """Asks a worker for the job once the transaction commits, without waiting for the broker; long waits are left to the sweeper."""
     wait_s = (job.run_at - timezone.now()).total_seconds()
     if wait_s <= LONGEST_COUNTDOWN_S:
-        transaction.on_commit(partial(nudge, job.kind, job.pk, max(wait_s, 0.0)), robust=True)
+        transaction.on_commit(partial(nudge_aside, job.kind, job.pk, max(wait_s, 0.0)), robust=True)
 
 
 def nudge(kind: str, job_id: int, wait_s: float = 0.0) -> bool:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from agents.models import Agent
 from calls import spend
 from calls.models import BudgetNotice, CallLog, Charge, Session, Turn
+from calls.price_book import day_of
 from calls.queries import User, calls_in_progress, visible_sessions
 
 # A live page with more rows than this is no longer read by people; the rest is counted.
@@ -94,5 +95,5 @@ def agents_of(user: User) -> QuerySet[Agent]:
 def budget_alarms(user: User) -> list[BudgetNotice]:
     """The budgets of this user that are nearly or wholly used up now; everybody's for a superuser."""
     everybody = getattr(user, "is_superuser", False)
-    found = spend.notices(None if everybody else [user.pk or 0], spend.day_of(timezone.now()))
+    found = spend.notices(None if everybody else [user.pk or 0], day_of(timezone.now()))
     return sorted(found, key=lambda notice: notice.level != "over")  # the worst first

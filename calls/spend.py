@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -10,13 +10,15 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
+from agents.assembly import transcription_provider
 from agents.models import Agent
 from agents.spec import AgentSpec
 from calls import budgeting
 from calls.budgeting import Scope, Standing
+from calls.charges import exophone_of
 from calls.models import Budget, BudgetNotice, CallLog, CallSpend, Session, SpendDay
-from calls.price_book import price_book
-from calls.rates import exchange_rate
+from calls.price_book import day_of, price_book
+from calls.rates import Rates
 from engine.usage import Unit, UsageKind, UsageRecord
 from pricing.meter import Meter
 from providers import registry
@@ -24,35 +26,20 @@ from providers import registry
 USUAL_COST_OF: Final = timedelta(days=30)
 
 
-def day_of(moment: datetime) -> date:
-    """The operator's day in which a call that began then counts."""
-    return timezone.localtime(moment).date()
-
-
 # --- one currency out of several --------------------------------------------------------------------------------------
 
 
-def in_currency(amounts: Mapping[str, Decimal], currency: str, on: date) -> Decimal | None:
-    """All amounts in one currency, by the newest rate of that day or the seven before it; None if one of them has no rate."""
-    counted, uncounted = countable(amounts, currency, on)
-    return None if uncounted else counted
-
-
-def countable(amounts: Mapping[str, Decimal], currency: str, on: date) -> tuple[Decimal, dict[str, Decimal]]:
-    """What can be counted in `currency`, and what cannot because nobody entered a rate."""
+def countable(amounts: Mapping[str, Decimal], rates: Rates, on: date) -> tuple[Decimal, dict[str, Decimal]]:
+    """What can be counted in the rates' currency, and what cannot because nobody entered a rate."""
     counted, uncounted = Decimal(0), {}
     for base, amount in amounts.items():
-        rate = Decimal(1) if base == currency else _rate(base, currency, on)
-        if rate is not None:
-            counted += amount * rate
+        if base == rates.quote:
+            counted += amount
+        elif (rate := rates.rate(base, on)) is not None:
+            counted += amount * rate.value
         elif amount:
             uncounted[base] = amount
     return counted, uncounted
-
-
-def _rate(base: str, quote: str, on: date) -> Decimal | None:
-    known = exchange_rate(base, quote, on)
-    return None if known is None else known.value
 
 
 # --- how budgets stand ------------------------------------------------------------------------------------------------
@@ -101,8 +88,9 @@ def key_of(budget: Budget, about: Counted) -> str:
     return f"{about.day.isoformat()}/{about.agent_id}" if scope is Scope.AGENT_DAY else f"{about.day:%Y-%m}"
 
 
-def standing(budget: Budget, about: Counted, more: Mapping[str, Decimal] | None = None) -> Standing:
-    """How it stands for this call, if that were to cost `more`."""
+def standing(budget: Budget, about: Counted, more: Mapping[str, Decimal] | None = None, rates: Rates | None = None) -> Standing:
+    """How it stands for this call, if that were to cost `more`. `rates` into the budget's currency, where several are asked about."""
+    rates = Rates(budget.currency) if rates is None else rates
     scope = Scope(budget.scope)
     amounts: Mapping[str, Decimal] = about.amounts or {}
     kept: Mapping[str, Decimal] = {}
@@ -114,9 +102,9 @@ def standing(budget: Budget, about: Counted, more: Mapping[str, Decimal] | None 
         amounts, kept = spent(budget.owner_id, first, end, about.agent_id if of_agent else None)
         whom = f"of “{about.agent_name}”" if of_agent else "of the account"
         subject = f"{whom} for {budgeting.period_words(scope, about.day)}"
-    so_far, uncounted = countable(amounts, budget.currency, about.day)
-    held, _ = countable(kept, budget.currency, about.day)
-    minute, _ = countable(more or {}, budget.currency, about.day)
+    so_far, uncounted = countable(amounts, rates, about.day)
+    held, _ = countable(kept, rates, about.day)
+    minute, _ = countable(more or {}, rates, about.day)
     level = budgeting.level(so_far, budget.amount, budget.warn_percent)
     return Standing(scope, subject, budget.amount, budget.currency, so_far, level, uncounted, held, minute)
 
@@ -134,8 +122,8 @@ def notices(owner_ids: Iterable[int] | None, today: date) -> list[BudgetNotice]:
 
     A budget that is used up is not warned of as nearly so; single calls' are on their own pages.
     """
-    month = today.replace(day=1)
-    rows = BudgetNotice.objects.filter(Q(budget__scope=Scope.AGENT_DAY, day=today) | Q(budget__scope=Scope.ACCOUNT_MONTH, day__gte=month))
+    of_today = Q(budget__scope=Scope.AGENT_DAY, key__startswith=f"{today.isoformat()}/")
+    rows = BudgetNotice.objects.filter(of_today | Q(budget__scope=Scope.ACCOUNT_MONTH, key=f"{today:%Y-%m}"))
     rows = rows.filter(budget__active=True).select_related("budget")
     if owner_ids is not None:
         rows = rows.filter(budget__owner_id__in=list(owner_ids))
@@ -159,17 +147,17 @@ def meter_for(session: Session, *, is_resumed: bool = False) -> Meter:
         overrides=book.overrides,
         language=spec.language,
         running=_running(spec),
-        tariff=book.tariff(session.agent_phone, session.call_log.direction, day),
+        tariff=book.tariff(exophone_of(session.call_log), session.call_log.direction, day),
         base=base,
+        on=day,
     )
 
 
 def _running(spec: AgentSpec) -> list[UsageRecord]:
     """What costs by the time: who listens, and who will transcribe the recording."""
     uses = [UsageRecord(UsageKind.STT, spec.stt.provider, spec.stt.model, Unit.AUDIO_MS, 0, "meter")]
-    able = registry.names("transcription")
-    if spec.record_calls and able:
-        who = spec.stt.provider if spec.stt.provider in able else able[0]
+    if spec.record_calls and registry.names("transcription"):
+        who = transcription_provider(spec)
         uses.append(UsageRecord(UsageKind.TRANSCRIPTION, who, settings.TRANSCRIBE_MODEL, Unit.AUDIO_MS, 0, "meter"))
     return uses
 

@@ -119,9 +119,10 @@ def answer_if_due(floor: Floor, now_ms: int) -> list[Action]:
 
 
 def _prepare_if_due(floor: Floor, now_ms: int) -> list[Action]:
-    if not floor.ahead.is_due(now_ms) or floor.closing.is_spent:
+    if not floor.ahead.is_due(now_ms):
         return []
-    if floor.owes_greeting:  # a short word is answered by the greeting, which needs no thought
+    # A short word is answered by the greeting, the last one by a goodbye: neither needs thought.
+    if floor.owes_greeting or floor.closing.is_spent:
         return drop(floor.ahead.take())
     floor.reply_id += 1
     floor.ahead.prepare(floor.reply_id, floor.user.text)

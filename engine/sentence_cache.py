@@ -1,7 +1,7 @@
 """Remembers the audio of short sentences: what is said twice is bought once, and the second time it is there at once.
 
 Two memories. A call's own is small and keeps every short sentence. The process's is shared by all calls and takes a sentence in when it
-is said for the second time, so that what is said to one caller alone (a name, an amount) never stays behind.
+is said in a second call, so that what is said in one call alone (a name, an amount) never stays behind.
 """
 
 from collections import OrderedDict
@@ -76,6 +76,7 @@ class SentenceCache:
         self._own = Sentences(_MOST_MS * sample_rate_hz * 2 // 1000)
         self._repeated = repeated if voice else None
         self._prefix = f"{voice}\0{sample_rate_hz}\0"
+        self._told: set[int] = set()  # by hash: what this call has bought already, and says again to the same person
 
     def get(self, words: str) -> bytes | None:
         pcm = self._own.get(words)
@@ -88,5 +89,7 @@ class SentenceCache:
             return
         pcm = b"".join(parts)
         self._own.keep(words, pcm)
-        if self._repeated is not None and own_voice:
+        fingerprint = hash(words)
+        if self._repeated is not None and own_voice and fingerprint not in self._told:
+            self._told.add(fingerprint)
             self._repeated.said(self._prefix + words, pcm)

@@ -5,6 +5,7 @@ Pure: told everything, the time included. What the call costs in the end is `cal
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -27,7 +28,7 @@ class Meter:
     """One call's. `running` are uses whose quantity is the call's own length (listening, the transcription to come).
 
     Listening is told of late, often at the very end: until then it is estimated, and never counted twice. Without a `tariff` the line is
-    unpriced. `base` is what the call had cost before this meter began.
+    unpriced. `base` is what the call had cost before this meter began, `on` the operator's day whose prices count (by default today, UTC).
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class Meter:
         base: Mapping[str, Decimal] | None = None,
         prices: PriceList | None = None,
         overrides: Sequence[Price] = (),
+        on: date | None = None,
     ) -> None:
+        self._on = on
         self._language = language
         self._running = tuple(running)
         self._tariff = tariff
@@ -67,7 +70,7 @@ class Meter:
         return Reading(amounts, tuple(sorted(unpriced)))
 
     def _cost(self, record: UsageRecord) -> Priced | None:
-        found = cost(record, language=self._language, prices=self._prices, overrides=self._overrides)
+        found = cost(record, language=self._language, on=self._on, prices=self._prices, overrides=self._overrides)
         return found if isinstance(found, Priced) else None
 
 

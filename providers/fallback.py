@@ -40,7 +40,7 @@ _SHUNNED_S = 60.0
 
 
 @runtime_checkable
-class _Warmable(Protocol):
+class Warmable(Protocol):
     async def warm(self) -> None: ...
 
 
@@ -63,7 +63,7 @@ class _Chain(Generic[P]):
 
     async def warm(self) -> None:
         """Warms every port that can be warmed, the stand-ins too; raises the first failure after all had their chance."""
-        warmings = [port.warm() for port in self._ports if isinstance(port, _Warmable)]
+        warmings = [port.warm() for port in self._ports if isinstance(port, Warmable)]
         for outcome in await asyncio.gather(*warmings, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -117,6 +117,8 @@ async def _with_database(work: Callable[[], T]) -> T:
     except (DatabaseError, InterfaceError, TimeoutError) as error:
         if isinstance(error, TimeoutError) or is_away(error):
             _breaker.failed()
+        else:
+            _breaker.answered()
         raise Refused(f"the database did not answer ({type(error).__name__})", status=503) from error
     except Exception:
         _breaker.answered()  # it has said no, but it has said it

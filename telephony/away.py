@@ -48,11 +48,6 @@ class Breaker:
         self._lock = threading.Lock()
         self._rests_until: float | None = None
 
-    @property
-    def is_away(self) -> bool:
-        """Whether the last try failed."""
-        return self._rests_until is not None
-
     def may_try(self) -> bool:
         with self._lock:
             if self._rests_until is None:

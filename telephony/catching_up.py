@@ -5,7 +5,7 @@ fingerprint, so one that comes twice is applied once.
 import threading
 
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections
 
 from telephony import applying, inbox, spool
 from telephony.away import is_away
@@ -24,12 +24,10 @@ def catch_up() -> int:
         for delivery in spool.deliveries(paths):
             try:
                 _keep(delivery)
-            except (DatabaseError, InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001 - those behind it must not wait for one that nobody can keep
                 if is_away(error):
                     logger.warning("spool_not_emptied", kept=kept, error=type(error).__name__)
                     return kept
-                _put_aside(delivery, error)
-            except Exception as error:  # noqa: BLE001 - those behind it must not wait for one that nobody can keep
                 _put_aside(delivery, error)
             else:
                 kept += 1
@@ -50,9 +48,9 @@ def _keep(spooled: Spooled) -> None:
     )
     try:
         applying.apply(delivery)
-    except (DatabaseError, InterfaceError):
-        raise  # kept, but is there still a database for the next one?
-    except Exception as error:  # noqa: BLE001 - it is in the inbox as failed, and comes round from there
+    except Exception as error:
+        if is_away(error):
+            raise  # kept, but there is no database for the next one
         logger.error("delivery_not_applied", delivery_id=delivery.pk, door=delivery.door, error=type(error).__name__)
 
 

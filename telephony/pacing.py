@@ -58,6 +58,10 @@ return 0
 """
 
 
+# A shorter wait that is told later does not shorten a longer one.
+_HOLD: Final = "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end"
+
+
 def most(purpose: Purpose, whole: int) -> int:
     """How many of `whole` requests a minute may be for this purpose; at least one."""
     return max(1, int(whole * SHARES[purpose]))
@@ -114,7 +118,7 @@ class SharedPace:
         wait_ms = max(1, int(min(wait_s, LONGEST_HOLD_S) * 1000))
         logger.warning("exotel_held", wait_s=wait_ms / 1000)
         self._alone.hold(wait_ms)
-        self._ask(lambda valkey: valkey.set(f"{_KEYS}held", 1, px=wait_ms))
+        self._ask(lambda valkey: valkey.eval(_HOLD, 1, f"{_KEYS}held", wait_ms))
 
     def _ask(self, question: Callable[[redis.Redis], object]) -> float | None:
         """Valkey's answer as a number; None while it is away."""

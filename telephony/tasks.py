@@ -51,13 +51,13 @@ def dial(session: Session, job: Job) -> Outcome | None:
         commands.admit(session)
         order = _order(session, exophone)
     except commands.BudgetSpent as error:
-        if log.dial_put_off:
-            return partial(commands.dial_refused, session, message=error.message)
-        return partial(commands.cancel_dial, session, reason=error.message)
+        return _given_up(session, log, error.message)
     except commands.CallRefused:
         return None  # cancelled in the meantime
     if (wait_s := pacing.SHARED.take(Purpose.DIAL)) > 0:
-        raise RetryLater(pacing.spread(wait_s), _WAITS)
+        if timezone.now() - job.created_at < _DIAL_WAITS:
+            raise RetryLater(pacing.spread(wait_s), _WAITS)
+        return _given_up(session, log, _WAITED)
     if not commands.claim_dial(session):
         return None
     try:
@@ -74,7 +74,15 @@ def dial(session: Session, job: Job) -> Outcome | None:
 
 
 _WAITS = "Exotel's limit of requests per minute is used up; the call waits for its turn."
+_WAITED = "Exotel's limit of requests per minute was used up for too long. Nobody was called; place the call again, or fewer calls at once."
 _DIED = "The worker died while it asked Exotel to dial. Exotel may have placed the call; it is not dialled again."
+
+
+def _given_up(session: Session, log: CallLog, message: str) -> Outcome:
+    """A dial that was never made, or put off by Exotel, and comes to nothing."""
+    if log.dial_put_off:
+        return partial(commands.dial_refused, session, message=message)
+    return partial(commands.cancel_dial, session, reason=message)
 
 
 def _place(order: CallOrder) -> CallDetails:
@@ -140,6 +148,8 @@ def fetch_recording(session: Session, job: Job) -> Outcome | None:
             if waited > _RECORDING_WAIT:
                 return partial(commands.recording_missing, session, "Exotel named a recording but never had it.")
             raise RetryLater(_RECORDING_STEP_S if waited > timedelta(minutes=2) else 5, error.message) from error
+        if error.category == CarrierCategory.RATE_LIMITED:
+            raise RetryLater(pacing.spread(error.retry_after_s or pacing.HOLD_S), error.message) from error
         if not error.retryable:
             raise Park(error.message) from error
         raise

@@ -18,9 +18,12 @@ from django.utils import timezone
 from agents.models import Agent
 from calls import spend
 from calls.budgeting import Level, Scope, Standing
+from calls.charges import total_of
 from calls.commands.refusals import BudgetSpent
 from calls.commands.timeline import record_event
 from calls.models import Budget, BudgetNotice, CallLog, CallSpend, Charge, Session
+from calls.price_book import day_of
+from calls.rates import Rates
 from calls.spend import Counted
 from calls.status import Direction
 from pricing.money import PLACES
@@ -71,7 +74,7 @@ def _places(amount: Decimal) -> Decimal:
 
 def check_budgets(agent: Agent) -> None:
     """Raises `BudgetSpent` if a call of this agent would find its budgets used up now. Reserves nothing."""
-    about = Counted(agent.owner_id, agent.pk, agent.name, spend.day_of(timezone.now()))
+    about = Counted(agent.owner_id, agent.pk, agent.name, day_of(timezone.now()))
     _refuse_if_over(spend.budgets_of(about.owner_id, about.agent_id), about)
 
 
@@ -132,6 +135,7 @@ def meter_calls(readings: Sequence[Metered]) -> dict[str, str]:
     found: dict[str, str] = {}
     budgets = list(Budget.objects.filter(owner_id__in={each.session.owner_id for each in readings}, active=True)) if readings else []
     known: dict[tuple[int, str], Standing] = {}
+    rates = {budget.currency: Rates(budget.currency) for budget in budgets}
     for each in readings:
         about = spend.counted(each.session, each.amounts)
         for budget in budgets:
@@ -139,7 +143,7 @@ def meter_calls(readings: Sequence[Metered]) -> dict[str, str]:
                 continue
             key = (budget.pk, spend.key_of(budget, about))
             if key not in known:
-                known[key] = spend.standing(budget, about)
+                known[key] = spend.standing(budget, about, rates=rates[budget.currency])
                 _notice(budget, about, known[key])
             if known[key].level is Level.OVER:
                 found.setdefault(each.session.session_id, known[key].words)
@@ -156,7 +160,7 @@ def _notice(budget: Budget, about: Counted, found: Standing) -> None:
     key = spend.key_of(budget, about)
     if BudgetNotice.objects.filter(budget=budget, key=key, level=found.level).exists():
         return
-    day = spend.day_of(timezone.now())
+    day = day_of(timezone.now())
     BudgetNotice.objects.bulk_create(
         [BudgetNotice(budget=budget, key=key, level=found.level, day=day, words=found.words[:400])], ignore_conflicts=True
     )
@@ -173,13 +177,9 @@ def book(session: Session) -> None:
     While a line is unpriced the estimate stands if it is more: what nobody knows is not free.
     """
     log = CallLog.objects.only("duration_s", "ended_at", "answered_at").get(session=session)
-    totals: dict[str, Decimal] = {}
-    unpriced = False
-    for charge in Charge.objects.filter(session=session):
-        if charge.amount is None:
-            unpriced = True
-        else:
-            totals[charge.currency] = totals.get(charge.currency, Decimal(0)) + charge.amount
+    charges = list(Charge.objects.filter(session=session))
+    totals = total_of(charges)
+    unpriced = any(charge.amount is None for charge in charges)
     for row in CallSpend.objects.filter(session=session):
         estimate = row.used if unpriced else Decimal(0)
         totals[row.currency] = max(totals.get(row.currency, Decimal(0)), estimate)

@@ -61,7 +61,7 @@ class Heartbeat:
             await asyncio.sleep(BEAT_S)
             await self.drafts.write()
             try:
-                wanted = await in_thread(partial(commands.sessions_alive, list(self._running), seen=True))
+                wanted = await in_thread(partial(commands.sessions_alive, list(self._running)))
             except Exception as error:  # noqa: BLE001 - the database is away: the talk goes on, the next beat tries again
                 logger.warning("heartbeat_missed", error=type(error).__name__)
                 continue

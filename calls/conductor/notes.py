@@ -90,7 +90,8 @@ class Notebook:
         self._tab.put(record)
         self._noted_uses += 1
         self._used[self._noted_uses] = record
-        if len(self._used) == 1:
+        # A row that was lost takes nothing with it: what it would have written is asked for again.
+        if len(self._used) == 1 or self._noted_uses % 20 == 0:
             self._writer.add_to("usage", _write_usage, self)
 
     def used(self) -> tuple[str, dict[int, UsageRecord]]:
@@ -108,6 +109,8 @@ class Notebook:
 
     def line_ended(self, how: str) -> None:
         """The audio is over; `how` it ended, if the line can tell."""
+        if self._used:
+            self._writer.add_to("usage", _write_usage, self)
         key = f"stream:ended:{self._before.part}"
         facts = {"how": how[:80]} if how else {}
         ended = partial(commands.record_event, session=self._session, key=key, source="stream", kind="stream-ended", facts=facts)

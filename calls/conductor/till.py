@@ -46,7 +46,8 @@ class Tab:
     def read(self, now_s: float) -> Metered:
         """In a thread: prices what was put, and what runs with the clock."""
         if self._meter is None:
-            self._meter = spend.meter_for(self.session, is_resumed=self._is_resumed)
+            meter = spend.meter_for(self.session, is_resumed=self._is_resumed)
+            self._meter = self._meter or meter  # a look that hung comes late: the meter that has taken in uses stays
         while self._uses:
             self._meter.use(self._uses.popleft())
         elapsed_ms = max(round((now_s - self.began_s) * 1000), 0)

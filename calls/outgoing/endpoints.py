@@ -104,7 +104,9 @@ def replay(messages: Sequence[WebhookMessage], endpoints: Sequence[WebhookEndpoi
     """
     queued = 0
     with transaction.atomic():
-        for endpoint in endpoints:
+        for endpoint in sorted(endpoints, key=lambda one: one.pk):
+            # The endpoint first and then its deliveries, in the order of whoever sends: none waits for the other.
+            WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
             wanted = [message for message in messages if message.owner_id == endpoint.owner_id and message.type in endpoint.events]
             known = {
                 delivery.message_id: delivery

@@ -83,7 +83,7 @@ def claim(delivery_pk: int) -> Claimed | None:
     """
     now = timezone.now()
     with transaction.atomic():
-        endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(deliveries__pk=delivery_pk).first()
+        endpoint = WebhookEndpoint.objects.select_for_update(no_key=True, of=("self",)).filter(deliveries__pk=delivery_pk).first()
         delivery = _due_of(endpoint, delivery_pk, now) if endpoint is not None else None
         if endpoint is None or delivery is None or _must_wait(delivery, endpoint, now):
             return None

@@ -1,11 +1,11 @@
 """What pages render on the server: one frozen value for each line, already in words."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from statistics import median
 
 from calls import wording
 from calls.alignment import voice_of
+from calls.charges import total_of
 from calls.models import CallLog, Job, Recording, Session
 from calls.presentation.live import duration_s, is_live, why
 from calls.presentation.reading import voice_names
@@ -43,11 +43,8 @@ def call_row(session: Session) -> CallRow:
     log = session.call_log
     latencies = [turn.latency_ms for turn in session.turns.all() if turn.latency_ms is not None]
     middle = median(latencies) if latencies else None
-    totals: dict[str, Decimal] = {}
     charges = list(session.charges.all())
-    for charge in charges:
-        if charge.amount is not None:
-            totals[charge.currency] = totals.get(charge.currency, Decimal(0)) + charge.amount
+    totals = total_of(charges)
     return CallRow(
         session=session,
         log=log,

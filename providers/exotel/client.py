@@ -178,7 +178,11 @@ class ExotelClient:
     def download_recording(self, url: str, path: Path, max_bytes: int) -> recordings.Downloaded:
         """Streams a recording to `path`; see `recordings.download`."""
         self._take(Purpose.RECORDING)
-        return recordings.download(self.config, url, path, max_bytes)
+        try:
+            return recordings.download(self.config, url, path, max_bytes)
+        except CarrierError as error:
+            self._note(error)
+            raise
 
     # --- the wire --------------------------------------------------------------------------------------------------------
 
@@ -188,9 +192,12 @@ class ExotelClient:
 
     def _refusal(self, answer: httpx.Response) -> CarrierError:
         error = from_answer(answer.status_code, answer.content[:_MAX_ANSWER_BYTES], answer.headers.get("Retry-After", ""))
+        self._note(error)
+        return error
+
+    def _note(self, error: CarrierError) -> None:
         if error.category == CarrierCategory.RATE_LIMITED:
             self._pace.hold(error.retry_after_s or HOLD_S)
-        return error
 
     def _send(self, method: str, url: str, *, params: dict[str, str] | None = None, data: dict[str, str] | None = None) -> httpx.Response:
         self._take(Purpose.DETAILS)

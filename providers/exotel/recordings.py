@@ -126,7 +126,7 @@ def _opened(config: ExotelConfig, url: str) -> Iterator[httpx.Response]:
                     message = "Exotel has not prepared the recording yet."
                     raise CarrierError(CarrierCategory.NOT_FOUND, message, retryable=True, status=404)
                 if answer.status_code != 200:
-                    raise from_answer(answer.status_code, b"")
+                    raise from_answer(answer.status_code, b"", answer.headers.get("Retry-After", ""))
                 yield answer
                 return
     raise CarrierError(CarrierCategory.PROTOCOL, "The recording's address is redirected again and again.", retryable=False)

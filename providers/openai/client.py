@@ -52,7 +52,8 @@ def as_provider_error(error: Exception, *, started: bool) -> ProviderError:
         return status_error(PROVIDER, error.status_code, code=error.code or "", request_id=error.request_id or "")
     if isinstance(error, openai.APITimeoutError):
         return timed_out(PROVIDER, "did not accept a connection or the request in time")
-    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError | httpx2.StreamError):
+    # AttributeError is what the SDK makes of a connection that is reset at once.
+    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError | httpx2.StreamError | AttributeError):
         return cut_off(PROVIDER) if started else unreachable(PROVIDER)
     if isinstance(error, openai.APIError):
         return told_in_stream(error.code or "")

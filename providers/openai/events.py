@@ -30,8 +30,6 @@ class EventReader:
         """The payloads that are whole now, in order. Raises `ProviderError` if one never ends."""
         lines = (self._rest + received).splitlines(keepends=True)
         self._rest = lines.pop() if lines and not lines[-1].endswith((b"\n", b"\r")) else b""
-        if len(self._rest) > _MOST_BYTES:
-            raise nonsense(PROVIDER)
         whole: list[bytes] = []
         for line in lines:
             if line.startswith(b"data:"):
@@ -39,6 +37,8 @@ class EventReader:
             elif self._payload and not line.strip():
                 whole.append(b"\n".join(self._payload))
                 self._payload.clear()
+        if len(self._rest) + sum(map(len, self._payload)) > _MOST_BYTES:
+            raise nonsense(PROVIDER)
         return whole
 
 

@@ -119,14 +119,14 @@ class Stream:
         if not self._is_over:
             try:
                 self._tick(self._ticks * TICK_MS)
+                if self._outbox and not self._is_over:
+                    self._flush(asyncio.get_running_loop().time())
             except Exception as error:  # noqa: BLE001 - handed to `run`, which has the call
                 self._failed = error
                 self._is_over = True
             self._ticks += 1
         if self._is_over:
             self._has_ended.set()
-        elif self._outbox:
-            self._flush(asyncio.get_running_loop().time())
 
     def _tick(self, stream_ms: int) -> None:
         due_marks = self.playback.take_due_marks()

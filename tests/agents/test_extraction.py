@@ -57,6 +57,7 @@ def test_schemas_that_are_taken(schema):
         ({**within(), "patternProperties": {"(x|y)*z": {}}}, "repeat a group"),
         (within(description="x" * 9000), "8000"),
         (nested(40), "nested"),
+        (nested(450), "nested"),
         (within(const="a\x00b"), "NUL"),
         (within(const="\ud800"), "surrogate"),
     ],

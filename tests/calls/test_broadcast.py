@@ -44,21 +44,21 @@ async def test_an_update_reaches_the_call_its_owner_and_superusers(session, of):
 
 @pytest.mark.parametrize("of", ["call", "owner", "everything"])
 async def test_words_are_watched_while_somebody_listens_to_one_of_the_groups(session, of):
-    assert not await broadcast.is_watched(session)
+    assert not await broadcast.watched([session])
     groups = {
         "call": broadcast.call_group(session.session_id),
         "owner": broadcast.owner_group(session.owner_id),
         "everything": broadcast.EVERYTHING,
     }
     await listening(groups[of])
-    assert await broadcast.is_watched(session)
+    assert await broadcast.watched([session])
 
 
 async def test_without_valkey_everybody_counts_as_watched(session, settings):
     settings.CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": ["redis://127.0.0.1:9/0"]}}
     }
-    assert await broadcast.is_watched(session)
+    assert await broadcast.watched([session])
 
 
 async def test_commands_tell_what_they_changed_with_the_number_hidden(session):

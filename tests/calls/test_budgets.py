@@ -11,6 +11,7 @@ from calls import budgeting, commands, spend
 from calls.budgeting import Level, Scope
 from calls.commands import BudgetSpent, Metered
 from calls.models import Budget, BudgetNotice, CallEvent, CallSpend, Session, SpendDay
+from calls.price_book import day_of
 from calls.status import CallStatus
 from tests.calls import made_calls as made
 
@@ -55,8 +56,8 @@ def test_the_days_of_a_period(scope, day, first, end):
 
 
 def test_a_call_counts_on_the_operators_day_and_not_on_greenwichs():
-    assert spend.day_of(datetime(2026, 11, 22, 18, 29, tzinfo=UTC)) == date(2026, 11, 22)
-    assert spend.day_of(datetime(2026, 11, 22, 18, 31, tzinfo=UTC)) == date(2026, 11, 23)
+    assert day_of(datetime(2026, 11, 22, 18, 29, tzinfo=UTC)) == date(2026, 11, 22)
+    assert day_of(datetime(2026, 11, 22, 18, 31, tzinfo=UTC)) == date(2026, 11, 23)
 
 
 def test_per_minute():
@@ -242,7 +243,7 @@ def test_an_alarm_is_raised_once_for_each_level_and_shown_while_its_period_runs(
     for amount in ("8", "8.5", "10", "11"):
         metered(session, INR=amount)
     assert [notice.level for notice in BudgetNotice.objects.order_by("id")] == ["near", "over"]
-    today = spend.day_of(timezone.now())
+    today = day_of(timezone.now())
     assert [notice.level for notice in spend.notices([agent.owner_id], today)] == ["over"]
     assert spend.notices([made.operator().pk], today) == []
     assert spend.notices(None, (today.replace(day=1) + timedelta(days=32)).replace(day=1)) == []
@@ -255,8 +256,6 @@ def test_what_has_no_rate_is_told_and_not_counted(agent):
     found = spend.standing(one, spend.counted(session))
     assert (found.spent, found.uncounted, found.level) == (D(9), {"USD": D(5)}, Level.NEAR)
     assert "there is no rate to INR" in found.words
-    assert spend.in_currency({"INR": D(9)}, "INR", date(2026, 11, 22)) == D(9)
-    assert spend.in_currency({"INR": D(9), "USD": D(5)}, "INR", date(2026, 11, 22)) is None
 
 
 def test_looking_at_twenty_calls_takes_few_questions(agent, django_assert_max_num_queries):

@@ -177,13 +177,13 @@ def test_a_hangup_of_a_running_call_is_noted_once(agent):
     assert commands.request_hangup(session, by="asha")
     assert commands.request_hangup(session, by="vikram")
     assert CallEvent.objects.filter(session=session, kind="hangup-requested").count() == 1
-    assert commands.sessions_alive([session.session_id], seen=True) == {session.session_id}
+    assert commands.sessions_alive([session.session_id]) == {session.session_id}
 
 
 def test_only_requested_sessions_are_told_to_end(agent):
     one, other = made.talking_call(agent), made.talking_call(agent)
     commands.request_hangup(other, by="asha")
-    assert commands.sessions_alive([one.session_id], seen=False) == frozenset()
+    assert commands.sessions_alive([one.session_id]) == frozenset()
 
 
 SWEEP = timedelta(seconds=15)  # the beat's table, see voiceagents/celery.py

@@ -169,7 +169,7 @@ def test_how_many_questions_a_call_costs(db):
     costs |= {
         "look": count(partial(commands.is_awaited, session_id=session.session_id, token_id=token)),
         "claim": count(partial(commands.claim_media, token_id=token, call_sid=sid, stream_sid="stream")),
-        "beat": count(partial(commands.sessions_alive, [session.session_id], seen=True)),
+        "beat": count(partial(commands.sessions_alive, [session.session_id])),
         "event": count(partial(commands.record_event, session=session, key="k", source="engine", kind="said")),
         "end": count(end),
     }

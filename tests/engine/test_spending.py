@@ -97,6 +97,15 @@ def test_a_sentence_that_was_bought_twice_is_known_to_every_further_call():
     assert [said(repeated) is not None for _ in range(4)] == [False, False, True, True]
 
 
+def test_what_one_call_alone_says_stays_out_of_the_others_however_often():
+    repeated = RepeatedSentences()
+    cache = SentenceCache(8000, repeated, "asha")
+    for number in range(30):
+        cache.keep("Dear Mrs Rao", [b"ab" * 100])
+        cache.keep(f"{number}", [bytes(16_000)])  # until her name has fallen out of the call's own memory
+    assert said(repeated, "Dear Mrs Rao") is None
+
+
 @pytest.mark.parametrize("other", [{"voice": "ravi"}, {"rate_hz": 16_000}, {"words": "please wait"}])
 def test_another_voice_rate_or_wording_is_other_audio(other):
     repeated = RepeatedSentences()

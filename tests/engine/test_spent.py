@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from engine.events import AgentTurnEnded, AgentTurnInterrupted, EndReason
-from engine.moves import AgentAudioStarted, DropAnswer, End, EndRequested, PrepareAnswer, Prepared, ReplyEnded, SayPrepared, SessionOpened
+from engine.moves import (
+    AgentAudioStarted,
+    DropAnswer,
+    End,
+    EndRequested,
+    PrepareAnswer,
+    Prepared,
+    ReplyEnded,
+    SayPrepared,
+    SessionOpened,
+    TimePassed,
+)
 from engine.ports import FinalTranscript
 from engine.tuning import Tuning
 from engine.turn_taking import Phase, TurnRules, TurnTaking
@@ -112,3 +123,19 @@ def test_a_recorder_gets_no_goodbye():
 def test_in_silence_it_takes_leave_instead_of_asking():
     talk = turns()
     assert talk.feed(BUDGET, 2000)[-1] == SayPrepared(2, Prepared.MUST_END)
+
+
+def test_words_behind_the_last_turn_leave_no_moment_that_is_past_already():
+    """A moment that stays due is asked for again at once, and the event loop of all calls does nothing else until the turn is over."""
+    talk = turns()
+    talk.feed(FinalTranscript("Where is it?", end_of_turn=False, end_ms=1500), 1500)
+    talk.feed(BUDGET, 1550)
+    talk.feed(FinalTranscript("And what time do you open?", end_of_turn=False, end_ms=2000), 2100)
+    now_ms = 2100
+    for _ in range(20):
+        due_ms = talk.deadline_ms()
+        assert due_ms is None or due_ms > now_ms
+        if due_ms is None or talk.phase is not Phase.LISTENING:
+            break
+        now_ms = due_ms
+        talk.feed(TimePassed(), now_ms)

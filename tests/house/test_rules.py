@@ -127,7 +127,9 @@ def test_the_media_socket_has_no_channel_layer():
 
 def test_no_file_has_a_name_that_says_nothing():
     vague = {"core", "common", "utils", "util", "helpers", "lib", "base", "misc"}
-    assert not [source.name(path) for path in source.files(*source.ALL) if path.stem in vague or set(path.parent.parts) & (vague - {"lib"})]
+    named_by_django = {"voiceagents/postgres/base.py"}  # where Django looks for the class of a database engine
+    found = {source.name(path) for path in source.files(*source.ALL) if path.stem in vague or set(path.parent.parts) & (vague - {"lib"})}
+    assert found == named_by_django
 
 
 def test_every_module_says_why_it_exists():

@@ -1,5 +1,6 @@
 """The meter of a running call: what was told, what runs with the clock, and what nobody has a price for."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -61,6 +62,15 @@ def test_what_was_told_is_priced_and_listening_is_estimated_by_the_clock():
     one = meter()
     one.use(written(500))
     assert one.read(30_000).amounts["USD"] == Decimal("1") + Decimal("0.30")
+
+
+def test_the_prices_of_the_operators_day_count():
+    old, new = (price(UsageKind.LLM, "mind", Unit.OUTPUT_TOKENS, amount, 1000) for amount in ("2", "3"))
+    by_day = PriceList([replace(old, effective_until=date(2027, 1, 1)), replace(new, effective_from=date(2027, 1, 1))])
+    of_old, of_new = (meter(prices=by_day, running=[], on=day) for day in (date(2026, 12, 31), date(2027, 1, 1)))
+    for one in (of_old, of_new):
+        one.use(written(1000))
+    assert of_old.read(0).amounts["USD"] == Decimal(2) and of_new.read(0).amounts["USD"] == Decimal(3)
 
 
 def test_listening_is_not_counted_twice_when_it_is_told_of():

@@ -23,11 +23,12 @@ def test_an_event_that_is_not_whole_is_not_given() -> None:
     assert reader.feed(b"\n") == [b'{"id":"1"}']
 
 
-def test_a_line_without_an_end_is_refused() -> None:
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_an_event_without_an_end_is_refused(end: bytes) -> None:
     reader = EventReader()
     with pytest.raises(ProviderError) as caught:
         for _ in range(20):
-            reader.feed(b"data: " + b"x" * 100_000)
+            reader.feed(b"data: " + b"x" * 100_000 + end)
     assert caught.value.category == ErrorCategory.PROTOCOL
 
 

@@ -12,7 +12,7 @@ from calls.models import CallEvent, CallLog, Job, Session
 from providers.exotel.client import ExotelClient
 from providers.exotel.media import Started
 from providers.exotel.orders import CallOrder, ToStream
-from telephony import addresses, admission, reconciling, tasks, tokens
+from telephony import addresses, admission, pacing, reconciling, tasks, tokens
 from telephony.models import Phone
 from tests.providers.exotel import payloads
 from tests.telephony.conftest import FIRST, as_form, as_query, door
@@ -103,6 +103,15 @@ def test_a_rate_limit_that_stays_is_a_refusal(ordered, exotel):
     Job.objects.update(created_at=timezone.now() - timedelta(minutes=13))
     log = run(ordered)
     assert (log.status, log.dial_outcome) == ("failed", "refused") and "limit" in log.failure
+
+
+def test_nobody_is_rung_long_after_it_was_asked_for(ordered, exotel, monkeypatch):
+    monkeypatch.setattr(pacing.SHARED, "take", lambda purpose: 20.0)
+    assert again(ordered).status == "queued"
+    Job.objects.update(created_at=timezone.now() - timedelta(minutes=13))
+    log = again(ordered)
+    assert log.status == "canceled" and "Nobody was called" in log.failure
+    assert exotel.asked("exotel.connect") == 0
 
 
 def test_a_dial_that_waits_for_its_turn_can_be_hung_up(ordered, exotel):

@@ -56,7 +56,7 @@ def test_a_call_that_exotel_says_goes_on_is_closed_and_alarmed_with_its_rupees(r
     assert "10 minutes past its cap" in alarm.text and "goes on" in alarm.text
     row = Session.objects.get(pk=running.pk)
     assert row.hangup_requested_at is not None
-    assert commands.sessions_alive([row.session_id], seen=False) == {row.session_id}  # the media process closes its socket within a second
+    assert commands.sessions_alive([row.session_id]) == {row.session_id}  # the media process closes its socket within a second
     assert CallEvent.objects.get(kind="hangup-requested").source == "sweeper"
     assert CallEvent.objects.filter(kind="hangup-refused").count() == 1
     assert 'voiceagents_alarms_open{kind="overrun"} 1' in metrics()
