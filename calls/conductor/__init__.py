@@ -65,8 +65,8 @@ async def conduct(session: Session, link: AudioLink) -> None:
             logger.error("conversation_failed", error=type(error).__name__, reason=reason.value, place=place(error))
             await link.close()
         finally:
-            _heartbeat.leave(session.session_id)
-            _till.leave(session.session_id)
+            _heartbeat.leave(session.session_id, tab.request_end)
+            _till.leave(tab)
             showing.cancel()
             notebook.line_ended(str(getattr(link, "ending", "")))
             await unhurried(_finish(session, writer, writing, notebook.reason or reason))

@@ -43,9 +43,11 @@ class Heartbeat:
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._task = loop.create_task(self._beat(), name="heartbeat")
 
-    def leave(self, session_id: str) -> None:
-        self._running.pop(session_id, None)
-        self._asked.discard(session_id)
+    def leave(self, session_id: str, request_end: RequestEnd | None) -> None:
+        """The conversation that joined with `request_end` is over; one that has taken the session up in the meantime stays."""
+        if self._running.get(session_id) == request_end:
+            self._running.pop(session_id, None)
+            self._asked.discard(session_id)
         if not self._running and self._task is not None:
             self._task.cancel()
             self._task = None

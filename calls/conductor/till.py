@@ -73,9 +73,12 @@ class Till:
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._task = loop.create_task(self._watch(), name="till")
 
-    def leave(self, session_id: str) -> None:
-        self._open.pop(session_id, None)
-        self._told.discard(session_id)
+    def leave(self, tab: Tab) -> None:
+        """This tab is closed; another one of the same session, whose line broke and is up again, stays open."""
+        session_id = tab.session.session_id
+        if self._open.get(session_id) is tab:
+            del self._open[session_id]
+            self._told.discard(session_id)
         if not self._open and self._task is not None:
             self._task.cancel()
             self._task = None

@@ -5,6 +5,7 @@ Each deed is written into the admin's log of who did what, whichever door it cam
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import TypeVar
 
 import structlog
@@ -142,9 +143,13 @@ def replay_range(
 
 
 def replay_dead(deliveries: QuerySet[OutgoingDelivery], by: User) -> int:
-    """Sends again what was given up, each to the endpoint that did not get it; returns how many."""
-    dead = list(deliveries.filter(state=State.DEAD).select_related("endpoint", "message"))
-    return sum(replay([delivery.message], [delivery.endpoint], by) for delivery in dead)
+    """Sends again what was given up, each to the endpoint that did not get it; returns how many.
+
+    At most MOST_REPLAYED at once: do it again for the rest.
+    """
+    dead = deliveries.filter(state=State.DEAD).select_related("endpoint", "message").order_by("endpoint_id", "message_id")[:MOST_REPLAYED]
+    of_each = groupby(dead, key=lambda delivery: delivery.endpoint)
+    return sum(replay([delivery.message for delivery in group], [endpoint], by) for endpoint, group in of_each)
 
 
 def _queue_again(delivery: OutgoingDelivery) -> None:
