@@ -10,7 +10,8 @@ line broke. Knowing that takes a few seconds, less than the carrier waits for a 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -52,10 +53,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A socket that may be accepted. `token` is None for a statically configured applet; `picks_up`: it goes on with a line that broke."""
+    """A socket that is accepted now. `token` is None for a statically configured applet; `picks_up`: it goes on with a line that broke."""
 
     token: MediaToken | None
     picks_up: bool = False
+    at: datetime = field(default_factory=timezone.now)
 
 
 async def at_handshake(*, token: str, authorization: str) -> Pass:

@@ -19,7 +19,7 @@ from providers.exotel.webhooks import CallReport
 from telephony import answers, tokens, vacancies
 from telephony.addresses import fixed_media_socket, media_socket
 from telephony.away import DATABASE
-from telephony.branching import branch
+from telephony.branching import GO_ON, branch
 
 logger = structlog.get_logger()
 
@@ -82,7 +82,7 @@ def voicebot_blind(_: CallReport) -> HttpResponse:
     return JsonResponse({"url": fixed_media_socket()})
 
 
-def passthru(visit: Visit) -> HttpResponse:
+def passthru(visit: Visit, *, is_waited_for: bool = True) -> HttpResponse:
     session = _ended(visit.session)
     # A talk whose process died has nobody left to write down how it ended; the sweeper does that much later.
     is_dead = session is not None and session.state == Session.State.ACTIVE and commands.may_resume(session, timezone.now())
@@ -94,7 +94,15 @@ def passthru(visit: Visit) -> HttpResponse:
         has_transfer=session is not None and DATABASE.ask(partial(queries.has_transfer, session)),
         dial_status=visit.report.dial_status,
     )
+    if session is not None and is_waited_for:
+        DATABASE.ask(partial(_note_branch, session, status, visit.report.dial_status))
     return HttpResponse(status=status, content_type="text/plain")
+
+
+def _note_branch(session: Session, status: int, dial_status: str) -> None:
+    """Which way the flow was sent is a decision of ours; asked again, the same answer is the same one."""
+    facts = {"answer": "go on, branch A" if status == GO_ON else "hang up, branch B"}
+    commands.record_event(session=session, key=f"flow:{status}:{dial_status}", source="api", kind="flow-answered", facts=facts)
 
 
 def passthru_blind(report: CallReport) -> HttpResponse:

@@ -7,12 +7,25 @@ bounded and counts what it drops, and neither database nor Redis is ever touched
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
 from typing import Any, Final, Self
+from urllib.parse import parse_qs
 
 from engine.audio import AudioChunk
 from engine.errors import LinkClosed
 from engine.ports import CallerAudio, DtmfPressed, LinkEnded, LinkEvent, MarkReached
-from providers.exotel.media import Audio, BadMessage, Dtmf, FrameWriter, MarkEchoed, Stopped, parse
+from providers.exotel.media import (
+    DEFAULT_SAMPLE_RATE_HZ,
+    Audio,
+    BadMessage,
+    Dtmf,
+    FrameWriter,
+    MarkEchoed,
+    Started,
+    Stopped,
+    parse,
+    sample_rate,
+)
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -29,10 +42,18 @@ _HANG_UP_CODES: Final = frozenset({1000, 1001, 1005})
 _END_REASONS: Final = {"callended": "caller-hangup", "stopped": "stopped"}
 
 
+def rate_hz(query_string: bytes, started: Started) -> int:
+    """A stream's sample rate: what its `start` says, else what its address asked for."""
+    query = parse_qs(query_string.decode("latin-1"))
+    asked = (query.get("sample-rate") or query.get("sample_rate") or [""])[-1]
+    return started.sample_rate_hz or sample_rate(asked) or DEFAULT_SAMPLE_RATE_HZ
+
+
 class ExotelLink:
     """An `AudioLink`. `feed` and `lost` are the receive loop's; everything else is the engine's."""
 
-    def __init__(self, send: Send, *, stream_sid: str, sample_rate_hz: int, chunk_bytes: int) -> None:
+    def __init__(self, send: Send, *, stream_sid: str, sample_rate_hz: int, chunk_bytes: int, connected_at: datetime | None = None) -> None:
+        self.connected_at = connected_at
         self.sample_rate_hz = sample_rate_hz
         self.chunk_bytes = chunk_bytes
         self._send = send
@@ -50,6 +71,9 @@ class ExotelLink:
         self.received_frames = 0
         self.dropped_frames = 0
         self.bad_messages = 0
+        self.marks_sent = 0
+        self.marks_back = 0
+        self.clears = 0
 
     @property
     def is_closed(self) -> bool:
@@ -73,6 +97,7 @@ class ExotelLink:
             case Dtmf(digit) if digit:
                 self._push(DtmfPressed(digit))
             case MarkEchoed(name):
+                self.marks_back += 1
                 self._push(MarkReached(name))
             case Stopped(reason):
                 self._end(_END_REASONS.get(reason, "caller-hangup"), f"the carrier said stop ({reason})")
@@ -163,11 +188,13 @@ class ExotelLink:
     async def send_mark(self, name: str) -> None:
         self._may_send()
         await self._send_text(self._writer.mark(name))
+        self.marks_sent += 1
 
     async def clear(self) -> None:
         """Drops what Exotel has queued; the message being played still plays to its end."""
         self._may_send()
         await self._send_text(self._writer.clear())
+        self.clears += 1
 
     async def close(self, code: int = 1000) -> None:
         """Closes the socket, which ends the call or hands it to the flow's next applet. Idempotent, within 1 s, never raises."""

@@ -8,17 +8,16 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 import structlog
 from django.conf import settings
 
 from calls import conductor
-from providers.exotel.media import DEFAULT_SAMPLE_RATE_HZ, BadMessage, Started, parse, sample_rate
+from providers.exotel.media import BadMessage, Started, parse
 from telephony import admission, process
 from telephony.admission import Refused
 from telephony.fast_socket import DIRECT
-from telephony.link import MAX_BAD_MESSAGES, UNSUPPORTED, ExotelLink
+from telephony.link import MAX_BAD_MESSAGES, UNSUPPORTED, ExotelLink, rate_hz
 
 logger = structlog.get_logger()
 
@@ -70,7 +69,13 @@ async def _call(scope: Scope, receive: Receive, send: Send) -> None:
         logger.warning("media_refused", status=0, reason=refusal.reason)
         await _close(send, POLICY)
         return
-    link = ExotelLink(send, stream_sid=started.stream_sid, sample_rate_hz=_rate(scope, started), chunk_bytes=settings.MEDIA_CHUNK_BYTES)
+    link = ExotelLink(
+        send,
+        stream_sid=started.stream_sid,
+        sample_rate_hz=rate_hz(scope.get("query_string", b""), started),
+        chunk_bytes=settings.MEDIA_CHUNK_BYTES,
+        connected_at=admitted.at,
+    )
     logger.info("stream_opened", session_id=session.session_id, sample_rate_hz=link.sample_rate_hz)
     if direct := scope.get("extensions", {}).get(DIRECT):
         direct(link.feed)  # the reader below then sees the end only
@@ -125,12 +130,6 @@ async def _read(receive: Receive, link: ExotelLink) -> None:
             logger.warning("media_garbage", bad=link.bad_messages)
             await link.close(UNSUPPORTED)
             return
-
-
-def _rate(scope: Scope, started: Started) -> int:
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    asked = (query.get("sample-rate") or query.get("sample_rate") or [""])[-1]
-    return started.sample_rate_hz or sample_rate(asked) or DEFAULT_SAMPLE_RATE_HZ
 
 
 async def _deny(scope: Scope, send: Send, status: int) -> None:

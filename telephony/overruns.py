@@ -90,6 +90,7 @@ def _ask(session: Session, exotel: ExotelClient) -> bool:
         details = exotel.get_call_details(session.call_log.call_sid)
     except CarrierError as error:
         logger.warning("overrun_not_told", category=error.category.value, status=error.status)
+        reconciling.note_asked(session, f"no answer ({error.category.value.replace('_', ' ')})")
         return False
     reconciling.apply(session, details)
     return True

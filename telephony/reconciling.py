@@ -102,8 +102,15 @@ def look(session: Session, exotel: ExotelClient, details: CallDetails | None = N
 
 
 def apply(session: Session, details: CallDetails) -> None:
-    """Hands what Exotel says about a call to `calls`. Told again, it changes nothing."""
-    commands.apply_carrier_report(session=session, report=_report(details), source="carrier", key=_key(details))
+    """Hands what Exotel says about a call to `calls`. Told again, it changes nothing, and only that it was asked is kept."""
+    if commands.apply_carrier_report(session=session, report=_report(details), source="carrier", key=_key(details)) == commands.COPY:
+        note_asked(session, "nothing new")
+
+
+def note_asked(session: Session, answer: str) -> None:
+    """That Exotel was asked about this call, where what it answered does not stand on the timeline as a report of its own."""
+    key = f"details:asked:{timezone.now().isoformat()}"
+    commands.record_event(session=session, key=key, source="carrier", kind="details-asked", facts={"answer": answer})
 
 
 def _needs_legs(log: CallLog, details: CallDetails) -> bool:
@@ -165,6 +172,7 @@ def _not_told(session: Session, error: CarrierError) -> None:
         error.category == CarrierCategory.NOT_FOUND and session.call_log.polls >= 5
     )
     logger.warning("call_details_not_told", category=error.category.value, status=error.status, gave_up=gave_up)
+    note_asked(session, f"no answer ({error.category.value.replace('_', ' ')})")
     commands.note_poll(session=session, next_at=None if gave_up else now + FAILED_LOOK * (1 + min(session.call_log.polls, 10)))
 
 
@@ -192,6 +200,7 @@ def _search(session: Session, exotel: ExotelClient) -> CallDetails | None:
 
 def _never_placed(session: Session) -> None:
     """Exotel's list has no such call. After three looks that is the answer: it was never placed."""
+    note_asked(session, "it has no such call")
     if session.call_log.polls < 2:
         commands.note_poll(session=session, next_at=timezone.now() + FAILED_LOOK)
         return

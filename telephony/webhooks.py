@@ -154,6 +154,6 @@ incoming = _view(Door("incoming", doors.incoming, doors.incoming_blind, doors.em
 voicebot = _view(Door("voicebot", doors.voicebot, doors.voicebot_blind, doors.done))
 status = _view(Door("status", doors.done, doors.done, doors.done, comes_again=True))
 passthru = _view(Door("passthru", doors.passthru, doors.passthru_blind, doors.empty("text/plain")))
-after_stream = _view(Door("after-stream", doors.passthru, doors.passthru_blind, doors.empty("text/plain")))
+after_stream = _view(Door("after-stream", partial(doors.passthru, is_waited_for=False), doors.passthru_blind, doors.empty("text/plain")))
 connect = _view(Door("connect", doors.connect, doors.connect_blind, lambda: JsonResponse({})))
 recording = _view(Door("recording", doors.done, doors.done, doors.done, needs_call=False, comes_again=True))

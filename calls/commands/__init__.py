@@ -35,7 +35,7 @@ from calls.commands.opening import open_call
 from calls.commands.prices import add_exchange_rate, add_price_override, end_price_override, store_price_override
 from calls.commands.refolding import refold
 from calls.commands.refusals import BudgetSpent, CallRefused
-from calls.commands.reports import CarrierReport, apply_carrier_report, note_poll
+from calls.commands.reports import COPY, CarrierReport, apply_carrier_report, note_poll
 from calls.commands.retention import order_due_deletions, recording_deleted, recording_deletion_begun
 from calls.commands.settlement import (
     analysis_over,
@@ -50,17 +50,19 @@ from calls.commands.settlement import (
     transcription_over,
 )
 from calls.commands.spending import Metered, admit, admit_caller, book, check_budgets, meter_calls
-from calls.commands.timeline import record_event
+from calls.commands.timeline import Happened, record_event, record_talk
 from calls.commands.tools import begin_tool_run, end_tool_run
 from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
 
 __all__ = [
+    "COPY",
     "DEAD_AFTER",
     "BudgetSpent",
     "CallRefused",
     "CarrierReport",
     "Draft",
     "FinishedTurn",
+    "Happened",
     "Metered",
     "account",
     "account_storage",
@@ -106,6 +108,7 @@ __all__ = [
     "queue_outbound_call",
     "raise_alarm",
     "record_event",
+    "record_talk",
     "recording_deleted",
     "recording_deletion_begun",
     "recording_fetched",

@@ -12,7 +12,7 @@ from calls import broadcast, dispatch
 from calls.commands.refusals import CallRefused
 from calls.commands.settlement import begin_settlement, soon
 from calls.commands.spending import check_budgets
-from calls.commands.timeline import move, tell
+from calls.commands.timeline import move, record_event, tell
 from calls.models import CallLog, Session
 from calls.status import CallStatus, Direction
 from calls.told import claims
@@ -64,13 +64,21 @@ def claim_dial(session: Session) -> bool:
     if move(session, CallStatus.INITIATED, source="api", kind="dial-claimed", started_at=timezone.now()):
         return True
     put_off = CallLog.objects.filter(session=session, status=CallStatus.INITIATED, dial_put_off=True)
-    return bool(put_off.update(dial_put_off=False, started_at=timezone.now()))
+    with transaction.atomic():
+        now = timezone.now()
+        if not put_off.update(dial_put_off=False, started_at=now):
+            return False
+        record_event(session=session, key=f"dial-claimed:{now.isoformat()}", source="api", kind="dial-claimed")
+    return True
 
 
 def dial_put_off(session: Session) -> None:
     """The one who had claimed the dial gives it back: the carrier had too many requests, so it is certain that nobody's phone rings."""
-    claimed = CallLog.objects.filter(session=session, status=CallStatus.INITIATED, call_sid=None, dial_outcome="")
-    claimed.update(dial_put_off=True)
+    claimed = CallLog.objects.filter(session=session, status=CallStatus.INITIATED, call_sid=None, dial_outcome="", dial_put_off=False)
+    with transaction.atomic():
+        if claimed.update(dial_put_off=True):
+            key = f"dial:put-off:{timezone.now().isoformat()}"
+            record_event(session=session, key=key, source="carrier", kind="dial-put-off")
 
 
 def cancel_dial(session: Session, *, reason: str) -> bool:

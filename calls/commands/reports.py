@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -12,6 +12,8 @@ from calls.commands.settlement import begin_settlement
 from calls.commands.timeline import Told, tell
 from calls.models import CallLog, Session
 from calls.told import REPORT, claims
+
+COPY: Final = "repeated: this report was applied before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def apply_carrier_report(*, session: Session, report: CarrierReport, source: str
     with transaction.atomic():
         told = tell(session, key=key, source=source, kind=REPORT, facts=report.as_event_facts(), carrier_time=happened_at)
         if told is None:
-            return "repeated: this report was applied before"
+            return COPY
         if told.ends_call:
             _close_unheard_session(session, told)
         if told.changes_end or "recording_url" in told.changed:

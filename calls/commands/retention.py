@@ -5,7 +5,7 @@ The agent's present retention counts, for recordings made before it was set as w
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.db import transaction
@@ -19,7 +19,7 @@ from calls.models import CallEvent, Job, Recording, RecordingDeletion, Session
 
 logger = structlog.get_logger()
 
-_BEGUN = "recording-deletion-begun"
+_BEGUN: Final = "recording-deletion-begun"
 
 
 def order_due_deletions(limit: int) -> int:

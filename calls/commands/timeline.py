@@ -4,6 +4,7 @@ Whoever locks several rows of a call does it in this order: call log, session, r
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from calls import broadcast
+from calls.kinds import Kind
 from calls.models import CallEvent, CallLog, Session
 from calls.outgoing.announcing import announce
 from calls.status import TERMINAL, CallStatus, may_follow
@@ -41,25 +43,44 @@ class Told:
         return self.after.status in TERMINAL and "status" in self.changed
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something of the talk itself, which says nothing of how the call stands. `at` is when it happened, however late it is written."""
+
+    session_pk: int
+    key: str
+    source: str
+    kind: Kind
+    at: datetime
+    facts: dict[str, Any]
+
+
 def record_event(
-    *, session: Session, key: str, source: str, kind: str, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
+    *, session: Session, key: str, source: str, kind: Kind, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
 ) -> bool:
     """Appends one event. False if an event with this key is there already: it is a copy."""
-    if Event(key=key, source=source, kind=kind, at=timezone.now(), facts=facts or {}).matters:
+    now = timezone.now()
+    if Event(key=key, source=source, kind=kind, at=now, facts=facts or {}).matters:
         return tell(session, key=key, source=source, kind=kind, facts=facts, carrier_time=carrier_time) is not None
-    return _append(CallEvent(session=session, key=key[:120], source=source, kind=kind[:40], facts=facts or {}, carrier_time=carrier_time))
+    return _append([(session.pk, key[:120], source, kind, json.dumps(facts or {}), carrier_time, now)]) == 1
+
+
+def record_talk(happened: Sequence[Happened]) -> None:
+    """Appends what happened in talks, of any sessions, all or none; copies are left out. None of it may say how a call stands."""
+    if happened:
+        _append([(each.session_pk, each.key[:120], each.source, each.kind, json.dumps(each.facts), None, each.at) for each in happened])
 
 
 def tell(
-    session: Session, *, key: str, source: str, kind: str, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
+    session: Session, *, key: str, source: str, kind: Kind, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
 ) -> Told | None:
     """Appends one event and stores how the call stands with it. None if it is a copy: then nothing has changed."""
-    event = Event(key=key[:120], source=source, kind=kind[:40], at=timezone.now(), facts=facts or {})
+    event = Event(key=key[:120], source=source, kind=kind, at=timezone.now(), facts=facts or {})
     with transaction.atomic(savepoint=False):
         log = CallLog.objects.select_for_update(no_key=True).only("pk").get(session=session)
-        if CallEvent.objects.filter(session=session, key=event.key).exists():
+        known = events_of(session, or_key=event.key)
+        if any(one.key == event.key for one in known):
             return None
-        known = events_of(session)
         before, after = fold(known), fold([*known, event])
         columns = changes(before, after)
         ignored = ignored_because(before, after, event.facts.get("call", {}).get("status"))
@@ -81,9 +102,7 @@ def tell(
     return Told(before, after, frozenset(columns), ignored)
 
 
-def move(
-    session: Session, new: CallStatus, *, source: str, kind: str = "decided", carrier_time: datetime | None = None, **said: Any
-) -> bool:
+def move(session: Session, new: CallStatus, *, source: str, kind: Kind, carrier_time: datetime | None = None, **said: Any) -> bool:
     """A decision of ours that the call is `new` now, with what else it says (`claims`; `failure` is its cause). False if it cannot be."""
     said["cause"] = said.pop("failure", None) or said.get("cause")
     with transaction.atomic():
@@ -95,11 +114,12 @@ def move(
         return told is not None and told.after.status == new
 
 
-def events_of(session: Session) -> list[Event]:
-    """The events that say how the call stands. Those of the talk itself, the many, are left in the database."""
-    rows = CallEvent.objects.filter(Q(session=session) & (Q(kind__in=SHAPING) | Q(facts__has_key="call")))
-    told = rows.order_by("id").values_list("key", "source", "kind", "created_at", "facts")
-    return [Event(key=key, source=source, kind=kind, at=at, facts=facts) for key, source, kind, at, facts in told]
+def events_of(session: Session, *, or_key: str = "") -> list[Event]:
+    """The events that say how the call stands, and the one with this key. Those of the talk itself, the many, are left in the database."""
+    shaping = Q(kind__in=SHAPING) | Q(facts__has_key="call")
+    told = CallEvent.objects.filter(Q(session=session) & (shaping | Q(key=or_key) if or_key else shaping))
+    rows = told.order_by("id").values_list("key", "source", "kind", "created_at", "facts")
+    return [Event(key=key, source=source, kind=kind, at=at, facts=facts) for key, source, kind, at, facts in rows]
 
 
 def _note_status(session: Session, new: CallStatus, source: str, carrier_time: datetime | None) -> None:
@@ -109,16 +129,14 @@ def _note_status(session: Session, new: CallStatus, source: str, carrier_time: d
 
 
 _APPEND = """
-INSERT INTO calls_callevent (session_id, key, source, kind, facts, carrier_time, created_at)
-VALUES (%s, %s, %s, %s, %s::jsonb, %s, %s)
+INSERT INTO calls_callevent (session_id, key, source, kind, facts, carrier_time, created_at) VALUES {rows}
 ON CONFLICT (session_id, key) DO NOTHING
-RETURNING id
 """
+_ROW = "(%s, %s, %s, %s, %s::jsonb, %s, %s)"
 
 
-def _append(event: CallEvent) -> bool:
-    """False for a copy, also of one that came at the same moment and won."""
-    values: list[Any] = [event.session_id, event.key, event.source, event.kind, json.dumps(event.facts), event.carrier_time]
+def _append(rows: Sequence[tuple[Any, ...]]) -> int:
+    """How many were no copies; a copy may also be one that came at the same moment and won."""
     with connection.cursor() as cursor:
-        cursor.execute(_APPEND, [*values, event.created_at])
-        return cursor.fetchone() is not None
+        cursor.execute(_APPEND.format(rows=", ".join([_ROW] * len(rows))), [value for row in rows for value in row])
+        return int(cursor.rowcount)

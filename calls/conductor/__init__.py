@@ -17,6 +17,7 @@ from calls import commands
 from calls.conductor.capacity import LagMeter, NoRoom, Seats, room_for
 from calls.conductor.deadline import unhurried
 from calls.conductor.heartbeat import Heartbeat
+from calls.conductor.line import Line
 from calls.conductor.live import LiveFeed
 from calls.conductor.notes import Notebook
 from calls.conductor.on_call import on_call
@@ -50,7 +51,8 @@ async def conduct(session: Session, link: AudioLink) -> None:
         live = LiveFeed(session)
         before = await recall(session)
         tab = Tab(session, live, is_resumed=before.part > 0)
-        notebook = Notebook(session, writer, live, _heartbeat.drafts, before, tab)
+        notebook = Notebook(session, writer, live, _heartbeat.drafts, before, tab, Line(link))
+        notebook.line_began()
         writing, showing = writer.start(), live.start()
         reason = EndReason.CRASH
         try:
@@ -68,7 +70,7 @@ async def conduct(session: Session, link: AudioLink) -> None:
             _heartbeat.leave(session.session_id, tab.request_end)
             _till.leave(tab)
             showing.cancel()
-            notebook.line_ended(str(getattr(link, "ending", "")))
+            notebook.line_ended()
             await unhurried(_finish(session, writer, writing, notebook.reason or reason))
 
 

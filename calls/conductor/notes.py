@@ -1,16 +1,21 @@
 """Turns what happens in a conversation into rows to write and updates to show. Called on the audio's loop: it only sorts and queues."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.utils import timezone
+
 from calls import commands
-from calls.commands import Draft, FinishedTurn
+from calls.commands import Draft, FinishedTurn, Happened
 from calls.conductor.drafts import Drafts
+from calls.conductor.line import Line
 from calls.conductor.live import LiveFeed
 from calls.conductor.resuming import Before
 from calls.conductor.rows import Writer
 from calls.conductor.till import Tab
+from calls.kinds import Kind
 from calls.models import Session, Turn
 from engine.events import (
     AgentTurnEnded,
@@ -36,8 +41,9 @@ class Notebook:
     The engine counts turns and milliseconds from its own start; rows count from the session's, which may have had a stream `before`.
     """
 
-    def __init__(self, session: Session, writer: Writer, live: LiveFeed, drafts: Drafts, before: Before, tab: Tab) -> None:
+    def __init__(self, session: Session, writer: Writer, live: LiveFeed, drafts: Drafts, before: Before, tab: Tab, line: Line) -> None:
         self._session = session
+        self._line = line
         self._writer = writer
         self._live = live
         self._drafts = drafts
@@ -71,6 +77,8 @@ class Notebook:
                 self._live.forget(Turn.Speaker.AGENT)
                 self._drafts.forget(self._session.pk, Turn.Speaker.AGENT)
                 self._agent_turn(event)
+                if marks := self._line.marks():
+                    self._event("turn-played", {"turn": self._before.last_turn + event.turn, "marks": marks, "at_ms": event.ended_ms})
             case AgentTurnInterrupted(turn=number, at_ms=at_ms, silence_after_ms=silence_ms):
                 self._interrupted(number, silence_ms)
                 self._event("interrupted", {"turn": self._before.last_turn + number, "at_ms": at_ms})
@@ -107,14 +115,18 @@ class Notebook:
         message = getattr(error, "message", "") or (str(error) if type(error).__name__ == "NotReady" else "")
         self._event("conversation-failed", {"error": type(error).__name__, "reason": message[:300]})
 
-    def line_ended(self, how: str) -> None:
-        """The audio is over; `how` it ended, if the line can tell."""
+    def line_began(self) -> None:
+        """The carrier's socket was opened some time ago, before anybody knew which call it was."""
+        if self._line.connected_at is not None:
+            self._happened(
+                "stream-connected", f"stream:connected:{self._before.part}", "stream", self._line.opening(), self._line.connected_at
+            )
+
+    def line_ended(self) -> None:
+        """The audio is over; how it ended and what went over it, if the line can tell."""
         if self._used:
             self._writer.add_to("usage", _write_usage, self)
-        key = f"stream:ended:{self._before.part}"
-        facts = {"how": how[:80]} if how else {}
-        ended = partial(commands.record_event, session=self._session, key=key, source="stream", kind="stream-ended", facts=facts)
-        self._writer.add("event", ended)
+        self._happened("stream-ended", f"stream:ended:{self._before.part}", "stream", self._line.closing())
 
     def _caller_words(self, text: str, at_ms: int) -> None:
         """What the caller is saying stands where their turn will: behind the last turn that has begun."""
@@ -174,12 +186,15 @@ class Notebook:
         measured = partial(commands.interruption_measured, session=self._session, number=row, silence_after_ms=silence_ms)
         self._writer.add("interruption", measured)
 
-    def _event(self, kind: str, facts: dict[str, Any]) -> None:
+    def _event(self, kind: Kind, facts: dict[str, Any]) -> None:
         self._noted += 1
         if "at_ms" in facts:
             facts["at_ms"] += self._before.elapsed_ms
         key = f"engine:{self._before.part}:{self._noted}" if self._before.part else f"engine:{self._noted}"
-        self._writer.add("event", partial(commands.record_event, session=self._session, key=key, source="engine", kind=kind, facts=facts))
+        self._happened(kind, key, "engine", facts)
+
+    def _happened(self, kind: Kind, key: str, source: str, facts: dict[str, Any], at: datetime | None = None) -> None:
+        self._writer.add_to("event", commands.record_talk, Happened(self._session.pk, key, source, kind, at or timezone.now(), facts))
 
 
 def _write_usage(notebooks: Sequence[Notebook]) -> None:

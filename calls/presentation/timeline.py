@@ -1,49 +1,18 @@
 """The call's timeline in words: what happened, who says so, what came of it. Reads rows that are already loaded."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from calls import wording
 from calls.endings import Confirmation
+from calls.kinds import WORDS
 from calls.models import CallEvent, Session
 from calls.presentation.live import is_live
 from calls.status import TERMINAL
 from calls.told import REPORT, Event, Said
 
-# What each kind of event means. `{...}` are facts of it.
-_WORDS = {
-    "call-opened": "The call came in",
-    "call-queued": "The call was queued",
-    "call-canceled": "Canceled before it was dialled",
-    "call-settled": "Settled: everything is known and accounted",
-    "carried-over": "What was known before the timeline began",
-    "dial-claimed": "The carrier was asked to dial",
-    "dial-accepted": "The carrier took the order",
-    "dial-refused": "The carrier refused the order",
-    "dial-unknown": "The carrier did not say whether it dials",
-    "given-up": "Given up: nothing was heard of the call",
-    "audio-offered": "Answered: the agent is ready to talk",
-    "no-room": "Not answered: every line was busy",
-    "stream-started": "Audio began",
-    "stream-resumed": "Audio broke and was picked up",
-    "stream-ended": "Audio ended: {how}",
-    "stream-reported": "Audio {status}",
-    "hangup-requested": "Hang-up asked by {by}",
-    "hangup-accepted": "The carrier agreed to hang up",
-    "hangup-refused": "The carrier cannot hang up",
-    "transfer-decided": "The agent decided to hand over",
-    "transfer-asked": "The carrier asked whom to ring",
-    "transfer-ended": "The hand-over: {outcome}",
-    "interrupted": "The caller interrupted the agent",
-    "provider-failed": "A provider failed: {provider}",
-    "tool-called": "Tool used: {tool}",
-    "recording-fetched": "The recording was fetched",
-    "recording-missing": "The carrier has no recording",
-    "recording-stored": "The recording was stored",
-    "recording-transcribed": "The recording was transcribed",
-}
 _DOORS = {
     "status": "callback",
     "passthru": "flow",
@@ -68,11 +37,17 @@ _LEARNED = {
 }
 # How the words above are already told, or nobody's business on a page.
 _SILENT = frozenset({"call", "door", "asked", "learned", "ignored", "delivery", "at", "part", "causes"})
+_UNSAID = {
+    "alarm": "", "answer": "", "by": "somebody", "how": "", "marks": "", "outcome": "not known", "provider": "", "status": "reported",
+    "to": "", "tool": "",
+}  # fmt: skip
+# The same thing again and again is one line: what comes in between is what people look for.
+_TOGETHER = frozenset({"turn-played", "details-asked"})
 
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """One entry of the call's timeline. `ignored`: why it changed nothing; `copies` came, of which one counts."""
+    """One entry of the call's timeline. `ignored`: why it changed nothing; `copies` came, one counts; `times`: so often in a row."""
 
     at: datetime
     source: str
@@ -82,14 +57,23 @@ class EventLine:
     learned: str = ""
     ignored: str = ""
     copies: int = 1
+    times: int = 1
 
 
 def event_lines(events: Iterable[CallEvent], copies: Mapping[int, int]) -> list[EventLine]:
     """The timeline in the order in which things happened, as far as their times are known. A status that a line tells already is left out;
     `copies` counts each delivery of the carrier.
     """
-    lines = [event_line(event, copies) for event in events if event.kind != "status-changed"]
-    return sorted(lines, key=lambda line: line.at)
+    told = [(event.kind, event_line(event, copies)) for event in events if event.kind != "status-changed"]
+    lines: list[EventLine] = []
+    last = ""
+    for kind, line in sorted(told, key=lambda one: one[1].at):
+        if kind == last and kind in _TOGETHER and line.what == lines[-1].what:
+            lines[-1] = replace(lines[-1], times=lines[-1].times + 1, facts="")
+        else:
+            lines.append(line)
+        last = kind
+    return lines
 
 
 def event_line(event: CallEvent, copies: Mapping[int, int]) -> EventLine:
@@ -117,12 +101,11 @@ def _words(kind: str, facts: dict[str, Any]) -> tuple[str, frozenset[str]]:
     """What happened, and which facts that tells already."""
     if kind == "session-ended":
         return f"The talk ended. {wording.end_words(str(facts.get('reason', '')))}".strip(), frozenset({"reason"})
-    template = _WORDS.get(kind)
-    if template is None:
+    template = WORDS.get(kind)
+    if template is None:  # of another release
         return kind.replace("-", " ").replace("_", " ").capitalize(), frozenset()
     used = frozenset(name for name in facts if f"{{{name}}}" in template)
-    values = {"how": "", "status": "reported", "by": "somebody", "outcome": "not known", "provider": "", "tool": ""}
-    return template.format_map({**values, **{name: _shown(facts[name]) for name in used}}).rstrip(": "), used
+    return template.format_map({**_UNSAID, **{name: _shown(facts[name]) for name in used}}).rstrip(": "), used
 
 
 def _report_words(event: CallEvent) -> tuple[str, frozenset[str]]:

@@ -283,7 +283,7 @@ def test_what_people_said_is_text_on_every_page(signed_in, owner):
     agent = made.agent_of(owner, f"Agent {HOSTILE}")
     session = made.talking_call(agent, user_phone="")
     made.exchange(session, 0, HOSTILE, HOSTILE, generated=HOSTILE * 2)
-    commands.record_event(session=session, key="odd", source="carrier", kind="odd", facts={"cause": HOSTILE})
+    commands.record_event(session=session, key="odd", source="carrier", kind="provider-failed", facts={"cause": HOSTILE})
     CallLog.objects.filter(session=session).update(failure=HOSTILE)
     for path in ("/", "/calls/", page(session)):
         assert HOSTILE not in signed_in.get(path).content.decode(), path

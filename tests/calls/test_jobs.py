@@ -59,7 +59,7 @@ def test_a_job_runs_once_and_its_outcome_is_written_with_its_end(session, job):
 
     def body(given_session, given_job):
         ran.append((given_session.pk, given_job.attempts))
-        return lambda: commands.record_event(session=session, key="outcome", source="api", kind="outcome")
+        return lambda: commands.record_event(session=session, key="outcome", source="api", kind="call-analysed")
 
     assert run(job, body).state == Job.State.DONE
     run(job, body)
@@ -89,7 +89,7 @@ def test_a_job_asked_to_run_again_while_it_runs_comes_round_once_more(session, j
 
 def test_an_outcome_that_fails_leaves_the_job_undone_and_nothing_written(session, job):
     def outcome():
-        commands.record_event(session=session, key="half", source="api", kind="half")
+        commands.record_event(session=session, key="half", source="api", kind="recording-lost")
         raise RuntimeError("the second half failed")
 
     after = run(job, lambda s, j: outcome)
@@ -149,7 +149,7 @@ def test_a_worker_that_comes_back_from_the_dead_cannot_write(session, job):
     living = claim(job.pk)
     assert living is not None
     with pytest.raises(LeaseLost):
-        finish(dead, lambda: commands.record_event(session=session, key="ghost", source="api", kind="ghost"))
+        finish(dead, lambda: commands.record_event(session=session, key="ghost", source="api", kind="recording-lost"))
     assert not CallEvent.objects.filter(session=session, key="ghost").exists()
     finish(living, None)
     assert now_of(job).state == Job.State.DONE

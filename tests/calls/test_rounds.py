@@ -145,9 +145,9 @@ def test_usage_of_all_calls_is_one_statement_in_its_order_and_each_line_once(ses
 def test_an_event_is_one_statement_and_a_copy_is_told_apart(sessions):
     session = sessions[0]
     with CaptureQueriesContext(connection) as asked:
-        assert commands.record_event(session=session, key="k", source="engine", kind="said", facts={"word": "नमस्ते", "n": 1})
+        assert commands.record_event(session=session, key="k", source="engine", kind="key-pressed", facts={"word": "नमस्ते", "n": 1})
     assert len(asked) == 1
-    assert not commands.record_event(session=session, key="k", source="engine", kind="other")
+    assert not commands.record_event(session=session, key="k", source="engine", kind="interrupted")
     assert CallEvent.objects.get(session=session, key="k").facts == {"word": "नमस्ते", "n": 1}
 
 
@@ -170,10 +170,10 @@ def test_how_many_questions_a_call_costs(db):
         "look": count(partial(commands.is_awaited, session_id=session.session_id, token_id=token)),
         "claim": count(partial(commands.claim_media, token_id=token, call_sid=sid, stream_sid="stream")),
         "beat": count(partial(commands.sessions_alive, [session.session_id])),
-        "event": count(partial(commands.record_event, session=session, key="k", source="engine", kind="said")),
+        "event": count(partial(commands.record_event, session=session, key="k", source="engine", kind="key-pressed")),
         "end": count(end),
     }
-    assert costs == {"issue": 2, "issue again": 1, "look": 1, "claim": 11, "beat": 1, "event": 1, "end": 12}
+    assert costs == {"issue": 2, "issue again": 1, "look": 1, "claim": 10, "beat": 1, "event": 1, "end": 11}
 
 
 async def test_nothing_is_left_when_the_last_watched_call_ends(monkeypatch):

@@ -95,6 +95,8 @@ def test_a_rate_limit_is_waited_out_because_it_is_certain_that_nobody_rang(order
     log = again(ordered)
     assert (log.dial_outcome, log.dial_put_off) == ("accepted", False)
     assert (exotel.asked("exotel.connect"), len(exotel.calls())) == (3, 1)
+    told = list(CallEvent.objects.filter(session=ordered, kind__startswith="dial-").values_list("kind", flat=True))
+    assert told == ["dial-claimed", "dial-put-off", "dial-claimed", "dial-put-off", "dial-claimed", "dial-accepted"]
     assert again(ordered).dial_outcome == "accepted" and exotel.asked("exotel.connect") == 3
 
 

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 from calls import conductor
 from calls.commands import issue_media_token, open_call
 from calls.conductor.capacity import LagMeter
-from calls.models import Session
+from calls.models import CallEvent, Session
 from simulator.app import build_app
 from simulator.state import SimulatorState
 from telephony import admission, tokens
@@ -94,6 +94,12 @@ def test_a_good_token_lets_the_agent_speak_as_exotel_wants_it(url, session):
         assert stream.closed() == 1000
     row = eventually(lambda: fresh(session) if fresh(session).state == "ended" else None)
     assert row.end_reason == "caller-hangup" and row.ended_at is not None
+    told = {event.kind: event for event in CallEvent.objects.filter(session=session)}
+    order = ["stream-connected", "stream-started", "turn-played", "stream-ended"]
+    assert sorted(order, key=lambda kind: told[kind].created_at) == order, "each has the time when it happened, however late it was written"
+    assert told["stream-connected"].facts == {"sample_rate_hz": 8000}
+    assert told["turn-played"].facts["marks"].startswith("1 of ")
+    assert told["stream-ended"].facts == {**told["stream-ended"].facts, "how": "the carrier said stop (callended)", "marks_back": 1}
 
 
 def test_a_caller_who_just_goes_has_hung_up(url, session):

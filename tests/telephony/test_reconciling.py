@@ -8,7 +8,7 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, Value
 from django.utils import timezone
 
 from calls import commands
-from calls.models import CallLog, Job, Session
+from calls.models import CallEvent, CallLog, Job, Session
 from providers.exotel.pace import Purpose
 from simulator.exotel.exchange import exchange
 from telephony import pacing, reconciling, tasks
@@ -67,6 +67,9 @@ def test_without_any_callback_status_duration_recording_and_cost_are_right_withi
         assert log.polls <= 3 and log.poll_after is None
     assert logs[ANSWERS].recording_url and (logs[ANSWERS].carrier_price or 0) > Decimal(0)
     assert asked[-1] <= 3 * len(placed)
+    told = CallEvent.objects.filter(session=logs[ANSWERS].session)
+    answers = told.filter(kind="details-asked").count() + told.filter(kind="carrier-report", facts__asked=True).count()
+    assert answers == logs[ANSWERS].polls, "each answer of Exotel's is on the timeline: as news, or that there was none"
 
 
 def test_many_calls_are_one_request(answering, exotel):

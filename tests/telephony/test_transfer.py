@@ -51,6 +51,8 @@ def test_a_transfer_goes_from_the_decision_to_its_outcome(decided):
     assert (transfer.outcome, transfer.asked_at is not None) == ("completed", True)
     kinds = list(CallEvent.objects.filter(kind__startswith="transfer").values_list("kind", flat=True))
     assert kinds == ["transfer-decided", "transfer-asked", "transfer-ended"]
+    answers = [event.facts["answer"] for event in CallEvent.objects.filter(kind="flow-answered").order_by("id")]
+    assert answers == ["go on, branch A", "hang up, branch B"]
 
 
 def test_a_caller_whom_nobody_answered_is_not_hung_up_on(decided):
