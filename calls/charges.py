@@ -193,9 +193,7 @@ def unseen_requests(session_pk: int, lines: Sequence[UsageLine]) -> list[UsageRe
         repeated = next((a for a in attempts if a.job_id == attempt.job_id and a.outcome == "ok" and a.request_id), None)
         if attempt.outcome or repeated is None or name in counted:
             continue
-        of_it = [
-            line for line in lines if line.evidence.partition(":channel")[0] == repeated.request_id and line.purpose in ("", "analysis")
-        ]
+        of_it = [line for line in lines if line.evidence.partition(":")[0] == repeated.request_id and line.purpose in ("", "analysis")]
         for number, line in enumerate(of_it, 1):
             evidence = f"{name}:unseen{number}"
             found.append(UsageRecord(UsageKind(line.kind), line.provider, line.model, Unit(line.unit), line.quantity, evidence, UNSEEN))

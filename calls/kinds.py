@@ -63,7 +63,7 @@ WORDS: Final[dict[str, str]] = {
     "alarm-cleared": "An alarm was cleared: {alarm}",
     "alarm-raised": "An alarm was raised: {alarm}",
     "audio-offered": "Answered: the agent is ready to talk",
-    "budget-used-up": "A budget is used up: the agent says goodbye",
+    "budget-used-up": "A budget is used up",
     "call-analysed": "The call was read and summarised",
     "call-canceled": "Canceled before it was dialled",
     "call-opened": "The call came in",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -19,11 +19,13 @@ from calls.charges import exophone_of
 from calls.models import Budget, BudgetNotice, CallLog, CallSpend, Session, SpendDay
 from calls.price_book import day_of, price_book
 from calls.rates import Rates
+from calls.status import TERMINAL
 from engine.usage import Unit, UsageKind, UsageRecord
-from pricing.meter import Meter
+from pricing.meter import Meter, Reading
 from providers import registry
 
 USUAL_COST_OF: Final = timedelta(days=30)
+LONGEST_CALL: Final = timedelta(hours=5)  # the carrier cuts every call before
 
 
 # --- one currency out of several --------------------------------------------------------------------------------------
@@ -140,26 +142,58 @@ def meter_for(session: Session, *, is_resumed: bool = False) -> Meter:
     """The meter of a call that begins to talk now. One that goes on after its line broke keeps what it had cost."""
     spec = session.agent_version.as_spec()
     base = dict(CallSpend.objects.filter(session=session).values_list("currency", "used")) if is_resumed else {}
-    book = price_book()
-    day = day_of(session.created_at)
+    return _meter(session, spec, base, running=[*_listening(spec), *_transcription(spec)])
+
+
+def handed_over(limit: int) -> list[Session]:
+    """Calls that go on with a person, without us, and of whose end the carrier has not told: the line costs on, on both legs."""
+    rows = Session.objects.filter(
+        state=Session.State.ENDED, started_at__isnull=False, transfer__asked_at__isnull=False, created_at__gt=timezone.now() - LONGEST_CALL
+    )
+    rows = rows.exclude(call_log__status__in=TERMINAL).select_related("call_log", "agent", "agent_version", "transfer")
+    return list(rows.order_by("pk")[:limit])
+
+
+def handed_over_reading(session: Session, now: datetime) -> tuple[Reading, int]:
+    """What such a call has cost so far, all told, and its seconds: what our talk used, and the line by the clock."""
+    spec, transfer = session.agent_version.as_spec(), session.transfer
+    meter = _meter(session, spec, {}, running=_transcription(spec))
+    for line in session.usage_lines.exclude(kind=UsageKind.TELEPHONY):
+        meter.use(UsageRecord(UsageKind(line.kind), line.provider, line.model, Unit(line.unit), line.quantity, line.evidence, line.purpose))
+    elapsed_ms = _ms(now - (session.started_at or session.created_at))
+    with_person_ms = _ms((transfer.outcome_at or now) - (transfer.asked_at or now))
+    return meter.read(elapsed_ms, [with_person_ms]), max(elapsed_ms // 1000, 1)
+
+
+def _ms(span: timedelta) -> int:
+    return max(round(span.total_seconds() * 1000), 0)
+
+
+def _meter(session: Session, spec: AgentSpec, base: Mapping[str, Decimal], running: list[UsageRecord]) -> Meter:
+    book, day = price_book(), day_of(session.created_at)
+    tariff = book.tariff(exophone_of(session.call_log), session.call_log.direction, day)
     return Meter(
         prices=book.prices,
         overrides=book.overrides,
         language=spec.language,
-        running=_running(spec),
-        tariff=book.tariff(exophone_of(session.call_log), session.call_log.direction, day),
+        running=running,
+        tariff=tariff,
+        tax=book.line_tax(tariff.currency, day, tariff) if tariff is not None else None,
         base=base,
         on=day,
     )
 
 
-def _running(spec: AgentSpec) -> list[UsageRecord]:
-    """What costs by the time: who listens, and who will transcribe the recording."""
-    uses = [UsageRecord(UsageKind.STT, spec.stt.provider, spec.stt.model, Unit.AUDIO_MS, 0, "meter")]
+def _listening(spec: AgentSpec) -> list[UsageRecord]:
+    return [UsageRecord(UsageKind.STT, spec.stt.provider, spec.stt.model, Unit.AUDIO_MS, 0, "meter")]
+
+
+def _transcription(spec: AgentSpec) -> list[UsageRecord]:
+    """Who will transcribe the recording: both of its channels, each for the whole length."""
     if spec.record_calls and registry.names("transcription"):
         who = transcription_provider(spec)
-        uses.append(UsageRecord(UsageKind.TRANSCRIPTION, who, settings.TRANSCRIBE_MODEL, Unit.AUDIO_MS, 0, "meter"))
-    return uses
+        return [UsageRecord(UsageKind.TRANSCRIPTION, who, settings.TRANSCRIBE_MODEL, Unit.AUDIO_MS, 0, "meter")] * 2
+    return []
 
 
 # --- for pages --------------------------------------------------------------------------------------------------------
@@ -170,7 +204,7 @@ def talk_s(log: CallLog, session: Session) -> float | None:
     if log.duration_s:
         return log.duration_s
     ended, began = log.ended_at or session.ended_at, log.answered_at or session.started_at
-    return (ended - began).total_seconds() if ended and began else None
+    return max((ended - began).total_seconds(), 0.0) if ended and began else None  # two clocks told them
 
 
 def usual_minute(agent: Agent) -> dict[str, Decimal]:

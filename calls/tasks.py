@@ -184,3 +184,15 @@ def sweep_sessions() -> int:
 def account_storage() -> int:
     """Notes what keeping recordings used of the last month; returns how many."""
     return commands.account_storage()
+
+
+@shared_task(name="calls.meter_handed_over", expires=30)
+def meter_handed_over() -> int:
+    """Meters the calls that go on with a person; returns how many."""
+    return commands.meter_handed_over()
+
+
+@shared_task(name="calls.release_reservations", expires=600)
+def release_reservations() -> int:
+    """Gives back what calls hold in their budgets that were never accounted; returns how many."""
+    return commands.release_forgotten()

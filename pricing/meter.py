@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.usage import Unit, UsageKind, UsageRecord
 from pricing.cost import Priced, cost
-from pricing.price_list import Price, PriceList
+from pricing.price_list import Price, PriceList, Tax
 
 LINE: Final = "telephony"
 
@@ -28,7 +28,8 @@ class Meter:
     """One call's. `running` are uses whose quantity is the call's own length (listening, the transcription to come).
 
     Listening is told of late, often at the very end: until then it is estimated, and never counted twice. Without a `tariff` the line is
-    unpriced. `base` is what the call had cost before this meter began, `on` the operator's day whose prices count (by default today, UTC).
+    unpriced; `tax` comes on top of it. `base` is what the call had cost before this meter began, `on` the operator's day whose prices count
+    (by default today, UTC).
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Meter:
         language: str = "",
         running: Sequence[UsageRecord] = (),
         tariff: Price | None = None,
+        tax: Tax | None = None,
         base: Mapping[str, Decimal] | None = None,
         prices: PriceList | None = None,
         overrides: Sequence[Price] = (),
@@ -45,7 +47,7 @@ class Meter:
         self._on = on
         self._language = language
         self._running = tuple(running)
-        self._tariff = tariff
+        self._tariff, self._tax = tariff, tax
         self._prices, self._overrides = prices, overrides
         self._told: dict[str, Decimal] = dict(base or {})
         self._listened_ms = 0
@@ -57,16 +59,18 @@ class Meter:
             self._listened_ms += record.quantity
         _add(self._told, self._unpriced, self._cost(record), record)
 
-    def read(self, elapsed_ms: int) -> Reading:
-        """As of `elapsed_ms` after the meter began."""
+    def read(self, elapsed_ms: int, further_legs_ms: Sequence[int] = ()) -> Reading:
+        """As of `elapsed_ms` after the meter began. `further_legs_ms`: how long others are on the line, each a leg of its own."""
         amounts, unpriced = dict(self._told), set(self._unpriced)
         for record in self._running:
             known_ms = self._listened_ms if record.kind is UsageKind.STT else 0
             left = replace(record, quantity=max(elapsed_ms - known_ms, 0))
             _add(amounts, unpriced, self._cost(left), left)
-        if self._tariff is not None and elapsed_ms > 0:
-            line = self._tariff.of(-(-elapsed_ms // 1000))  # in its started pulses
-            amounts[line.currency] = amounts.get(line.currency, Decimal(0)) + line.amount
+        for leg_ms in (elapsed_ms, *further_legs_ms):
+            if self._tariff is not None and leg_ms > 0:
+                line = self._tariff.of(-(-leg_ms // 1000))  # in its started pulses
+                tax = self._tax.of(line.amount).amount if self._tax is not None else Decimal(0)
+                amounts[line.currency] = amounts.get(line.currency, Decimal(0)) + line.amount + tax
         return Reading(amounts, tuple(sorted(unpriced)))
 
     def _cost(self, record: UsageRecord) -> Priced | None:

@@ -27,7 +27,7 @@ def say_and_record(spec: AgentSpec, session_id: str) -> bytes:
 
 
 def apologise() -> bytes:
-    """The same hook's document while nobody can be looked up: a sentence that needs no agent, then the end."""
+    """The same hook's document while nobody can be looked up or let in: a sentence that needs no agent, then the end."""
     response = ET.Element("Response")
     ET.SubElement(response, "Say").text = "Sorry, we cannot take your call at this moment. Please call again in a few minutes."
     ET.SubElement(response, "Hangup")

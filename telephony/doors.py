@@ -44,8 +44,16 @@ def done(_: object = None) -> HttpResponse:
 def incoming(visit: Visit) -> HttpResponse:
     if visit.session is None:
         return HttpResponse("No agent assigned", status=404, content_type="text/plain")
-    spec = visit.session.agent_version.as_spec()
-    return HttpResponse(answers.say_and_record(spec, visit.session.session_id), content_type="application/xml")
+    return HttpResponse(DATABASE.ask(partial(_spoken_for, visit.session)), content_type="application/xml")
+
+
+def _spoken_for(session: Session) -> bytes:
+    """Over its budget, a caller hears a sentence of regret and no agent: nothing is recorded, transcribed or read."""
+    try:
+        commands.admit_caller(session)
+    except BudgetSpent:
+        return answers.apologise()
+    return answers.say_and_record(session.agent_version.as_spec(), session.session_id)
 
 
 def voicebot(visit: Visit) -> HttpResponse:

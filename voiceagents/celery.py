@@ -26,6 +26,8 @@ def _beat_table(sender: Celery, **_: object) -> None:
         "apply-deliveries": {"task": "telephony.apply_deliveries", "schedule": settings.JOB_SWEEP_S},
         "empty-spool": {"task": "telephony.empty_spool", "schedule": settings.JOB_SWEEP_S},
         "prepare-sentences": {"task": "agents.prepare_sentences", "schedule": settings.PREPARE_S},
+        "meter-handed-over": {"task": "calls.meter_handed_over", "schedule": 30},
+        "release-reservations": {"task": "calls.release_reservations", "schedule": 600},
         "account-storage": {"task": "calls.account_storage", "schedule": 600},
         "reconcile-calls": {"task": "telephony.reconcile_calls", "schedule": settings.RECONCILE_S},
     }

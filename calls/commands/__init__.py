@@ -49,7 +49,16 @@ from calls.commands.settlement import (
     retry_job,
     transcription_over,
 )
-from calls.commands.spending import Metered, admit, admit_caller, book, check_budgets, meter_calls
+from calls.commands.spending import (
+    Metered,
+    admit,
+    admit_caller,
+    book,
+    check_budgets,
+    meter_calls,
+    meter_handed_over,
+    release_forgotten,
+)
 from calls.commands.timeline import Happened, record_event, record_talk
 from calls.commands.tools import begin_tool_run, end_tool_run
 from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
@@ -102,6 +111,7 @@ __all__ = [
     "keep_drafts",
     "may_resume",
     "meter_calls",
+    "meter_handed_over",
     "note_poll",
     "open_call",
     "order_due_deletions",
@@ -117,6 +127,7 @@ __all__ = [
     "recording_stored",
     "recording_transcribed",
     "refold",
+    "release_forgotten",
     "reprice",
     "request_hangup",
     "resume_media",

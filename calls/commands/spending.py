@@ -20,6 +20,7 @@ from calls import spend
 from calls.budgeting import Level, Scope, Standing
 from calls.charges import total_of
 from calls.commands.refusals import BudgetSpent
+from calls.commands.reserving import forgotten, release
 from calls.commands.timeline import record_event
 from calls.models import Budget, BudgetNotice, CallLog, CallSpend, Charge, Session
 from calls.price_book import day_of
@@ -166,6 +167,32 @@ def _notice(budget: Budget, about: Counted, found: Standing) -> None:
     )
     log = logger.error if found.level is Level.OVER else logger.warning
     log(f"budget_{found.level.value}", budget_id=budget.pk, scope=budget.scope, spent=str(found.spent), amount=str(budget.amount))
+
+
+def meter_handed_over(limit: int = 200) -> int:
+    """Writes down what calls cost that go on with a person; returns how many. Nothing of ours can end them: their budgets warn, and let no
+    other call begin.
+    """
+    now = timezone.now()
+    readings = []
+    for session in spend.handed_over(limit):
+        reading, seconds = spend.handed_over_reading(session, now)
+        readings.append(Metered(session, reading.amounts, seconds, reading.unpriced))
+    if readings:
+        meter_calls(readings)
+    return len(readings)
+
+
+def release_forgotten(limit: int = 200) -> int:
+    """Gives back what calls hold that were never accounted, hours after they must have ended; returns how many."""
+    sessions = list(Session.objects.filter(pk__in=forgotten(limit)))
+    for session in sessions:
+        with transaction.atomic():
+            if release(session.pk):
+                record_event(session=session, key="reservation-released", source="sweeper", kind="reservation-released")
+    if sessions:
+        logger.warning("reservations_released", calls=len(sessions))
+    return len(sessions)
 
 
 # --- in the end -------------------------------------------------------------------------------------------------------

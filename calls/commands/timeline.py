@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from calls import broadcast
+from calls.commands.reserving import release
 from calls.kinds import Kind
 from calls.models import CallEvent, CallLog, Session
 from calls.outgoing.announcing import announce
@@ -93,6 +94,8 @@ def tell(
         row.save(force_insert=True)
         if columns:
             CallLog.objects.filter(pk=log.pk).update(**columns)
+        if after.status in TERMINAL and before.status not in TERMINAL and after.answered_at is None:
+            release(session.pk)
         if known and columns:
             broadcast.call_changed_on_commit(session)
         if known and "status" in columns:

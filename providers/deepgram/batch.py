@@ -22,6 +22,8 @@ from providers.deepgram.messages import PROVIDER
 from providers.proxies import may_use_proxy
 from providers.transcription import Transcription, Utterance
 
+DIARIZATION = "diarization"
+"""The model under which telling voices apart is counted: an add-on with a price of its own."""
 _PIECE_BYTES = 64 * 1024
 _MOST_ANSWER_BYTES = 64 << 20
 _MOST_UTTERANCES = 50_000
@@ -124,6 +126,8 @@ def transcription(response: ListenV1Response, model: str, *, multichannel: bool)
         UsageRecord(UsageKind.TRANSCRIPTION, PROVIDER, model, Unit.AUDIO_MS, duration_ms, evidence)
         for evidence in (request_id, *(f"{request_id}:channel{n}" for n in range(2, (metadata.channels if multichannel else 1) + 1)))
     )
+    if not multichannel:  # telling voices apart costs extra
+        usage = (*usage, UsageRecord(UsageKind.TRANSCRIPTION, PROVIDER, DIARIZATION, Unit.AUDIO_MS, duration_ms, f"{request_id}:voices"))
     text = " ".join(utterance.text for utterance in found)
     return Transcription(request_id, duration_ms, metadata.channels, tuple(found), text, usage)
 

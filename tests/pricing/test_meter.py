@@ -9,7 +9,7 @@ import pytest
 
 from engine.usage import Unit, UsageKind, UsageRecord
 from pricing.meter import LINE, Meter
-from pricing.price_list import Price, PriceList
+from pricing.price_list import Price, PriceList, Tax
 
 READ_ON = date(2026, 11, 22)
 
@@ -97,3 +97,11 @@ def test_what_has_no_price_is_named_and_not_taken_for_free():
 
 def test_a_call_that_goes_on_keeps_what_it_had_cost():
     assert meter(base={"INR": Decimal("1.20")}).read(1000).amounts["INR"] == Decimal("2.40")
+
+
+def test_each_leg_is_billed_in_its_own_minutes_and_its_tax_comes_on_top():
+    gst = Tax(kind=UsageKind.TELEPHONY, currency="INR", name="GST", percent=Decimal(18), source="the law", read_on=READ_ON)
+    one = meter(tax=gst)
+    assert one.read(61_000).amounts["INR"] == Decimal("2.40") * Decimal("1.18")
+    assert one.read(61_000, [1, 0]).amounts["INR"] == Decimal("3.60") * Decimal("1.18")
+    assert meter().read(61_000, [60_000]).amounts["INR"] == Decimal("3.60")

@@ -37,6 +37,26 @@ def test_a_caller_beyond_the_budget_is_led_on_by_the_flow_and_the_reason_is_kept
 
 
 @pytest.mark.django_db
+def test_the_call_arrived_hook_apologises_instead_of_its_agent(answering):
+    one = budget(answering, "0")
+    answer = as_query(Client(), door("incoming"), CALL)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/xml")
+    assert b"Sorry" in answer.content
+    assert b"<Record" not in answer.content
+    assert CallEvent.objects.filter(session=Session.objects.get(), kind="no-budget").exists()
+    one.delete()
+    assert b"<Record" in as_query(Client(), door("incoming"), CALL).content
+
+
+@pytest.mark.django_db
+def test_a_call_of_the_call_arrived_hook_has_its_minute_reserved(answering):
+    settled(answering, 60, INR="4")
+    budget(answering, "10")
+    as_query(Client(), door("incoming"), CALL)
+    assert CallSpend.objects.get(session__call_log__call_sid=payloads.SID).reserved == 4
+
+
+@pytest.mark.django_db
 def test_an_applet_with_a_fixed_address_is_refused_too(answering):
     budget(answering, "0")
     started = Started(
