@@ -8,10 +8,12 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from calls.models import Alarm, CallLog, Session
+from calls.models import Alarm, CallLog, OutgoingDelivery, Session, WebhookEndpoint
+from calls.outgoing import endpoints
 from calls.queries import User, visible_sessions
 from calls.status import TERMINAL, CallStatus
 
+ENDPOINT_OFF: Final = "webhook-endpoint-off"
 _MOST: Final = 500
 _LATELY: Final = timedelta(days=30)
 _SAMPLE: Final = 50
@@ -22,10 +24,26 @@ def open_alarms(user: User) -> QuerySet[Alarm]:
     return Alarm.objects.filter(cleared_at=None, session__in=visible_sessions(user)).select_related("session__agent")
 
 
+def endpoints_off(user: User) -> QuerySet[WebhookEndpoint]:
+    """The webhook endpoints of this user that were switched off because they failed, and that nobody has looked after since."""
+    return _switched_off(endpoints.visible_endpoints(user)).order_by("-id")
+
+
+def _switched_off(rows: QuerySet[WebhookEndpoint]) -> QuerySet[WebhookEndpoint]:
+    return rows.filter(active=False).exclude(note="")
+
+
 def count_open() -> dict[str, int]:
     """How many alarms of each kind are open, the kinds without one included."""
     rows = Alarm.objects.filter(cleared_at=None).order_by().values_list("kind").annotate(Count("pk"))
-    return {**{str(kind): 0 for kind in Alarm.Kind.values}, **dict(rows)}
+    off = _switched_off(WebhookEndpoint.objects.all()).count()
+    return {**{str(kind): 0 for kind in Alarm.Kind.values}, **dict(rows), ENDPOINT_OFF: off}
+
+
+def hooks() -> dict[str, int]:
+    """How telling operators' own systems goes: endpoints that fail now, and deliveries that wait."""
+    waiting = OutgoingDelivery.objects.filter(state__in=[OutgoingDelivery.State.QUEUED, OutgoingDelivery.State.SENDING])
+    return {"failing": WebhookEndpoint.objects.filter(active=True, failing_since__isnull=False).count(), "waiting": waiting.count()}
 
 
 def begun_before(moment: datetime) -> list[Session]:

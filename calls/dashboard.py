@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from agents.models import Agent
 from calls import alarms, commands, overview, presentation, queries, wording
 from calls.models import Session
+from calls.outgoing import endpoints
 from calls.status import Direction
 
 PAGE_ROWS = 40
@@ -42,7 +44,8 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 def _alarms(request: HttpRequest) -> list[presentation.AlarmLine]:
-    return [presentation.alarm_line(alarm) for alarm in alarms.open_alarms(request.user)[:ALARM_ROWS]]
+    calls = [presentation.alarm_line(alarm) for alarm in alarms.open_alarms(request.user)[:ALARM_ROWS]]
+    return [*calls, *(presentation.endpoint_line(endpoint) for endpoint in alarms.endpoints_off(request.user)[:ALARM_ROWS])]
 
 
 class FilterForm(forms.Form):
@@ -123,6 +126,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
     latencies = sorted(turn["latency_ms"] for turn in turns if turn["latency_ms"] is not None)
     summary = queries.charges_summary(session)
     costs = presentation.costs(summary)
+    told = endpoints.told_of(session, request.user)
     context = {
         "session": session,
         "log": log,
@@ -143,6 +147,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "minute": presentation.call_minute_words(session, summary.totals, summary.unpriced),
         "estimate": presentation.estimate_words(queries.line_estimate(session)),
         "tools": presentation.tool_lines(session),
+        "hooks": presentation.hook_lines(told, may_replay=bool(told) and endpoints.may_replay(request.user)),
         "jobs": [presentation.job_line(job) for job in session.jobs.all()],
         "watch": presentation.is_live(session) or log.settled_at is None,
     }
@@ -159,6 +164,23 @@ def call_hangup(request: HttpRequest, session_id: str) -> HttpResponse:
     if getattr(request, "htmx", False):
         return HttpResponse(status=204, headers={} if asked else {"HX-Trigger": json.dumps({"notice": words})})
     messages.add_message(request, messages.SUCCESS if asked else messages.WARNING, words)
+    return redirect("call-page", session_id=session_id)
+
+
+@require_POST
+@login_required
+def webhook_replay(request: HttpRequest, session_id: str, message_id: str) -> HttpResponse:
+    """Sends one message of a call again, to the endpoint that is named or to every active one that wants it."""
+    if not endpoints.may_replay(request.user):
+        raise PermissionDenied
+    message = next((one for one in endpoints.told_of(_visible(request, session_id), request.user) if one.message_id == message_id), None)
+    if message is None:
+        raise Http404
+    chosen = [one for one in endpoints.listening(message) if request.POST.get("endpoint", "") in ("", str(one.pk))]
+    if endpoints.replay([message], chosen, request.user):
+        messages.success(request, "The message is sent again.")
+    else:
+        messages.warning(request, "Nothing was sent: the endpoint is switched off, or the message is on its way already.")
     return redirect("call-page", session_id=session_id)
 
 

@@ -11,4 +11,5 @@ urlpatterns = [
     path("calls/", dashboard.call_list, name="call-list"),
     path("calls/<str:session_id>/", dashboard.call_page, name="call-page"),
     path("calls/<str:session_id>/hangup/", dashboard.call_hangup, name="call-hangup"),
+    path("calls/<str:session_id>/webhooks/<str:message_id>/replay/", dashboard.webhook_replay, name="webhook-replay"),
 ]

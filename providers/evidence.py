@@ -1,7 +1,28 @@
-"""Which provider's request spoke which text: the evidence that the same speech is never charged twice."""
+"""The names of providers' requests: the evidence that the same use is never charged twice, and which of them spoke which text."""
 
+import re
 from collections import deque
+from typing import Final
 from uuid import uuid4
+
+_NAME: Final = re.compile(r"[!-~]{1,80}")
+MOST_USED: Final = 1_000_000_000
+"""Of anything, in one request: a provider that says more of tokens, characters or milliseconds is not believed."""
+
+
+def name_of(told: object) -> str:
+    """A request's id or an error's code as a row can keep it: printable ASCII without blanks, not too long. Empty if it is none."""
+    return told if isinstance(told, str) and _NAME.fullmatch(told) else ""
+
+
+def own_name() -> str:
+    """A unique key for a request whose provider gives it no usable one."""
+    return f"local-{uuid4().hex}"
+
+
+def is_plausible(quantity: object) -> bool:
+    """Whether so much can have been used."""
+    return isinstance(quantity, int) and not isinstance(quantity, bool) and 0 <= quantity <= MOST_USED
 
 
 class SpokenRequests:
@@ -11,7 +32,7 @@ class SpokenRequests:
         self._noted: deque[tuple[str, str]] = deque(maxlen=limit)
 
     def note(self, text: str, request_id: str) -> None:
-        if request_id:
+        if name_of(request_id):
             self._noted.append((text, request_id))
 
     def take(self, text: str) -> str:
@@ -20,4 +41,4 @@ class SpokenRequests:
             if noted == text:
                 del self._noted[place]
                 return request_id
-        return f"local-{uuid4().hex}"
+        return own_name()

@@ -188,10 +188,11 @@ def _open_static(started: Started) -> Session:
 
 def _as_report(started: Started) -> CallReport:
     """`start` says who talks to whom, but not who called: the side that is one of our phones is ours."""
+    custom_field = started.custom_parameters.get("CustomField", "")
     caller, called = e164_or_empty(started.from_number), e164_or_empty(started.to_number)
     return CallReport(
         call_sid=started.call_sid,
-        custom_field=started.custom_parameters.get("CustomField", ""),
+        custom_field=custom_field if is_call_sid(custom_field) else "",  # our own ids are of that shape
         direction=None,
         human=caller,
         exophones=tuple(number for number in (called, caller) if number),

@@ -29,13 +29,14 @@ def metrics() -> str:
     """Prometheus' text format."""
     try:
         raised: dict[str, int] | None = DATABASE.ask(alarms.count_open)
+        hooks: dict[str, int] | None = DATABASE.ask(alarms.hooks)
     except Away:
-        raised = None
-    return written(spooled(), raised, timezone.now())
+        raised = hooks = None
+    return written(spooled(), raised, timezone.now(), hooks)
 
 
-def written(waits: Waiting | None, raised: dict[str, int] | None, now: datetime) -> str:
-    """Pure. `raised` is None while the database is away: what is not known is left out, it is not 0."""
+def written(waits: Waiting | None, raised: dict[str, int] | None, now: datetime, hooks: dict[str, int] | None = None) -> str:
+    """Pure. `raised` and `hooks` are None while the database is away: what is not known is left out, it is not 0."""
     age_s = max(0.0, (now - waits.oldest_at).total_seconds()) if waits and waits.oldest_at else 0.0
     rows: list[tuple[str, str, dict[str, float]]] = [
         ("voiceagents_database_away", "1 while Postgres does not answer; webhooks are spooled.", {"": float(raised is None)}),
@@ -49,6 +50,11 @@ def written(waits: Waiting | None, raised: dict[str, int] | None, now: datetime)
         ]
     if raised is not None:
         rows.append(("voiceagents_alarms_open", "Alarms that nobody has cleared.", {f'{{kind="{kind}"}}': n for kind, n in raised.items()}))
+    if hooks is not None:
+        rows += [
+            ("voiceagents_webhook_endpoints_failing", "Endpoints whose last tries failed.", {"": hooks["failing"]}),
+            ("voiceagents_webhook_deliveries_waiting", "Outgoing messages that have not arrived yet.", {"": hooks["waiting"]}),
+        ]
     told = []
     for name, words, values in rows:
         told.append(f"# HELP {name} {words}\n# TYPE {name} gauge\n")

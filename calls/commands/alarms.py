@@ -24,7 +24,8 @@ def raise_alarm(session: Session, kind: str, *, text: str, amount: Decimal | Non
         if not is_new:
             Alarm.objects.filter(pk=alarm.pk).update(**how, cleared_at=None, **({"raised_at": timezone.now()} if rises else {}))
         if rises:
-            record_event(session=session, key=f"alarm:{kind}", source="sweeper", kind="alarm-raised", facts={"alarm": kind})
+            key = f"alarm:{kind}:{timezone.now().isoformat()}"
+            record_event(session=session, key=key, source="sweeper", kind="alarm-raised", facts={"alarm": kind})
     if rises:
         told = str(amount) if amount is not None else "unknown"
         logger.error("alarm_raised", session_id=session.session_id, kind=kind, text=text, amount=told, currency=currency)
@@ -38,7 +39,8 @@ def clear_alarm(session: Session, kind: str, *, text: str = "", amount: Decimal 
     with transaction.atomic():
         cleared = Alarm.objects.filter(session=session, kind=kind, cleared_at=None).update(cleared_at=timezone.now(), **last, **cost)
         if cleared:
-            record_event(session=session, key=f"alarm:{kind}:cleared", source="sweeper", kind="alarm-cleared", facts={"alarm": kind})
+            key = f"alarm:{kind}:cleared:{timezone.now().isoformat()}"
+            record_event(session=session, key=key, source="sweeper", kind="alarm-cleared", facts={"alarm": kind})
     if cleared:
         logger.warning("alarm_cleared", session_id=session.session_id, kind=kind)
     return bool(cleared)

@@ -94,6 +94,8 @@ class WebhookEndpointAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
             obj.owner_id = request.user.pk
+        elif not obj.active:
+            obj.note = ""  # whoever saves it like this leaves it off on purpose: no alarm any more
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 import structlog
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from agents.visibility import sees_everything
-from calls.models import OutgoingDelivery, WebhookEndpoint, WebhookMessage
+from calls.models import OutgoingDelivery, Session, WebhookEndpoint, WebhookMessage
 from calls.outgoing.announcing import nudge_on_commit, send_to
 from calls.outgoing.payloads import as_body, test_payload
 from calls.outgoing.rules import EventType
@@ -54,6 +54,22 @@ def _visible(rows: QuerySet[M], user: User, owner: str = "owner_id") -> QuerySet
     if sees_everything(user):
         return rows
     return rows.filter(**{owner: user.pk}) if user.pk else rows.none()
+
+
+def told_of(session: Session, user: User) -> list[WebhookMessage]:
+    """What was told of a call, in its order, with the deliveries that this user may see (`deliveries.all()`, endpoint loaded)."""
+    shown = visible_deliveries(user).select_related("endpoint").order_by("endpoint_id")
+    return list(visible_messages(user).filter(session=session).prefetch_related(Prefetch("deliveries", queryset=shown)).order_by("id"))
+
+
+def listening(message: WebhookMessage) -> list[WebhookEndpoint]:
+    """The active endpoints of its owner that want such messages."""
+    rows = WebhookEndpoint.objects.filter(owner_id=message.owner_id, active=True)
+    return [endpoint for endpoint in rows if message.type in endpoint.events]
+
+
+def may_replay(user: User) -> bool:
+    return isinstance(user, PermissionsMixin) and user.has_perm("calls.change_webhookendpoint")
 
 
 def has_room(owner: User) -> bool:

@@ -42,6 +42,8 @@ class EndpointSerializer(StrictMixin, serializers.ModelSerializer[WebhookEndpoin
             candidate.clean()
         except ModelInvalid as error:
             raise serializers.ValidationError(error.message_dict) from error
+        if attrs.get("active") is False:
+            attrs["note"] = ""  # off on purpose: no alarm any more
         return {**attrs, "events": candidate.events} if "events" in attrs else attrs
 
 

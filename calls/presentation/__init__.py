@@ -1,8 +1,9 @@
 """What pages and live sockets show of a call. Reads rows that are already loaded; decides nothing about calls and writes nothing."""
 
-from calls.presentation.alarms import AlarmLine, alarm_line
+from calls.presentation.alarms import AlarmLine, alarm_line, endpoint_line
 from calls.presentation.costs import CostLine, Costs, PriceNote, costs, estimate_words
 from calls.presentation.deeds import ToolLine, tool_lines
+from calls.presentation.hooks import HookLine, hook_lines
 from calls.presentation.live import call_json, figures_json, is_live, snapshot_json, turn_json, turns_json
 from calls.presentation.pages import CallRow, JobLine, call_row, job_line, utterances
 from calls.presentation.reading import ReadCall, mark_unheard, read_call
@@ -16,6 +17,7 @@ __all__ = [
     "Costs",
     "EndFacts",
     "EventLine",
+    "HookLine",
     "JobLine",
     "PriceNote",
     "ReadCall",
@@ -27,9 +29,11 @@ __all__ = [
     "call_row",
     "costs",
     "end_facts",
+    "endpoint_line",
     "estimate_words",
     "event_lines",
     "figures_json",
+    "hook_lines",
     "is_live",
     "job_line",
     "mark_unheard",

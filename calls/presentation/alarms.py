@@ -1,21 +1,33 @@
-"""An open alarm as a page shows it."""
+"""What stands on top of the pages until somebody looks after it: calls past their cap, and systems that are not told any more."""
 
 from dataclasses import dataclass
 
+from django.urls import reverse
+
 from calls import wording
-from calls.models import Alarm
+from calls.models import Alarm, WebhookEndpoint
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmLine:
-    """`cost` is empty if nobody knows it."""
+    """`cost`: what is known of it, in words; empty where it costs nothing. `link` leads to where it can be mended."""
 
-    session_id: str
     kind: str
     text: str
     cost: str
+    url: str
+    link: str
 
 
 def alarm_line(alarm: Alarm) -> AlarmLine:
-    cost = wording.money_words(alarm.amount, alarm.currency) if alarm.amount is not None else ""
-    return AlarmLine(alarm.session.session_id, str(alarm.get_kind_display()), alarm.text, cost)
+    cost = (
+        f"About {wording.money_words(alarm.amount, alarm.currency)} so far." if alarm.amount is not None else "What it costs is not known."
+    )
+    url = reverse("call-page", args=[alarm.session.session_id])
+    return AlarmLine(str(alarm.get_kind_display()), alarm.text, cost, url, "Open the call")
+
+
+def endpoint_line(endpoint: WebhookEndpoint) -> AlarmLine:
+    text = f"“{endpoint}” is told of no call any more. {endpoint.note} Mend it, send a test, switch it on, then replay what it missed."
+    url = reverse("admin:calls_webhookendpoint_change", args=[endpoint.pk])
+    return AlarmLine("Webhook endpoint switched off", text, "", url, "Open the endpoint")

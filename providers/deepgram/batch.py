@@ -6,7 +6,6 @@ The file is streamed from disk, so memory stays constant; nothing is retried her
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 from deepgram import DeepgramClient
@@ -19,6 +18,7 @@ from engine.usage import Unit, UsageKind, UsageRecord
 from providers.config import DeepgramConfig, TranscriptionOptions
 from providers.connection import nonsense, status_error, timed_out, unreachable
 from providers.deepgram.messages import PROVIDER
+from providers.evidence import name_of, own_name
 from providers.proxies import may_use_proxy
 from providers.transcription import Transcription, Utterance
 
@@ -121,7 +121,7 @@ def transcription(response: ListenV1Response, model: str, *, multichannel: bool)
         found = _whole_channels(response, duration_ms)
     _plausible(duration_ms, metadata.channels, found)
     found.sort(key=lambda utterance: (utterance.start_ms, utterance.channel))
-    request_id = metadata.request_id or f"local-{uuid4().hex}"
+    request_id = name_of(metadata.request_id) or own_name()
     usage = tuple(
         UsageRecord(UsageKind.TRANSCRIPTION, PROVIDER, model, Unit.AUDIO_MS, duration_ms, evidence)
         for evidence in (request_id, *(f"{request_id}:channel{n}" for n in range(2, (metadata.channels if multichannel else 1) + 1)))

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
@@ -24,6 +23,7 @@ from providers.config import DeepgramConfig, SpeechToTextOptions
 from providers.connection import DEFAULT_DEADLINES, Deadlines, status_error, timed_out, within
 from providers.deepgram import flux, messages
 from providers.deepgram.messages import PROVIDER, Wire
+from providers.evidence import name_of, own_name
 from providers.sockets import binary_frame, open_socket
 
 _KEEP_ALIVE_S = 4.0  # Deepgram closes after 10 s without audio or this
@@ -204,7 +204,8 @@ class DeepgramStream:
                 self._unanswered_ms, self._last_heard_at = 0.0, asyncio.get_running_loop().time()
                 if self._finishing:
                     self._expect_rest()
-            self._request_id = heard.request_id or self._request_id
+            if heard.request_id != self._request_id:
+                self._request_id = name_of(heard.request_id) or self._request_id
             self._heard.extend(heard.events)
             if heard.is_farewell and self._finishing:
                 break
@@ -256,7 +257,7 @@ def _refused(response: Response) -> ProviderError:
 
 def _handshake_request_id(socket: ClientConnection) -> str:
     headers = socket.response.headers if socket.response is not None else {}
-    return headers.get("dg-request-id", "") or f"local-{uuid4().hex}"
+    return name_of(headers.get("dg-request-id")) or own_name()
 
 
 def _closed(error: ConnectionClosed) -> ProviderError:

@@ -12,6 +12,7 @@ from providers.exotel.statuses import call_status, direction
 from providers.exotel.times import from_stamp
 from providers.exotel.webhooks import e164_or_empty, seconds
 
+_LONGEST_WORD: Final = 40
 CURRENCY: Final = "INR"  # Exotel bills Indian accounts in rupees and leaves the currency out of every answer
 
 
@@ -45,7 +46,7 @@ class CallDetails:
 def read_call(call: Mapping[str, Any]) -> CallDetails:
     """Reads one `Call`. What is missing or unreadable is None or empty."""
     extra = call.get("Details")
-    legs = (str(extra.get(name) or "").lower() for name in ("Leg1Status", "Leg2Status")) if isinstance(extra, dict) else ()
+    legs = (_text(extra, name).lower() for name in ("Leg1Status", "Leg2Status")) if isinstance(extra, dict) else ()
     recording_url = _text(call, "PreSignedRecordingUrl") or _text(call, "RecordingUrl")
     return CallDetails(
         call_sid=_text(call, "Sid"),
@@ -59,7 +60,7 @@ def read_call(call: Mapping[str, Any]) -> CallDetails:
         duration_s=seconds(call.get("Duration")),
         price=price(call.get("Price")),
         recording_url=recording_url if recording_url.startswith(("http://", "https://")) and len(recording_url) <= 600 else "",
-        leg_statuses=tuple(word for word in legs if word and word != "null"),
+        leg_statuses=tuple(word for word in legs if word and len(word) <= _LONGEST_WORD),
         leg_seconds=_leg_seconds(extra.get("Legs")) if isinstance(extra, dict) else (),
     )
 
@@ -104,5 +105,7 @@ def next_page(metadata: object) -> dict[str, str] | None:
 
 
 def _text(call: Mapping[str, Any], name: str) -> str:
+    """What is no text (a NUL, half a character) was not told: no row could keep it."""
     value = call.get(name)
-    return value.strip() if isinstance(value, str) and value.strip().lower() != "null" else ""
+    told = value.strip() if isinstance(value, str) else ""
+    return told if told.isprintable() and told.lower() != "null" else ""

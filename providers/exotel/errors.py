@@ -118,7 +118,8 @@ def from_answer(status: int, body: bytes, retry_after: str = "") -> CarrierError
 
 def safe_words(text: str) -> str:
     """Exotel's sentence without anybody's number, on one line and of a length that fits a row."""
-    return _DIGITS.sub("•••", " ".join(text.split()))[:_MAX_WORDS]
+    told = "".join(character if character.isprintable() else " " for character in text)
+    return _DIGITS.sub("•••", " ".join(told.split()))[:_MAX_WORDS]
 
 
 def refusal_in(body: Any) -> CarrierError | None:

@@ -5,7 +5,6 @@ Nothing is retried here and no answer is trusted: whoever asked checks it agains
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
 
 import httpx2
 import openai
@@ -16,6 +15,7 @@ from engine.ports import Message
 from providers.completion import Completion
 from providers.config import LanguageModelOptions, OpenAIConfig
 from providers.connection import nonsense
+from providers.evidence import is_plausible, name_of, own_name
 from providers.openai import client
 from providers.openai.llm import message_json, request_settings, usage_records
 from providers.proxies import may_use_proxy
@@ -57,11 +57,14 @@ def completion(answer: Any, model: str) -> Completion:
     """The SDK's answer in our shape; the SDK builds its models without checking them."""
     try:
         choice = answer.choices[0]
-        request_id = str(answer.id or f"local-{uuid4().hex}")
+        request_id = name_of(answer.id) or own_name()
         refusal, text, reason = choice.message.refusal, choice.message.content or "", choice.finish_reason
         usage = usage_records(model, request_id, answer.usage)
+        has_sense = answer.usage is None or all(map(is_plausible, (answer.usage.prompt_tokens, answer.usage.completion_tokens)))
     except (AttributeError, IndexError, TypeError) as error:
         raise nonsense(client.PROVIDER) from error
+    if not has_sense:
+        raise nonsense(client.PROVIDER)  # whose bill makes no sense, nor need the rest of it
     if refusal or reason == "content_filter":
         message = "declined to answer; read the call yourself, or choose another language model"
         raise ProviderError(client.PROVIDER, ErrorCategory.BAD_REQUEST, message, retryable=False, request_id=request_id)

@@ -11,6 +11,7 @@ from engine.errors import ProviderError
 from engine.ports import LanguageModelEvent, ReplyFinished
 from engine.usage import Unit, UsageKind, UsageRecord
 from providers.connection import Patience
+from providers.evidence import is_plausible, name_of, own_name
 from providers.openai import client
 
 T = TypeVar("T", contravariant=True)
@@ -63,7 +64,10 @@ class OneByOne(Generic[C]):
 
 
 def token_records(model: str, evidence: str, *, input_tokens: int, cached: int, output_tokens: int) -> tuple[UsageRecord, ...]:
-    """The bill of one reply. Cached input is counted apart from the rest of the input; what is 0 is left out."""
+    """The bill of one reply. Cached input is counted apart from the rest of the input; what is 0 is left out. One without sense is none."""
+    if not all(map(is_plausible, (input_tokens, cached, output_tokens))):
+        return ()
+    evidence = name_of(evidence) or own_name()
     cached = min(input_tokens, cached)
     quantities = {Unit.INPUT_TOKENS: input_tokens - cached, Unit.CACHED_INPUT_TOKENS: cached, Unit.OUTPUT_TOKENS: output_tokens}
     return tuple(UsageRecord(UsageKind.LLM, client.PROVIDER, model, unit, n, evidence) for unit, n in quantities.items() if n)

@@ -99,7 +99,9 @@ def test_both_channels_are_paid_for(vendors: Served, make: Make, recording: Path
 def test_one_channel_is_one_talk(vendors: Served, make: Make, tmp_path: Path) -> None:
     result = make(vendors).transcribe(wav(tmp_path / "mono.wav", speak(vendors, ASKED)))
     assert (result.text, result.channels) == (ASKED, 1)
-    assert result.usage[0].quantity == result.duration_ms
+    used = [(record.model, record.quantity, record.evidence) for record in result.usage]
+    voices = ("diarization", result.duration_ms, f"{result.request_id}:voices")  # telling voices apart costs extra
+    assert used == [("nova-3", result.duration_ms, result.request_id), voices]
 
 
 def test_a_recording_without_a_word_is_an_empty_text_that_still_costs(vendors: Served, make: Make, tmp_path: Path) -> None:

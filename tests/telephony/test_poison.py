@@ -5,6 +5,7 @@ import hashlib
 import os
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from agents.models import AgentVersion
 from calls import commands, dispatch, queries
-from calls.models import Attempt, Job, Recording, Session
+from calls.models import Attempt, CallLog, Job, Recording, Session
 from calls.tasks import account, analyse, sweep_jobs, transcribe_recording, upload_recording
 from simulator import deepgram, storage
 from simulator.state import SimulatorState
@@ -143,10 +144,10 @@ def spooled(session: Session, peer, outside: Served, settings) -> Session:
     return session
 
 
-def transcript(*, duration=1.0, channels=2, **utterance) -> dict:
+def transcript(*, duration=1.0, channels=2, request_id="req-1", **utterance) -> dict:
     said = {"start": 0.1, "end": 0.5, "channel": 0, "confidence": 0.9, "transcript": "hello", "words": [], "id": "u", **utterance}
     told = {
-        "request_id": "req-1",
+        "request_id": request_id,
         "duration": duration,
         "channels": channels,
         "created": "2026-11-22T00:00:00Z",
@@ -208,6 +209,34 @@ def test_nul_and_half_characters_in_a_transcript_are_taken_out(spooled, monkeypa
     recording = Recording.objects.get(session=spooled)
     assert recording.transcript_text == "order 4711"
     assert [said["text"] for said in recording.transcript or ()] == ["order 4711"]
+
+
+@pytest.mark.parametrize(
+    "name", ["req\x00-1", "r" * 5000, "two words", "\u0939", 7, None], ids=["NUL", "long", "blank", "Hindi", "number", "none"]
+)
+def test_a_name_of_a_request_that_no_row_can_keep_gets_one_of_our_own(spooled, monkeypatch, name):
+    monkeypatch.setattr(deepgram, "batch_answer", lambda *_: transcript(request_id=name))
+    run(upload_recording, spooled)
+    assert run(transcribe_recording, spooled).state == DONE
+    recording = Recording.objects.get(session=spooled)
+    assert recording.transcript_request_id.startswith("local-")
+    assert Attempt.objects.get().request_id == recording.transcript_request_id, "one paid request, and its name is known"
+
+
+def test_two_clocks_that_disagree_park_nothing(session):
+    """The carrier's answer stands behind its end: a length below zero is none."""
+    CallLog.objects.filter(session=session).update(duration_s=None, answered_at=timezone.now() + timedelta(hours=1))
+    dispatch.enqueue("calls.account", session)
+    assert run(account, session).state == DONE
+
+
+def test_what_the_database_refuses_is_told_in_words_for_an_operator(session, monkeypatch):
+    monkeypatch.setattr("calls.analysing.analyse", lambda *_: partial(commands.recording_missing, session, "a reason with a \x00"))
+    dispatch.enqueue("calls.analyse", session)
+    for _ in range(5):
+        job = run(analyse, session)
+    assert job.state == PARKED
+    assert "NUL character" in job.last_error and "Error" not in job.last_error
 
 
 def test_a_bucket_that_is_not_there_is_a_persons_work(spooled, outside, settings, monkeypatch):
