@@ -8,12 +8,14 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from calls import ledger
 from calls.models import Alarm, CallLog, OutgoingDelivery, Session, WebhookEndpoint
 from calls.outgoing import endpoints
 from calls.queries import User, visible_sessions
 from calls.status import TERMINAL, CallStatus
 
 ENDPOINT_OFF: Final = "webhook-endpoint-off"
+PRICE_UNKNOWN: Final = "price-unknown"
 _MOST: Final = 500
 _LATELY: Final = timedelta(days=30)
 _SAMPLE: Final = 50
@@ -37,7 +39,8 @@ def count_open() -> dict[str, int]:
     """How many alarms of each kind are open, the kinds without one included."""
     rows = Alarm.objects.filter(cleared_at=None).order_by().values_list("kind").annotate(Count("pk"))
     off = _switched_off(WebhookEndpoint.objects.all()).count()
-    return {**{str(kind): 0 for kind in Alarm.Kind.values}, **dict(rows), ENDPOINT_OFF: off}
+    known = {str(kind): 0 for kind in Alarm.Kind.values}
+    return {**known, **dict(rows), ENDPOINT_OFF: off, PRICE_UNKNOWN: ledger.models_without_price()}
 
 
 def hooks() -> dict[str, int]:

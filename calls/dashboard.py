@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Agent
-from calls import alarms, commands, overview, presentation, queries, wording
+from calls import alarms, commands, ledger, overview, presentation, queries, wording
 from calls.models import Session
 from calls.outgoing import endpoints
 from calls.status import Direction
@@ -45,7 +45,8 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def _alarms(request: HttpRequest) -> list[presentation.AlarmLine]:
     calls = [presentation.alarm_line(alarm) for alarm in alarms.open_alarms(request.user)[:ALARM_ROWS]]
-    return [*calls, *(presentation.endpoint_line(endpoint) for endpoint in alarms.endpoints_off(request.user)[:ALARM_ROWS])]
+    hooks = [presentation.endpoint_line(endpoint) for endpoint in alarms.endpoints_off(request.user)[:ALARM_ROWS]]
+    return [*calls, *hooks, *presentation.price_line(ledger.unpriced_uses(request.user))]
 
 
 class FilterForm(forms.Form):

@@ -75,6 +75,12 @@ def unpriced_uses(user: User) -> list[UnpricedUse]:
     return sorted(found, key=lambda use: (-use.calls, use.kind, use.provider, use.model, use.unit))
 
 
+def models_without_price() -> int:
+    """How many things have been used that no list and no operator knows a price of; the carrier's silence is not counted."""
+    unpriced = Charge.objects.filter(amount=None).exclude(usage_line__kind=UsageKind.TELEPHONY).order_by()
+    return unpriced.values("usage_line__kind", "usage_line__provider", "usage_line__model", "usage_line__unit").distinct().count()
+
+
 @dataclass(slots=True)
 class DriftRow:
     """One day of one exophone in one currency. `theirs` and `ours` are over the same calls, tax left out."""

@@ -89,6 +89,7 @@ class Charge(models.Model):
             pgtrigger.Protect(name="charge_append_only", operation=pgtrigger.Update),
             pgtrigger.Protect(name="charge_stays", operation=pgtrigger.Delete),
         ]
+        indexes = [models.Index(fields=["session"], condition=models.Q(amount=None), name="charge_unpriced")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(amount__isnull=True, currency="") | models.Q(amount__isnull=False) & ~models.Q(currency=""),

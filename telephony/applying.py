@@ -5,7 +5,7 @@ own news of a dial may be slower than the carrier's.
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -78,7 +78,7 @@ def _apply(delivery: WebhookDelivery) -> Applied:
         return Applied(None, inbox.UNKNOWN_CALL)
     key = f"{delivery.door}:{delivery.fingerprint[:40]}"
     if report.stream is not None:
-        _note_stream(session, report.stream)
+        _note_stream(session, report.stream, report.updated_at)
     if report.dial_status:
         commands.transfer_ended(session, outcome=report.dial_status)
     told = in_our_words(report, delivery.door)
@@ -173,7 +173,7 @@ def _status_of_legs(report: CallReport) -> str | None:
     return "in-progress" if report.legs and report.legs[0].status == "in-progress" else None
 
 
-def _note_stream(session: Session, stream: StreamReport) -> None:
+def _note_stream(session: Session, stream: StreamReport, told_at: datetime | None) -> None:
     facts = {"status": stream.status, "disconnected_by": stream.disconnected_by, "duration_s": stream.duration_s, "error": stream.error}
     commands.record_event(
         session=session,
@@ -181,6 +181,7 @@ def _note_stream(session: Session, stream: StreamReport) -> None:
         source="carrier",
         kind="stream-reported",
         facts={name: value for name, value in facts.items() if value not in ("", None)},
+        carrier_time=told_at,
     )
 
 

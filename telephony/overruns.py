@@ -5,9 +5,10 @@ Exotel takes no order to hang up. So what can be closed is closed, the carrier i
 it is not, an alarm stands with what the overrun costs.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils import timezone
 from agents.spec import AgentSpec
 from calls import alarms, commands
 from calls.commands.polling import claim_poll
+from calls.failures import place
 from calls.models import Alarm, CallLog, Session
 from calls.status import TERMINAL
 from providers.exotel.client import ExotelClient
@@ -23,6 +25,8 @@ from telephony import pacing, reconciling
 from telephony.answers import LONGEST_TALK_S
 
 logger = structlog.get_logger()
+
+T = TypeVar("T")
 
 # Beyond the agent's own limit: its goodbye comes first, Exotel's cut is for when we are not there to say it.
 _GOODBYE_S: Final = 60
@@ -53,13 +57,23 @@ def ask_again_after(late_by: timedelta) -> timedelta:
 def sweep() -> int:
     """Looks after every call that is past its cap; returns how many of them go on."""
     for session in alarms.over_by_now(Alarm.Kind.OVERRUN):
-        _clear(session)
+        _by_itself(session, _clear)
     now = timezone.now()
-    late = [one for one in alarms.begun_before(now - _SHORTEST_CAP - _NEWS_WITHIN) if overrun(one, now) > _NEWS_WITHIN]
+    begun = alarms.begun_before(now - _SHORTEST_CAP - _NEWS_WITHIN)
+    late = [one for one in begun if _by_itself(one, lambda session: overrun(session, now) > _NEWS_WITHIN)]
     if not late:
         return 0
     with pacing.client() as exotel:
-        return sum(_look_after(session, exotel, now) for session in late)
+        return sum(bool(_by_itself(session, lambda one: _look_after(one, exotel, now))) for session in late)
+
+
+def _by_itself(session: Session, look: Callable[[Session], T]) -> T | None:
+    """What `look` finds; None if it stumbles over this one call, which must not keep the others from being looked after."""
+    try:
+        return look(session)
+    except Exception as error:  # noqa: BLE001 - see above; the next sweep tries again
+        logger.error("overrun_not_looked_at", session_id=session.session_id, error=type(error).__name__, place=place(error))
+        return None
 
 
 def _look_after(session: Session, exotel: ExotelClient, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from calls import commands
 from calls.commands.polling import claim_polls, put_off_polls
+from calls.failures import place as place_of
 from calls.models import CallLog, Session
 from calls.status import TERMINAL, CallStatus
 from providers.exotel.client import MOST_SIDS, ExotelClient
@@ -63,7 +64,19 @@ def _round(sessions: list[Session], exotel: ExotelClient, stop_at: float) -> tup
             logger.warning("carrier_not_asked", category=error.category.value, calls=len(sessions) - place)
             put_off_polls(sessions[place:], timezone.now() + wait)
             return told, False
+        except Exception as error:  # noqa: BLE001 - one call that cannot be looked at must not keep the others from it
+            _stumbled(session, error)
     return told, True
+
+
+def _stumbled(session: Session, error: Exception) -> None:
+    """A fault of ours at one call. It counts as a look and comes round later, as long as that makes sense."""
+    logger.error("call_not_reconciled", session_id=session.session_id, error=type(error).__name__, place=place_of(error))
+    is_hopeless = timezone.now() - session.call_log.created_at > LONGEST_CALL
+    try:
+        commands.note_poll(session=session, next_at=None if is_hopeless else timezone.now() + FAILED_LOOK * (1 + session.call_log.polls))
+    except Exception as further:  # noqa: BLE001 - its lease brings it round
+        logger.error("poll_not_noted", session_id=session.session_id, error=type(further).__name__)
 
 
 def _in_one_request(sessions: list[Session], exotel: ExotelClient) -> dict[str, CallDetails]:

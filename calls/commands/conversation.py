@@ -7,12 +7,13 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from calls import broadcast, dispatch, queries
 from calls.commands.settlement import begin_settlement, soon
 from calls.commands.timeline import move, record_event
+from calls.failures import place as place_of
 from calls.models import CallLog, Session, ToolRun, Turn
 from calls.outgoing.announcing import announce
 from calls.status import CallStatus, Direction
@@ -243,6 +244,23 @@ def give_up_unknown_dials() -> int:
     return ended
 
 
+def _end_dead(session_id: str, dead: QuerySet[Session], now: datetime) -> bool:
+    """False if it has given a sign of life after all, or is another sweeper's."""
+    with transaction.atomic():
+        log = (
+            CallLog.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+            .select_related("session")
+            .filter(session__session_id=session_id, session__in=dead)
+            .first()
+        )
+        if log is None:
+            return False
+        is_ended = end_session(session_id, reason=EndReason.CRASH, at=min(log.session.seen_at or now, now), source="sweeper")
+        begin_settlement(log.session)
+    logger.error("session_found_dead", session_id=session_id)
+    return is_ended
+
+
 def sweep_silent_sessions(now: datetime | None = None) -> int:
     """Ends the sessions whose media process died without a word, and settles their calls; returns how many.
 
@@ -256,18 +274,10 @@ def sweep_silent_sessions(now: datetime | None = None) -> int:
     dead = silent.filter(silent_at__lte=now - looked_again).exclude(seen_at__gt=F("silent_at"), seen_at__lte=now)
     swept = 0
     for session_id in list(dead.order_by("seen_at").values_list("session_id", flat=True)[:200]):
-        with transaction.atomic():
-            log = (
-                CallLog.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-                .select_related("session")
-                .filter(session__session_id=session_id, session__in=dead)
-                .first()
-            )
-            if log is None:
-                continue
-            swept += end_session(session_id, reason=EndReason.CRASH, at=min(log.session.seen_at or now, now), source="sweeper")
-            begin_settlement(log.session)
-        logger.error("session_found_dead", session_id=session_id)
+        try:
+            swept += _end_dead(session_id, dead, now)
+        except Exception as error:  # noqa: BLE001 - one that cannot be ended must not keep the others from their end
+            logger.error("dead_session_not_ended", session_id=session_id, error=type(error).__name__, place=place_of(error))
     first_look = silent.filter(Q(silent_at=None) | Q(silent_at__lt=F("seen_at")) | Q(silent_at__gt=now))
     first_look.exclude(seen_at__gt=now, silent_at__lte=now).update(silent_at=now)
     return swept

@@ -55,7 +55,8 @@ def begin_settlement(session: Session) -> None:
 
 def _expects_recording(log: CallLog) -> bool:
     """Whether there may be a recording and we want it. A call that nobody answered has none."""
-    if not log.session.agent_version.as_spec().record_calls:
+    # The stored form, not the spec: a version that cannot be read must not keep its calls from ending.
+    if log.session.agent_version.spec.get("record_calls", True) is False:
         return False
     return bool(log.recording_url) or log.status == CallStatus.COMPLETED or log.session.started_at is not None
 

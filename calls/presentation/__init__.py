@@ -1,6 +1,6 @@
 """What pages and live sockets show of a call. Reads rows that are already loaded; decides nothing about calls and writes nothing."""
 
-from calls.presentation.alarms import AlarmLine, alarm_line, endpoint_line
+from calls.presentation.alarms import AlarmLine, alarm_line, endpoint_line, price_line
 from calls.presentation.costs import CostLine, Costs, PriceNote, costs, estimate_words
 from calls.presentation.deeds import ToolLine, tool_lines
 from calls.presentation.hooks import HookLine, hook_lines
@@ -38,6 +38,7 @@ __all__ = [
     "job_line",
     "mark_unheard",
     "minute_words",
+    "price_line",
     "read_call",
     "snapshot_json",
     "so_far",

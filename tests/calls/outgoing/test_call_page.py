@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from calls import alarms
+from calls import alarms, commands
 from calls.models import OutgoingDelivery, WebhookEndpoint, WebhookMessage
 from calls.outgoing.rules import judge
 from calls.outgoing.sending import deliver, note_health
@@ -132,3 +132,28 @@ def test_what_fails_and_what_waits_is_counted(agent, endpoint):
     assert alarms.hooks() == {"failing": 1, "waiting": 1}
     text = metrics()
     assert "voiceagents_webhook_endpoints_failing 1\n" in text and "voiceagents_webhook_deliveries_waiting 1\n" in text
+
+
+# --- what nobody knows a price of -----------------------------------------------------------------------------------------------
+
+
+def test_a_model_without_a_price_is_an_alarm_until_it_has_one(browser, agent):
+    session = made.talking_call(agent)
+    made.use(session)
+    made.end(session)
+    commands.account(session)
+    text = browser.get("/calls/").content.decode()
+    assert "Price unknown" in text and "openai a-model-nobody-priced" in text and "/money/" in text
+    assert alarms.count_open()["price-unknown"] == 1
+    made.override(model="a-model-nobody-priced", unit="output_tokens", price="2", per=1000)
+    commands.account(session)
+    assert "Price unknown" not in browser.get("/calls/").content.decode()
+    assert alarms.count_open()["price-unknown"] == 0
+
+
+def test_a_bill_that_the_carrier_has_not_sent_yet_is_no_alarm(browser, agent):
+    session = made.talking_call(agent)
+    commands.end_session(session.session_id, reason="caller-hangup", at=timezone.now())
+    commands.account(session)
+    assert "Price unknown" not in browser.get("/calls/").content.decode()
+    assert alarms.count_open()["price-unknown"] == 0
