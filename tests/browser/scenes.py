@@ -4,11 +4,13 @@ import hashlib
 from datetime import timedelta
 from decimal import Decimal
 
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from agents.models import Agent
 from calls import commands
-from calls.models import CallEvent, CallLog, Recording, Session, Turn
+from calls.commands import Happened
+from calls.models import CallEvent, CallLog, OutgoingDelivery, Recording, Session, Turn, WebhookEndpoint, WebhookMessage
 from engine.events import TurnLatency
 from providers.exotel.times import to_stamp
 from telephony import applying, inbox
@@ -119,6 +121,15 @@ def carrier_tells(session: Session) -> None:
         applying.apply(inbox.keep(door="status", method="POST", content_type="", params=params, call_sid=sid))
 
 
+def told_elsewhere(session: Session, endpoint: WebhookEndpoint, *states: str, error: str = "") -> None:
+    """What of a call was told to the operator's own systems, and how that went; "" is a message that no endpoint was on for."""
+    for event, state in zip(("call.started", "call.ended", "call.settled"), states, strict=False):
+        message = WebhookMessage.objects.create(owner_id=session.owner_id, session=session, type=event, body="{}")
+        if state:
+            tried = {"attempts": 10 if state == "dead" else 2, "last_error": "" if state == "delivered" else error}
+            OutgoingDelivery.objects.create(message=message, endpoint=endpoint, state=state, **tried)
+
+
 def _move_back(session: Session, minutes: int) -> None:
     then = timezone.now() - timedelta(minutes=minutes)
     Session.objects.filter(pk=session.pk).update(created_at=then)
@@ -147,6 +158,12 @@ def clinic_morning(owner) -> dict[str, Session]:
         phone = f"+91981{index:02}44{index:02}{10 + index}"
         settled_call(agent, script, minutes_ago=20 + 17 * index, reason=reason, lasted_s=40 + 31 * index, user_phone=phone)
     carrier_tells(settled)
+    marks = [{"turn": number, "marks": "2 of 2 marks came back", "at_ms": number} for number in range(1, 6)]
+    began = timezone.now() - timedelta(seconds=70)
+    commands.record_talk([Happened(settled.pk, f"m{n}", "engine", "turn-played", began, facts) for n, facts in enumerate(marks)])
+    endpoint = WebhookEndpoint.objects.create(owner=owner, url="https://crm.example.com/hooks", description="Practice software")
+    told_elsewhere(settled, endpoint, "delivered", "dead", "queued", error="The endpoint answered 503: it failed. Its own log says why.")
+    owner.user_permissions.set(Permission.objects.filter(codename="change_webhookendpoint"))
     failed_call(reminders, minutes_ago=31, status="busy")
     failed_call(reminders, minutes_ago=47, status="no-answer")
     failed = failed_call(
@@ -181,6 +198,9 @@ def absurd(owner) -> dict[str, Session]:
     Recording.objects.filter(session=settled).update(state=Recording.State.EXPECTED)
     odd = {"cause": "<script>alert(1)</script>" * 6, "leg": 2}
     CallEvent.objects.create(session=settled, key="odd", source="carrier", kind="x" * 40, facts=odd)  # of another release
+    off = {"active": False, "note": "Every try failed for 5 days. The last one: The endpoint answered 404: nothing is at this address."}
+    endpoint = WebhookEndpoint.objects.create(owner=owner, url=f"https://{'sub.' * 40}example.com/", description="<i>x" + "y" * 116, **off)
+    told_elsewhere(settled, endpoint, "dead", "", "dead", error="e" * 300)
     live = made.talking_call(agent, user_phone="")
     talk(live, script, started_s_ago=4000)
     return {"settled": settled, "live": live}
