@@ -8,7 +8,8 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from calls import ledger
+from calls import ledger, spend
+from calls.budgeting import Level
 from calls.models import Alarm, CallLog, OutgoingDelivery, Session, WebhookEndpoint
 from calls.outgoing import endpoints
 from calls.queries import User, visible_sessions
@@ -40,7 +41,9 @@ def count_open() -> dict[str, int]:
     rows = Alarm.objects.filter(cleared_at=None).order_by().values_list("kind").annotate(Count("pk"))
     off = _switched_off(WebhookEndpoint.objects.all()).count()
     known = {str(kind): 0 for kind in Alarm.Kind.values}
-    return {**known, **dict(rows), ENDPOINT_OFF: off, PRICE_UNKNOWN: ledger.models_without_price()}
+    budgets = [notice.level for notice in spend.notices(None, spend.day_of(timezone.now()))]
+    spent = {f"budget-{level}": budgets.count(level) for level in (Level.NEAR, Level.OVER)}
+    return {**known, **dict(rows), **spent, ENDPOINT_OFF: off, PRICE_UNKNOWN: ledger.models_without_price()}
 
 
 def hooks() -> dict[str, int]:

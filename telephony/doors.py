@@ -5,6 +5,7 @@ Every question to the database goes through `DATABASE`, which raises `Away` with
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +19,7 @@ from calls.models import Session
 from providers.exotel.webhooks import CallReport
 from telephony import answers, tokens, vacancies
 from telephony.addresses import fixed_media_socket, media_socket
-from telephony.away import DATABASE
+from telephony.away import DATABASE, Away
 from telephony.branching import GO_ON, branch
 
 logger = structlog.get_logger()
@@ -103,7 +104,8 @@ def passthru(visit: Visit, *, is_waited_for: bool = True) -> HttpResponse:
         dial_status=visit.report.dial_status,
     )
     if session is not None and is_waited_for:
-        DATABASE.ask(partial(_note_branch, session, status, visit.report.dial_status))
+        with suppress(Away):  # the answer is known: the caller does not wait for a note of it
+            DATABASE.ask(partial(_note_branch, session, status, visit.report.dial_status))
     return HttpResponse(status=status, content_type="text/plain")
 
 

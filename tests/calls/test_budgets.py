@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from calls import budgeting, commands, spend
+from calls import alarms, budgeting, commands, spend
 from calls.budgeting import Level, Scope
 from calls.commands import BudgetSpent, Metered
 from calls.models import Budget, BudgetNotice, CallEvent, CallSpend, Session, SpendDay
@@ -245,6 +245,8 @@ def test_an_alarm_is_raised_once_for_each_level_and_shown_while_its_period_runs(
     assert [notice.level for notice in BudgetNotice.objects.order_by("id")] == ["near", "over"]
     today = day_of(timezone.now())
     assert [notice.level for notice in spend.notices([agent.owner_id], today)] == ["over"]
+    counted = alarms.count_open()
+    assert (counted["budget-near"], counted["budget-over"]) == (0, 1)
     assert spend.notices([made.operator().pk], today) == []
     assert spend.notices(None, (today.replace(day=1) + timedelta(days=32)).replace(day=1)) == []
 

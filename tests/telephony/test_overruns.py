@@ -135,7 +135,8 @@ def test_an_open_alarm_stands_on_top_of_the_pages_of_those_whose_call_it_is(clie
         assert "It goes on &lt;now&gt;." in page and "₹14.00" in page and f"/calls/{session.session_id}" in page
     client.force_login(django_user_model.objects.create_user("somebody"))
     assert "It goes on" not in client.get("/calls/").content.decode()
-    assert alarms.count_open() == {"overrun": 1, "webhook-endpoint-off": 0, "price-unknown": 0}
+    others = dict.fromkeys(("webhook-endpoint-off", "price-unknown", "budget-near", "budget-over"), 0)
+    assert alarms.count_open() == {"overrun": 1, **others}
     assert commands.clear_alarm(session, "overrun") and not commands.clear_alarm(session, "overrun")
     client.force_login(answering.owner)
     assert "It goes on" not in client.get("/calls/").content.decode()
