@@ -12,6 +12,7 @@ from calls import ledger, spend
 from calls.budgeting import Level
 from calls.models import Alarm, CallLog, OutgoingDelivery, Session, WebhookEndpoint
 from calls.outgoing import endpoints
+from calls.price_book import day_of
 from calls.queries import User, visible_sessions
 from calls.status import TERMINAL, CallStatus
 
@@ -41,7 +42,7 @@ def count_open() -> dict[str, int]:
     rows = Alarm.objects.filter(cleared_at=None).order_by().values_list("kind").annotate(Count("pk"))
     off = _switched_off(WebhookEndpoint.objects.all()).count()
     known = {str(kind): 0 for kind in Alarm.Kind.values}
-    budgets = [notice.level for notice in spend.notices(None, spend.day_of(timezone.now()))]
+    budgets = [notice.level for notice in spend.notices(None, day_of(timezone.now()))]
     spent = {f"budget-{level}": budgets.count(level) for level in (Level.NEAR, Level.OVER)}
     return {**known, **dict(rows), **spent, ENDPOINT_OFF: off, PRICE_UNKNOWN: ledger.models_without_price()}
 
