@@ -54,6 +54,13 @@ class GoodbyeDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerWritten:
+    """The model has written its answer to the end: no tool is asked for any more. It may be heard for a while yet."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyEnded:
     """A reply was heard to its end, or failed. `spoke`: at least one whole sentence of it was played.
 
@@ -105,11 +112,6 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyTaken:
-    """A key was pressed for a tool that collects keys: a sign of life, and nothing else is known of it here."""
-
-
-@dataclass(frozen=True, slots=True)
 class ToneHeard:
     """A long, steady tone came from the far side: a machine that is ready to record."""
 
@@ -125,10 +127,10 @@ Heard = (
     | SoundBegan
     | SoundEnded
     | DtmfPressed
-    | KeyTaken
     | AgentAudioStarted
     | SentenceStarted
     | GoodbyeDecided
+    | AnswerWritten
     | ReplyEnded
     | HearingLost
     | HearingStumbled

@@ -28,12 +28,20 @@ _SWITCH_LOOK_MS = 200  # how often a port is asked whether it has turned to anot
 
 
 class Reply:
-    """Makes and speaks one agent turn. `on_end` is called when it is clear that the call ends with this turn, and why.
+    """Makes and speaks one agent turn. `on_end` is called when it is clear that the call ends with this turn, and why; `on_written` once
+    the model has written all of it and uses no tool any more.
 
     A turn that supposes something is a draft: it is made ahead, and nothing of it is heard, done or told before `release`.
     """
 
-    def __init__(self, parts: ReplyParts, turn: AgentTurn, moments: TurnMoments | None, on_end: Callable[[EndReason], None]) -> None:
+    def __init__(
+        self,
+        parts: ReplyParts,
+        turn: AgentTurn,
+        moments: TurnMoments | None,
+        on_end: Callable[[EndReason], None],
+        on_written: Callable[[], None],
+    ) -> None:
         self._parts = parts
         self._turn = turn
         self._moments = moments
@@ -54,6 +62,7 @@ class Reply:
             on_change=self._changed.set,
             evidence=f"estimate-{asyncio.get_running_loop().time():.6f}",
         )
+        self._on_written = on_written
         self._is_written = False
         self._is_goodbye = False
         self._switches = self._count_switches()
@@ -91,6 +100,7 @@ class Reply:
         self._released.set()
         self._parts.playback.release()
         self._writer.tell_end()
+        self._tell_written()
 
     async def wait_released(self) -> None:
         await self._released.wait()
@@ -111,6 +121,7 @@ class Reply:
                 except ProviderError as error:
                     self._fail(error)  # what is written already is still spoken
                 self._is_written = True
+                self._tell_written()
                 await self._voice.end()
                 await asyncio.wait({speaking})
                 watching.cancel()
@@ -126,6 +137,10 @@ class Reply:
 
     async def _queue(self, sentence: str) -> None:
         await self._voice.put(self._parts.transcript.add_piece(self._turn, sentence))
+
+    def _tell_written(self) -> None:
+        if self._is_written and self._released.is_set() and not self.failed:
+            self._on_written()
 
     def _fail(self, error: ProviderError) -> None:
         self.failed = True

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.events import AgentTurnEnded, AgentTurnInterrupted, AgentTurnStarted, AgentTurnUpdated, EndReason, SessionEvent, TurnLatency
 from engine.latency import TurnMoments
-from engine.moves import AgentAudioStarted, CallerLeft, GoodbyeDecided, Heard, Prepared, ReplyEnded, SentenceStarted
+from engine.moves import AgentAudioStarted, AnswerWritten, CallerLeft, GoodbyeDecided, Heard, Prepared, ReplyEnded, SentenceStarted
 from engine.plan import SessionParts, SessionPlan
 from engine.playback import Playback
 from engine.ports import AudioLink
@@ -169,7 +169,13 @@ class Speaker:
             self._cancel_draft(self._current)
         self._paused = None
         turn = AgentTurn(supposes=supposes)
-        reply = Reply(self._reply_parts, turn, moments, on_end=lambda reason: self._tell(GoodbyeDecided(reply_id, reason)))
+        reply = Reply(
+            self._reply_parts,
+            turn,
+            moments,
+            on_end=lambda reason: self._tell(GoodbyeDecided(reply_id, reason)),
+            on_written=lambda: self._tell(AnswerWritten(reply_id)),
+        )
         self._current = current = _Current(reply_id, reply, turn, moments)
         current.task = tasks.create_task(self._run(current, sentence), name=f"reply {reply_id}")
 
