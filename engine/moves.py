@@ -64,13 +64,15 @@ class AnswerWritten:
 class ReplyEnded:
     """A reply was heard to its end, or failed. `spoke`: at least one whole sentence of it was played.
 
-    `is_down`: it failed because nobody who could have made it can be reached, which is more than a stumble.
+    `is_down`: it failed because nobody who could have made it can be reached, which is more than a stumble. `is_awaited`: what was heard
+    was cut in a sentence, or followed by a wait, so that the caller expects more.
     """
 
     reply_id: int
     failed: bool
     spoke: bool
     is_down: bool = False
+    is_awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

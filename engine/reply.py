@@ -69,6 +69,7 @@ class Reply:
         self.failed = False
         self._is_only_slow = False
         self.is_down = False  # it failed since nobody could be reached, not since somebody stumbled
+        self._was_quiet = False  # when it failed
 
     @property
     def is_draft(self) -> bool:
@@ -82,12 +83,25 @@ class Reply:
             for piece in self._turn.pieces
         )
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it failed in a way that leaves the caller waiting: in a sentence, behind a filler, or after a silence."""
+        return self.failed and (self._voice.is_cut_short or self._was_quiet or self._fillers() > 0)
+
     async def answer(self) -> None:
         """Lets the model answer the transcript. Returns when the answer was heard to its end, or failed (`failed`)."""
         await self._perform(None)
 
-    async def say(self, text: str, *, is_goodbye: bool = False) -> None:
-        """Speaks a prepared `text`. Returns as `answer` does."""
+    @property
+    def is_mute(self) -> bool:
+        """Whether it failed for want of a voice."""
+        return self.failed and self._voice.is_mute
+
+    async def say(self, text: str, *, is_goodbye: bool = False, from_memory: bool = False) -> None:
+        """Speaks a prepared `text`. Returns as `answer` does. `from_memory`: the voice is known to be of no use, so nobody waits for it."""
+        if from_memory and self._voice.known(text) is None:
+            self.failed = True
+            return
         self._is_goodbye = is_goodbye
         await self._perform(text)
 
@@ -145,6 +159,7 @@ class Reply:
     def _fail(self, error: ProviderError) -> None:
         self.failed = True
         self.is_down = error.category in DOWN and not self._is_only_slow
+        self._was_quiet = self._parts.playback.quiet_ms() >= self._parts.tuning.filler_after_ms
         self._parts.report(error)
 
     def _emit_usage(self, record: UsageRecord) -> None:

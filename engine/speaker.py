@@ -88,6 +88,7 @@ class Speaker:
         )
         self._current: _Current | None = None
         self._leaving: asyncio.Task[None] | None = None  # a reply that was cancelled: the next one waits until it is gone
+        self._is_mute = False  # the voice was of no use to the last answer
         self._paused: tuple[int, int] | None = None  # when the speech that paused us was known, and after how many ms we were silent
 
     def prepare(self, tasks: asyncio.TaskGroup, reply_id: int, text: str) -> None:
@@ -199,10 +200,13 @@ class Speaker:
         if sentence is None:
             await current.reply.answer()
         elif sentence is not Prepared.HANDOVER or await self._is_handed_over(current.reply_id):
-            await current.reply.say(self._texts[sentence], is_goodbye=sentence in (Prepared.GOODBYE, Prepared.HANDOVER, Prepared.MUST_END))
+            is_last = sentence in (Prepared.GOODBYE, Prepared.HANDOVER, Prepared.MUST_END)
+            await current.reply.say(self._texts[sentence], is_goodbye=is_last, from_memory=self._is_mute)
         await current.reply.wait_released()
         current.reply.account()
-        await self._tell_in_turn(ReplyEnded(current.reply_id, current.reply.failed, current.reply.spoke, current.reply.is_down))
+        self._is_mute = current.reply.is_mute or (self._is_mute and sentence is not None)
+        reply = current.reply
+        await self._tell_in_turn(ReplyEnded(current.reply_id, reply.failed, reply.spoke, reply.is_down, reply.is_awaited))
 
     async def _is_handed_over(self, reply_id: int) -> bool:
         """Gives the call to a person, if there is one and time for it. The sentence that says so is said only then."""
