@@ -75,7 +75,7 @@ def assemble(spec: AgentSpec, call: OnCall | None = None, prepared_audio: Prepar
     made = plan(spec, call, tools_of(spec, call, keypad))
     ports = {"stt": speech_to_text(spec), "llm": language_model(spec), "tts": text_to_speech(spec)}
     memory = {"repeated": prepared.repeated, "voice_key": prepared.voice_key(spec)}
-    asked = {"keypad": keypad, "hand_over": hand_over(spec, call.ledger)}
+    asked = {"keypad": keypad if spec.collects_digits else None, "hand_over": hand_over(spec, call.ledger)}
     return made, SessionParts(**ports, **memory, **asked, prepared=prepared_audio)  # type: ignore[arg-type]  # each port under its own name
 
 

@@ -13,6 +13,8 @@ def audio_started(floor: Floor, now_ms: int) -> list[Action]:
     """The reply in work became audible."""
     if floor.phase is Phase.THINKING:
         floor.phase = Phase.SPEAKING
+    elif floor.phase is Phase.CLOSING:
+        floor.closing.hear_out(now_ms)
     floor.agent.begin(now_ms)
     return floor.commit(now_ms) if floor.is_answering else []
 
@@ -38,8 +40,11 @@ def reply_ended(floor: Floor, event: ReplyEnded, now_ms: int) -> list[Action]:
     early_answer = floor.agent.end(now_ms)
     floor.interruption = Interruption(floor.tuning)
     floor.listen(now_ms, after_farewell=said is None and floor.agent.takes_leave)
-    if event.failed and not event.spoke and not floor.closing.is_spent:
-        return committed + _after_failure(floor, said, now_ms, is_down=event.is_down)
+    if event.failed and not floor.closing.is_spent:
+        if not event.spoke:
+            return committed + _after_failure(floor, said, now_ms, is_down=event.is_down)
+        if event.is_awaited and said is None and early_answer is None and not floor.agent.takes_leave:
+            return committed + floor.say(Prepared.APOLOGY)
     if said is None and not event.failed:
         floor.failed_turns = 0
         floor.user.patience.heard_out()

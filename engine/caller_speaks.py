@@ -67,6 +67,19 @@ def press(floor: Floor, key: str, now_ms: int) -> list[Action]:
     """A key is said like a word, and as clearly meant."""
     floor.silence.life(now_ms)
     floor.unheard.words()
+    if floor.keys is not None and floor.keys.press(key, now_ms, may_be_wanted=floor.may_want_keys):
+        return []
+    return _press(floor, key, now_ms)
+
+
+def hand_keys_back(floor: Floor, now_ms: int) -> list[Action]:
+    """The answer is written: what was pressed meanwhile is for nobody else."""
+    floor.unwritten_id = 0
+    kept = floor.keys.release() if floor.keys is not None and floor.phase in (Phase.THINKING, Phase.SPEAKING) else ()
+    return [action for key in kept for action in _press(floor, key, now_ms)]
+
+
+def _press(floor: Floor, key: str, now_ms: int) -> list[Action]:
     if not floor.is_live or floor.phase is Phase.MACHINE:
         return []
     actions = drop(floor.ahead.drop())
@@ -114,7 +127,7 @@ def answer_if_due(floor: Floor, now_ms: int) -> list[Action]:
         return floor.say(Prepared.FIRST_MESSAGE)
     if floor.ahead.take() is None:
         floor.reply_id += 1
-    floor.saying, floor.phase = None, Phase.THINKING
+    floor.saying, floor.phase, floor.unwritten_id = None, Phase.THINKING, floor.reply_id
     return [AnswerUser(floor.reply_id, text, floor.user.last_word_ms)]
 
 

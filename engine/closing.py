@@ -35,6 +35,10 @@ class Closing:
         self.reason = reason
         self._goodbye_due_ms = now_ms + (self._tuning.goodbye_limit_ms if limit_ms is None else limit_ms)
 
+    def hear_out(self, now_ms: int) -> None:
+        """Last words became audible: they are not cut because others before them took long."""
+        self._goodbye_due_ms = max(self._goodbye_due_ms, now_ms + self._tuning.parting_ms)
+
     def spend_out(self, now_ms: int) -> None:
         """The money for this call is used up: the turn in work may come to its end, within `budget_grace_ms`; no other follows."""
         self.is_spent = True

@@ -8,6 +8,7 @@ from engine.closing import Closing
 from engine.events import EndReason
 from engine.interruption import Interruption
 from engine.moves import Action, CommitUserTurn, DropAnswer, End, Prepared, SayPrepared, StopReply
+from engine.pressed_keys import PressedKeys
 from engine.silence import SilenceLadder
 from engine.speculation import Speculation
 from engine.tuning import Tuning
@@ -20,7 +21,7 @@ from engine.voicemail import VoicemailWatch
 class Floor:
     """One conversation's. Every reply has an id; what a cancelled reply still reports is ignored by it."""
 
-    def __init__(self, rules: TurnRules, tuning: Tuning) -> None:
+    def __init__(self, rules: TurnRules, tuning: Tuning, keys: PressedKeys | None = None) -> None:
         self.phase = Phase.LISTENING
         self.rules = rules
         self.tuning = tuning
@@ -33,15 +34,26 @@ class Floor:
         self.voicemail = VoicemailWatch(tuning, outbound=rules.outbound and self.is_live, has_message=rules.has_voicemail_message)
         self.agent = AgentWords(tuning)
         self.closing = Closing(rules, tuning)
+        self.keys = keys  # None: this agent never asks for any
         self.reply_id = 0
+        self.unwritten_id = 0  # the last answer, until it is written
         self.saying: Prepared | None = None
         self.is_answering = False  # the words in `user` are what the reply in work answers
         self.speech_started_ms = -1
         self.owes_greeting = False
         self.failed_turns = 0
 
+    @property
+    def may_want_keys(self) -> bool:
+        """Whether an answer is in the making, or certain to follow, that may yet ask for keys."""
+        if self.phase is Phase.LISTENING:
+            return self.user.due_ms is not None and not self.user.has_keys
+        return self.phase in (Phase.THINKING, Phase.SPEAKING) and self.unwritten_id == self.reply_id
+
     def say(self, sentence: Prepared) -> list[Action]:
         dropped = drop(self.ahead.take())
+        if self.keys is not None:
+            self.keys.forget()
         self.reply_id += 1
         self.saying = sentence
         if self.phase is not Phase.CLOSING:
@@ -100,6 +112,8 @@ class Floor:
 
     def begin_closing(self, reason: EndReason, now_ms: int, limit_ms: int | None = None) -> None:
         self.phase = Phase.CLOSING
+        if self.keys is not None:
+            self.keys.forget()
         self.closing.begin(reason, now_ms, limit_ms)
 
     def end(self, reason: EndReason) -> list[Action]:

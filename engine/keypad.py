@@ -1,58 +1,50 @@
 """Lets a tool ask for keys in the middle of a conversation. While it does, keys belong to it alone and never reach the model.
 
-What comes behind an entry belongs to it too: the # that people press out of habit, and after a secret one every key, for the rest of a PIN
-that was longer or slower than expected is still a secret.
-
-One per session: whoever assembles a conversation gives the same keypad to the session and to the tool that collects digits.
+One per session: whoever assembles a conversation gives the same keypad to the session and to the tool that collects digits; a session with
+a keypad keeps back what is pressed while it is not known whether a collection follows (`pressed_keys`).
 """
 
 import asyncio
 
 from engine.digits import DigitCollection, DigitEntry, DigitRules
-
-_MOST_WAITING_KEYS = 128
+from engine.pressed_keys import PressedKeys
 
 
 class Keypad:
-    """Hands keys to the collection that runs, if one does."""
+    """Waits for the keys of one entry after the other."""
 
     def __init__(self) -> None:
-        self._keys: asyncio.Queue[str] | None = None
-        self._is_secret = False  # the last entry that was asked for
-        self._habit = ""  # the terminator of an entry that was complete without it
-        self.dropped_keys = 0
+        self._arrived = asyncio.Event()
+        self.keys = PressedKeys(self._arrived.set)
 
     @property
     def is_collecting(self) -> bool:
-        return self._keys is not None
+        return self.keys.is_wanted
 
     async def collect(self, rules: DigitRules) -> DigitEntry:
-        """Waits for one entry; the time-outs of `rules` bound the wait. Raises `RuntimeError` if another collection runs."""
-        if self._keys is not None:
-            raise RuntimeError("keys are being collected already; one collection at a time")
-        self._keys = keys = asyncio.Queue[str](_MOST_WAITING_KEYS)
-        self._is_secret, self._habit = rules.secret, ""
-        collection = DigitCollection(rules)
-        try:
-            while True:
-                async with asyncio.timeout(collection.patience_ms / 1000):
-                    key = await keys.get()
-                entry = collection.press(key)
-                if entry is not None:
-                    self._habit = rules.terminator if entry.outcome == "length" else ""
-                    return entry
-        except TimeoutError:
-            return collection.give_up()
-        finally:
-            self._keys = None
+        """Waits for one entry; the time-outs of `rules` bound the wait. Raises `RuntimeError` if another collection runs.
 
-    def press(self, key: str) -> bool:
-        """Takes a key if one is wanted, or belongs behind the last entry; False if it is for the conversation."""
-        if self._keys is None:
-            habit, self._habit = self._habit, ""
-            return self._is_secret or (bool(habit) and key == habit)
+        Keys that were pressed before the question was out count, but no hurry follows from them: the caller may still listen to it.
+        """
+        if self.keys.is_wanted:
+            raise RuntimeError("keys are being collected already; one collection at a time")
+        early = self.keys.begin(rules)
+        collection = DigitCollection(rules)
+        entry: DigitEntry | None = None
         try:
-            self._keys.put_nowait(key)
-        except asyncio.QueueFull:
-            self.dropped_keys += 1  # nobody types so fast: a stuck key must not fill the memory
-        return True
+            while entry is None:
+                patience_ms = collection.patience_ms if early < 0 else rules.first_timeout_ms
+                entry = collection.press(await self._next(patience_ms))
+                early -= 1
+        except TimeoutError:
+            entry = collection.give_up()
+        finally:
+            self.keys.end(rules, entry)
+        return entry
+
+    async def _next(self, patience_ms: int) -> str:
+        async with asyncio.timeout(patience_ms / 1000):
+            while (key := self.keys.take()) is None:
+                self._arrived.clear()
+                await self._arrived.wait()
+        return key

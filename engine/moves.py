@@ -54,16 +54,25 @@ class GoodbyeDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerWritten:
+    """The model has written its answer to the end: no tool is asked for any more. It may be heard for a while yet."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyEnded:
     """A reply was heard to its end, or failed. `spoke`: at least one whole sentence of it was played.
 
-    `is_down`: it failed because nobody who could have made it can be reached, which is more than a stumble.
+    `is_down`: it failed because nobody who could have made it can be reached, which is more than a stumble. `is_awaited`: what was heard
+    was cut in a sentence, or followed by a wait, so that the caller expects more.
     """
 
     reply_id: int
     failed: bool
     spoke: bool
     is_down: bool = False
+    is_awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +114,6 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyTaken:
-    """A key was pressed for a tool that collects keys: a sign of life, and nothing else is known of it here."""
-
-
-@dataclass(frozen=True, slots=True)
 class ToneHeard:
     """A long, steady tone came from the far side: a machine that is ready to record."""
 
@@ -125,10 +129,10 @@ Heard = (
     | SoundBegan
     | SoundEnded
     | DtmfPressed
-    | KeyTaken
     | AgentAudioStarted
     | SentenceStarted
     | GoodbyeDecided
+    | AnswerWritten
     | ReplyEnded
     | HearingLost
     | HearingStumbled

@@ -28,12 +28,20 @@ _SWITCH_LOOK_MS = 200  # how often a port is asked whether it has turned to anot
 
 
 class Reply:
-    """Makes and speaks one agent turn. `on_end` is called when it is clear that the call ends with this turn, and why.
+    """Makes and speaks one agent turn. `on_end` is called when it is clear that the call ends with this turn, and why; `on_written` once
+    the model has written all of it and uses no tool any more.
 
     A turn that supposes something is a draft: it is made ahead, and nothing of it is heard, done or told before `release`.
     """
 
-    def __init__(self, parts: ReplyParts, turn: AgentTurn, moments: TurnMoments | None, on_end: Callable[[EndReason], None]) -> None:
+    def __init__(
+        self,
+        parts: ReplyParts,
+        turn: AgentTurn,
+        moments: TurnMoments | None,
+        on_end: Callable[[EndReason], None],
+        on_written: Callable[[], None],
+    ) -> None:
         self._parts = parts
         self._turn = turn
         self._moments = moments
@@ -54,12 +62,14 @@ class Reply:
             on_change=self._changed.set,
             evidence=f"estimate-{asyncio.get_running_loop().time():.6f}",
         )
+        self._on_written = on_written
         self._is_written = False
         self._is_goodbye = False
         self._switches = self._count_switches()
         self.failed = False
         self._is_only_slow = False
         self.is_down = False  # it failed since nobody could be reached, not since somebody stumbled
+        self._was_quiet = False  # when it failed
 
     @property
     def is_draft(self) -> bool:
@@ -73,12 +83,25 @@ class Reply:
             for piece in self._turn.pieces
         )
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it failed in a way that leaves the caller waiting: in a sentence, behind a filler, or after a silence."""
+        return self.failed and (self._voice.is_cut_short or self._was_quiet or self._fillers() > 0)
+
     async def answer(self) -> None:
         """Lets the model answer the transcript. Returns when the answer was heard to its end, or failed (`failed`)."""
         await self._perform(None)
 
-    async def say(self, text: str, *, is_goodbye: bool = False) -> None:
-        """Speaks a prepared `text`. Returns as `answer` does."""
+    @property
+    def is_mute(self) -> bool:
+        """Whether it failed for want of a voice."""
+        return self.failed and self._voice.is_mute
+
+    async def say(self, text: str, *, is_goodbye: bool = False, from_memory: bool = False) -> None:
+        """Speaks a prepared `text`. Returns as `answer` does. `from_memory`: the voice is known to be of no use, so nobody waits for it."""
+        if from_memory and self._voice.known(text) is None:
+            self.failed = True
+            return
         self._is_goodbye = is_goodbye
         await self._perform(text)
 
@@ -91,6 +114,7 @@ class Reply:
         self._released.set()
         self._parts.playback.release()
         self._writer.tell_end()
+        self._tell_written()
 
     async def wait_released(self) -> None:
         await self._released.wait()
@@ -111,6 +135,7 @@ class Reply:
                 except ProviderError as error:
                     self._fail(error)  # what is written already is still spoken
                 self._is_written = True
+                self._tell_written()
                 await self._voice.end()
                 await asyncio.wait({speaking})
                 watching.cancel()
@@ -127,9 +152,14 @@ class Reply:
     async def _queue(self, sentence: str) -> None:
         await self._voice.put(self._parts.transcript.add_piece(self._turn, sentence))
 
+    def _tell_written(self) -> None:
+        if self._is_written and self._released.is_set() and not self.failed:
+            self._on_written()
+
     def _fail(self, error: ProviderError) -> None:
         self.failed = True
         self.is_down = error.category in DOWN and not self._is_only_slow
+        self._was_quiet = self._parts.playback.quiet_ms() >= self._parts.tuning.filler_after_ms
         self._parts.report(error)
 
     def _emit_usage(self, record: UsageRecord) -> None:

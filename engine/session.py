@@ -34,7 +34,6 @@ from engine.moves import (
     EndRequested,
     Heard,
     HearingLost,
-    KeyTaken,
     PauseReply,
     PrepareAnswer,
     ReplyEnded,
@@ -69,9 +68,8 @@ class ConversationSession:
         self._emit = emit
         self._zero_s: float | None = None
         self._inbox: asyncio.Queue[tuple[int, Heard]] = asyncio.Queue(_MOST_WAITING_FACTS)
-        self._turns = TurnTaking(TurnRules.of(plan), plan.tuning)
+        self._turns = TurnTaking(TurnRules.of(plan), plan.tuning, None if parts.keypad is None else parts.keypad.keys)
         self._tones = ToneDetector()
-        self._keypad = parts.keypad
         self._transcript = Transcript(plan.instructions, plan.history)
         self._speaker = Speaker(
             plan,
@@ -221,8 +219,7 @@ class ConversationSession:
                     self._speaker.playback.reach_mark(event.name)
                 elif isinstance(event, DtmfPressed):
                     self._emit(DtmfReceived(self._now_ms()))
-                    is_taken = self._keypad is not None and self._keypad.press(event.digit)
-                    self._tell(KeyTaken() if is_taken else event)
+                    self._tell(event)
                 elif isinstance(event, LinkEnded):
                     self._tell(CallerLeft(EndReason.LINK_LOST if event.reason == "lost" else EndReason.CALLER_HANGUP))
                     return

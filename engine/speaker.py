@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.events import AgentTurnEnded, AgentTurnInterrupted, AgentTurnStarted, AgentTurnUpdated, EndReason, SessionEvent, TurnLatency
 from engine.latency import TurnMoments
-from engine.moves import AgentAudioStarted, CallerLeft, GoodbyeDecided, Heard, Prepared, ReplyEnded, SentenceStarted
+from engine.moves import AgentAudioStarted, AnswerWritten, CallerLeft, GoodbyeDecided, Heard, Prepared, ReplyEnded, SentenceStarted
 from engine.plan import SessionParts, SessionPlan
 from engine.playback import Playback
 from engine.ports import AudioLink
@@ -88,6 +88,7 @@ class Speaker:
         )
         self._current: _Current | None = None
         self._leaving: asyncio.Task[None] | None = None  # a reply that was cancelled: the next one waits until it is gone
+        self._is_mute = False  # the voice was of no use to the last answer
         self._paused: tuple[int, int] | None = None  # when the speech that paused us was known, and after how many ms we were silent
 
     def prepare(self, tasks: asyncio.TaskGroup, reply_id: int, text: str) -> None:
@@ -169,7 +170,13 @@ class Speaker:
             self._cancel_draft(self._current)
         self._paused = None
         turn = AgentTurn(supposes=supposes)
-        reply = Reply(self._reply_parts, turn, moments, on_end=lambda reason: self._tell(GoodbyeDecided(reply_id, reason)))
+        reply = Reply(
+            self._reply_parts,
+            turn,
+            moments,
+            on_end=lambda reason: self._tell(GoodbyeDecided(reply_id, reason)),
+            on_written=lambda: self._tell(AnswerWritten(reply_id)),
+        )
         self._current = current = _Current(reply_id, reply, turn, moments)
         current.task = tasks.create_task(self._run(current, sentence), name=f"reply {reply_id}")
 
@@ -193,10 +200,13 @@ class Speaker:
         if sentence is None:
             await current.reply.answer()
         elif sentence is not Prepared.HANDOVER or await self._is_handed_over(current.reply_id):
-            await current.reply.say(self._texts[sentence], is_goodbye=sentence in (Prepared.GOODBYE, Prepared.HANDOVER, Prepared.MUST_END))
+            is_last = sentence in (Prepared.GOODBYE, Prepared.HANDOVER, Prepared.MUST_END)
+            await current.reply.say(self._texts[sentence], is_goodbye=is_last, from_memory=self._is_mute)
         await current.reply.wait_released()
         current.reply.account()
-        await self._tell_in_turn(ReplyEnded(current.reply_id, current.reply.failed, current.reply.spoke, current.reply.is_down))
+        self._is_mute = current.reply.is_mute or (self._is_mute and sentence is not None)
+        reply = current.reply
+        await self._tell_in_turn(ReplyEnded(current.reply_id, reply.failed, reply.spoke, reply.is_down, reply.is_awaited))
 
     async def _is_handed_over(self, reply_id: int) -> bool:
         """Gives the call to a person, if there is one and time for it. The sentence that says so is said only then."""

@@ -10,13 +10,13 @@ from engine.floor import Floor
 from engine.moves import (
     Action,
     AgentAudioStarted,
+    AnswerWritten,
     CallerLeft,
     EndRequested,
     GoodbyeDecided,
     Heard,
     HearingLost,
     HearingStumbled,
-    KeyTaken,
     Prepared,
     ReplyEnded,
     SentenceStarted,
@@ -27,6 +27,7 @@ from engine.moves import (
     ToneHeard,
 )
 from engine.ports import DtmfPressed, FinalTranscript, TranscriptEvent
+from engine.pressed_keys import PressedKeys
 from engine.tuning import Tuning
 from engine.turn_rules import Phase, TurnRules
 
@@ -36,8 +37,9 @@ __all__ = ["Phase", "TurnRules", "TurnTaking"]
 class TurnTaking:
     """One conversation's turns."""
 
-    def __init__(self, rules: TurnRules, tuning: Tuning) -> None:
-        self._floor = Floor(rules, tuning)
+    def __init__(self, rules: TurnRules, tuning: Tuning, keys: PressedKeys | None = None) -> None:
+        """`keys`: of an agent that may ask for keys. What is pressed may then be meant for an entry, and is none of the talk's business."""
+        self._floor = Floor(rules, tuning, keys)
 
     @property
     def phase(self) -> Phase:
@@ -52,16 +54,13 @@ class TurnTaking:
             return []
         if isinstance(event, TranscriptEvent):
             return caller_speaks.hear(floor, event, now_ms)
-        if isinstance(event, AgentAudioStarted | SentenceStarted | ReplyEnded | GoodbyeDecided):
+        if isinstance(event, AgentAudioStarted | SentenceStarted | AnswerWritten | ReplyEnded | GoodbyeDecided):
             return self._reply_tells(event, now_ms) if event.reply_id == floor.reply_id else []
         match event:
             case TimePassed():
                 return self._time_passed(now_ms)
             case DtmfPressed(digit=digit):
                 return caller_speaks.press(floor, digit, now_ms)
-            case KeyTaken():
-                floor.silence.life(now_ms)
-                return []
             case CallerLeft(reason=reason):
                 return self._caller_left(reason)
             case EndRequested(reason=EndReason.BUDGET):
@@ -111,12 +110,16 @@ class TurnTaking:
         """What the caller said and nobody answered, once the session has ended."""
         return self._floor.commit(now_ms)
 
-    def _reply_tells(self, event: AgentAudioStarted | SentenceStarted | ReplyEnded | GoodbyeDecided, now_ms: int) -> list[Action]:
+    def _reply_tells(
+        self, event: AgentAudioStarted | SentenceStarted | AnswerWritten | ReplyEnded | GoodbyeDecided, now_ms: int
+    ) -> list[Action]:
         match event:
             case AgentAudioStarted():
                 return agent_speaks.audio_started(self._floor, now_ms)
             case SentenceStarted(text=text):
                 return agent_speaks.sentence_started(self._floor, text)
+            case AnswerWritten():
+                return caller_speaks.hand_keys_back(self._floor, now_ms)
             case ReplyEnded():
                 return agent_speaks.reply_ended(self._floor, event, now_ms)
             case GoodbyeDecided(reason=reason):

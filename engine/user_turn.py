@@ -22,6 +22,7 @@ class UserTurn:
         self._segments: list[str] = []
         self._interim = ""
         self._keys = ""  # pressed, and still the last segment
+        self.has_keys = False
         self._started_ms: int | None = None
         self._interim_ms = 0
         self._heard_ms = 0
@@ -72,6 +73,7 @@ class UserTurn:
         if self._keys:
             self._segments.pop()
         self._keys += key
+        self.has_keys = True
         self._segments.append(f"[pressed {self._keys}]")
         self._guessed_last = False
         self._started_ms = now_ms if self._started_ms is None else self._started_ms

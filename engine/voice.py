@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from engine.audio import AudioChunk, duration_ms
 from engine.errors import ErrorCategory, ProviderError
 from engine.latency import TurnMoments
-from engine.ports import SpokenAudio, working
+from engine.ports import SpokenAudio, is_switching, working
 from engine.reply_parts import ReplyParts
 from engine.resample import Resampler
 from engine.speech import for_voice
@@ -45,10 +45,20 @@ class Voice:
         self.has_answered = False  # audio other than a filler's was given to the line
         self.has_asked_again = False
         self.is_cut_short = False  # the last sentence broke off, and none has followed
+        self._switches_before = 0  # until the sentence in work
+        self._waited_in_vain: bool | None = None  # for a sentence that was given up
 
     @property
     def is_idle(self) -> bool:
         return self.fetching is None and self._waiting.empty()
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether a sentence was waited for in vain, or is being waited for a second time: the next one would be too."""
+        if self._waited_in_vain is not None:
+            return self._waited_in_vain
+        is_second_try = self.has_asked_again or self._switches() > self._switches_before
+        return is_second_try and self.fetching is not None and self.fetching.start_ms is None
 
     async def put(self, piece: Piece) -> None:
         await self._waiting.put(piece)
@@ -120,6 +130,7 @@ class Voice:
     def _leave(self, piece: Piece, error: ProviderError) -> None:
         """Gives the rest of a piece up; the whole turn if there is no audio of it."""
         if piece.start_ms is None:
+            self._waited_in_vain = error.category is ErrorCategory.TIMEOUT
             raise error
         self._parts.report(error)
         self._parts.playback.close(piece)
@@ -129,6 +140,7 @@ class Voice:
     async def _speak(self, piece: Piece, words: str, sound: "_Sound") -> None:
         tuning, tts, playback = self._parts.tuning, self._parts.tts, self._parts.playback
         base_ms, any_audio = sound.ms, False
+        self._switches_before = self._switches()
         if self._moments is not None and self._moments.sentence_ms is None:
             self._moments.sentence_ms = self._parts.now_ms()
         try:
@@ -160,6 +172,9 @@ class Voice:
         if not any_audio:
             raise ProviderError(working(tts)[0], ErrorCategory.PROTOCOL, "the voice finished without any audio", retryable=True)
         await playback.write(sound.add(tail))
+
+    def _switches(self) -> int:
+        return self._parts.tts.switches if is_switching(self._parts.tts) else 0
 
     def _begin(self, piece: Piece) -> None:
         if not piece.filler:

@@ -111,6 +111,7 @@ def test_manners_languages_and_pronunciations_reach_the_plan() -> None:
     assert "मिनट" in made.filler
     assert [tool.spec.name for tool in made.tools] == ["collect_digits"]
     assert parts.keypad is not None
+    assert assembly.assemble(spec(**fields))[1].keypad is None, "who never asks for keys keeps none back"
 
 
 def test_how_sure_a_flux_model_has_to_be_reaches_its_wire() -> None:

@@ -192,7 +192,7 @@ async def press(keypad: Keypad, keys: str) -> None:
     while not keypad.is_collecting:
         await asyncio.sleep(0)
     for key in keys:
-        keypad.press(key)
+        keypad.keys.press(key, 0)
 
 
 async def collected(keys: str, **wanted: Any) -> tuple[ToolResult, MemoryLedger]:

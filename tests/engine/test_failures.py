@@ -2,12 +2,13 @@
 
 import pytest
 
-from engine.events import AgentTurnEnded, EndReason, ProviderFailed, UserTurnEnded
+from engine.events import AgentTurnEnded, AgentTurnStarted, EndReason, ProviderFailed, UserTurnEnded
 from engine.ports import Message
 from engine.tuning import Tuning
+from tests.complaints.caller_side import longest_quiet_ms
 from tests.engine.carrier import HangsUp, Says
 from tests.engine.stage import APOLOGY, GOODBYE, GREETING, perform, plan
-from tests.engine.vendors import Ears, Thought, Voice
+from tests.engine.vendors import Ears, Memory, Thought, Voice
 
 ASKS = [Says(4000, "what does it cost"), HangsUp(14_000)]
 ASKS_TWICE = [Says(4000, "what does it cost"), Says(11_000, "tell me the price"), HangsUp(30_000)]
@@ -58,6 +59,17 @@ def test_what_was_said_before_the_model_broke_off_stays_and_needs_no_apology(fau
     scene = perform(ASKS, thoughts=[answer])
     assert scene.dialogue == [("agent", GREETING), ("user", "what does it cost"), ("agent", "It costs five hundred.")]
     assert set(scene.failed_providers) == {"mind"}
+
+
+def test_an_answer_that_keeps_the_caller_waiting_in_its_middle_and_never_ends_is_apologised_for():
+    filler = "One moment, please."
+    answer = Thought("It costs five hundred. And you could also", fails_after=6, fault="stall")
+    manners = Tuning(llm_first_token_ms=2000, llm_between_tokens_ms=3000)
+    asks = Says(4000, "what does it cost")
+    words = {"session_plan": plan(filler=filler, tuning=manners), "prepared": Memory(GREETING, filler)}
+    scene = perform([asks, HangsUp(18_000)], thoughts=[answer], **words)
+    assert scene.dialogue[2:] == [("agent", f"It costs five hundred. {filler}"), ("agent", APOLOGY)]
+    assert longest_quiet_ms(scene, asks.until_ms, scene.of(AgentTurnStarted)[-1].at_ms) < 5000
 
 
 @pytest.mark.parametrize("again", ["And for children half.", "It costs five hundred. And for children half."])
@@ -131,10 +143,11 @@ def test_a_voice_that_stumbles_twice_is_apologised_for():
     assert scene.reason is EndReason.CALLER_HANGUP
 
 
-def test_a_voice_that_breaks_off_in_a_later_sentence_leaves_what_was_heard():
+def test_a_voice_that_breaks_off_in_the_last_sentence_leaves_what_was_heard_and_the_caller_is_told():
     answer = Thought("It costs five hundred. That is with the doctor and all.")
     scene = perform(ASKS, thoughts=[answer], voice=Voice(fails=[None, None, "mid"]))
-    turn = scene.of(AgentTurnEnded)[-1]
+    _greeting, turn, apology = scene.of(AgentTurnEnded)
+    assert apology.heard == APOLOGY
 
     assert turn.generated == answer.text
     assert turn.heard.startswith("It costs five hundred. That is")

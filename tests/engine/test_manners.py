@@ -181,11 +181,11 @@ def test_rules_that_cannot_work_are_refused(wrong):
 def test_a_collection_ends_with_its_patience_and_hands_the_keys_back():
     async def scene():
         keypad = Keypad()
-        assert not keypad.press("1")
+        assert not keypad.keys.press("1", 0)
         nothing = await keypad.collect(DigitRules(first_timeout_ms=3000))
         collecting = asyncio.create_task(keypad.collect(DigitRules(between_timeout_ms=2000)))
         await asyncio.sleep(0.01)
-        assert keypad.press("1")
+        assert keypad.keys.press("1", 5000)
         with pytest.raises(RuntimeError, match="already"):
             await keypad.collect(DigitRules())
         some = await collecting

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.digits import DigitRules
 from engine.events import EndReason
 from engine.moves import (
     AgentAudioStarted,
     AnswerUser,
+    AnswerWritten,
     CallerLeft,
     CommitUserTurn,
     DropAnswer,
@@ -15,7 +17,6 @@ from engine.moves import (
     EndRequested,
     GoodbyeDecided,
     HearingLost,
-    KeyTaken,
     PauseReply,
     PrepareAnswer,
     Prepared,
@@ -40,21 +41,22 @@ from engine.ports import (
     TurnResumed,
     UtteranceEnded,
 )
+from engine.pressed_keys import PressedKeys
 from engine.tuning import Tuning
 from engine.turn_taking import Phase, TurnRules, TurnTaking
 
 
-def machine(mode="live", *, greets=True, tuning=None, silence_timeout_ms=8000, max_duration_ms=120_000, **more):
-    return TurnTaking(TurnRules(mode, greets, silence_timeout_ms, max_duration_ms, **more), tuning or Tuning())
+def machine(mode="live", *, greets=True, tuning=None, silence_timeout_ms=8000, max_duration_ms=120_000, keys=None, **more):
+    return TurnTaking(TurnRules(mode, greets, silence_timeout_ms, max_duration_ms, **more), tuning or Tuning(), keys)
 
 
 def final(text, at_ms, *, ends=True):
     return FinalTranscript(text, ends, at_ms)
 
 
-def listening(tuning=None):
+def listening(tuning=None, keys=None):
     """A machine whose greeting has been heard, at 2000 ms."""
-    turns = machine(tuning=tuning)
+    turns = machine(tuning=tuning, keys=keys)
     assert turns.feed(SessionOpened(), 0) == [SayPrepared(1, Prepared.FIRST_MESSAGE)]
     assert turns.feed(AgentAudioStarted(1), 200) == []
     assert turns.feed(ReplyEnded(1, failed=False, spoke=True), 2000) == []
@@ -226,10 +228,13 @@ def test_a_sound_without_words_puts_the_question_off_but_does_not_start_the_sile
     assert turns.feed(TimePassed(), 11_000) == [SayPrepared(2, Prepared.STILL_THERE)]
 
 
-def test_a_key_counts_as_a_sign_of_life():
-    turns = listening()
-    turns.feed(KeyTaken(), 9000)
+def test_a_key_that_a_tool_waits_for_is_a_sign_of_life_and_nothing_else():
+    keys = PressedKeys()
+    turns = listening(keys=keys)
+    keys.begin(DigitRules(secret=True))
+    assert turns.feed(DtmfPressed("7"), 9000) == []
     assert turns.deadline_ms() == 17_000
+    assert keys.take() == "7"
 
 
 def test_keys_are_an_utterance_that_ends_with_a_pause_or_with_the_closing_key():
@@ -326,6 +331,7 @@ FACTS = st.one_of(
     st.builds(SentenceStarted, st.integers(1, 6), st.sampled_from(["I want tea now.", "Do you want tea?", "Goodbye!"])),
     st.builds(AgentAudioStarted, st.integers(1, 6)),
     st.builds(GoodbyeDecided, st.integers(1, 6)),
+    st.builds(AnswerWritten, st.integers(1, 6)),
     st.builds(ReplyEnded, st.integers(1, 6), st.booleans(), st.booleans(), st.booleans()),
     st.just(HearingLost()),
     st.builds(SoundBegan, st.integers(0, 60_000)),
@@ -346,7 +352,7 @@ def test_whatever_happens_it_ends_once_and_in_time(mode, patient, voicemail, sto
     """No order of facts makes it raise, hang past its limit, end twice, have two replies in work, or lose track of a pause or a draft."""
     tuning = Tuning(interrupt_on_speech=not patient, voicemail=voicemail, local_vad=patient)
     has = dict.fromkeys(("has_time_warning", "has_voicemail_message", "has_not_caught", "has_handover"), True)
-    turns = machine(mode, tuning=tuning, max_duration_ms=60_000, outbound=True, **has)
+    turns = machine(mode, tuning=tuning, max_duration_ms=60_000, outbound=True, keys=PressedKeys() if patient else None, **has)
     now_ms, in_work = 0, False
     is_paused, draft_id = False, None
     ends: list[End] = []
