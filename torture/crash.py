@@ -85,7 +85,9 @@ def run(ground: Ground, scale: Scale) -> list[Row]:
     agent, silent = made.agent(), made.agent("Unrecorded", SILENT_NUMBER, record_calls=False)
     clean = undisturbed(ground, fleet, agent)
     for points in courses():
-        rows += settle_course(ground, fleet, points, [made.over(agent, ground.gate) for _ in range(scale.trials)], clean)
+        # Each of another agent: whoever stands at the commit of a bill holds its agent's day, and the next would not come so far.
+        sessions = [made.over(made.agent(f"Torture {number}"), ground.gate) for number in range(scale.trials)]
+        rows += settle_course(ground, fleet, points, sessions, clean)
     for points in dial_courses():
         rows += dial_course(ground, fleet, points, [_ordered(silent) for _ in range(scale.trials)])
     return rows

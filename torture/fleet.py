@@ -80,6 +80,10 @@ class Fleet:
         """A message that nobody of ours would send."""
         self._celery.send_task(kind, args=list(arguments), kwargs=dict(named))
 
+    def send_pickled(self, kind: str, *arguments: object) -> None:
+        """A message in a form that no worker opens: it could run anything."""
+        self._celery.send_task(kind, args=list(arguments), serializer="pickle")
+
     def until(self, is_so: Callable[[], bool], what: str, *, within_s: float, ticks: tuple[str, ...] = ("calls.sweep_jobs",)) -> None:
         """Waits with a beat. Raises `Stuck`."""
         deadline, next_tick = time.monotonic() + within_s, 0.0

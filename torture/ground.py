@@ -48,6 +48,7 @@ class Ground:
             "DEEPGRAM_BASE_URL": f"{gate}/deepgram",
             "OPENAI_BASE_URL": f"{gate}/openai/v1",
             "AWS_S3_ENDPOINT_URL": f"{gate}/s3",
+            "PGAPPNAME": stops.DOOMED,
         }
 
 
