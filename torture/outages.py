@@ -113,7 +113,7 @@ def _disk_full(ground: Ground, calls: Calls) -> str:
 
 def _clock_moved(clock: Clock, seconds: int, _: Calls) -> str:
     clock.move(seconds)
-    return "of web, media, worker and beat, in the middle of the calls"
+    return "of all our processes, in the middle of the calls"
 
 
 def _until_over(calls: Calls) -> None:
