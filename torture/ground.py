@@ -20,7 +20,7 @@ from torture import stops
 from torture.gate import Gate
 
 NUMBER = demo.EXOPHONE
-LEASE_S = 120
+LEASE_S = 900
 
 
 @dataclass
@@ -70,6 +70,7 @@ def ground() -> Iterator[Ground]:
         "JOB_LEASE_S": str(LEASE_S),
         "JOB_SWEEP_S": "1",
         "RECONCILE_S": "2",
+        "EXOTEL_REQUESTS_PER_MINUTE": "100000",
         "LOG_LEVEL": "INFO",
         "RECORDING_MAX_BYTES": str(4 << 20),
     }

@@ -21,6 +21,10 @@ BEAT_S = 1.0
 RequestEnd = Callable[[EndReason], None]
 
 
+def _nobody_listens(_reason: EndReason) -> None:
+    pass
+
+
 class Heartbeat:
     """The running conversations of this process, and the task that beats while there are any."""
 
@@ -42,6 +46,11 @@ class Heartbeat:
         loop = asyncio.get_running_loop()
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._task = loop.create_task(self._beat(), name="heartbeat")
+
+    def talk_is_over(self, session_id: str) -> None:
+        """Signs of life go on until its rows are written: a call whose end cannot be told yet has not died."""
+        if session_id in self._running:
+            self._running[session_id] = _nobody_listens
 
     def leave(self, session_id: str) -> None:
         self._running.pop(session_id, None)
