@@ -20,7 +20,7 @@ class SteadyScheduler(PersistentScheduler):
     """Celery's, but nothing has run in the future. A clock that is put forth makes everything due at once, which harms nobody."""
 
     def tick(self, *args: Any, **named: Any) -> float:
-        ahead = [entry for entry in self.schedule.values() if entry.last_run_at > entry.default_now() + AHEAD]
+        ahead = [entry for entry in self.schedule.values() if entry.last_run_at and entry.last_run_at > entry.default_now() + AHEAD]
         if ahead:
             logger.warning("clock_put_back", tasks=len(ahead))
             for entry in ahead:
