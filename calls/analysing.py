@@ -34,7 +34,7 @@ def analyse(session: Session, job: Job) -> Outcome:
         raise Park(str(error)) from error
     shape = analysis.schema(told, spec.extraction_schema)
     asked = analysis.messages(told, spec.name, spec.language, shape)
-    answer, reading = _read(session, job, model, asked, shape, told, spec.extraction_schema)
+    answer, reading = _read(job, model, asked, shape, told, spec.extraction_schema)
     return partial(
         commands.call_analysed,
         session,
@@ -50,7 +50,6 @@ def analyse(session: Session, job: Job) -> Outcome:
 
 
 def _read(
-    session: Session,
     job: Job,
     model: Completer,
     asked: list[Message],
@@ -61,7 +60,7 @@ def _read(
     """An answer that fits, at the first try or the second. Raises `Park` with the places that did not fit."""
     flaws: tuple[str, ...] = ()
     for _ in range(2):
-        answer = _ask(session, job, model, asked, shape)
+        answer = _ask(job, model, asked, shape)
         if answer.is_cut:
             raise Park(
                 "The model's report was cut at its token limit. Make the agent's extraction schema smaller, then run this job again."
@@ -74,13 +73,13 @@ def _read(
     raise Park(f"The model's answer did not fit twice ({'; '.join(flaws)}). Make the extraction schema simpler, or change the model.")
 
 
-def _ask(session: Session, job: Job, model: Completer, asked: list[Message], shape: dict[str, Any]) -> Completion:
+def _ask(job: Job, model: Completer, asked: list[Message], shape: dict[str, Any]) -> Completion:
     attempt = begin_attempt(job, model.provider)
     try:
         answer = model.complete(asked, shape)
     except ProviderError as error:
         close_attempt(attempt, ok=False, request_id=error.request_id)
         raise
-    commands.add_usage(session.session_id, [replace(record, purpose=PURPOSE) for record in answer.usage])
-    close_attempt(attempt, ok=True, request_id=answer.request_id)
+    usage = [replace(record, purpose=PURPOSE) for record in answer.usage]
+    close_attempt(attempt, ok=True, request_id=answer.request_id, usage=usage)
     return answer

@@ -11,7 +11,7 @@ and comes back can spend time, but cannot write.
     death         the lease runs out, the sweeper nudges, another worker claims; a job that kills its workers is parked too
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, cast
@@ -23,9 +23,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from calls import dispatch
+from calls import commands, dispatch
 from calls.failures import describe, place
 from calls.models import Attempt, Job, Session
+from engine.usage import UsageRecord
 
 logger = structlog.get_logger()
 
@@ -174,9 +175,14 @@ def begin_attempt(job: Job, provider: str) -> Attempt:
     return Attempt.objects.create(job=job, number=number, provider=provider)
 
 
-def close_attempt(attempt: Attempt, *, ok: bool, request_id: str = "") -> None:
-    """What became of the paid request; a row without an outcome is one that nobody saw the end of."""
-    Attempt.objects.filter(pk=attempt.pk).update(outcome="ok" if ok else "failed", request_id=request_id[:80])
+def close_attempt(attempt: Attempt, *, ok: bool, request_id: str = "", usage: Sequence[UsageRecord] = ()) -> None:
+    """What became of the paid request, and what it used, both or neither: what its worker makes of the answer may still be lost.
+
+    A row without an outcome is one that nobody saw the end of.
+    """
+    with transaction.atomic():
+        commands.add_usage(attempt.job.session.session_id, usage)
+        Attempt.objects.filter(pk=attempt.pk).update(outcome="ok" if ok else "failed", request_id=request_id[:80])
 
 
 def _ours(job: Job) -> Job:

@@ -73,7 +73,7 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
     except ProviderError as error:
         close_attempt(attempt, ok=False, request_id=error.request_id)
         raise
-    close_attempt(attempt, ok=True, request_id=heard.request_id)
+    close_attempt(attempt, ok=True, request_id=heard.request_id, usage=heard.usage)
 
     def outcome() -> None:
         commands.recording_transcribed(
@@ -93,7 +93,6 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
                 for said in heard.utterances
             ],
             text=heard.text,
-            usage=heard.usage,
         )
         transaction.on_commit(partial(path.unlink, missing_ok=True), robust=True)
 

@@ -20,6 +20,7 @@ from calls.failures import place
 from calls.models import Alarm, CallLog, Session
 from calls.status import TERMINAL
 from providers.exotel.client import ExotelClient
+from providers.exotel.details import CallDetails
 from providers.exotel.errors import CarrierError
 from telephony import pacing, reconciling
 from telephony.answers import LONGEST_TALK_S
@@ -46,7 +47,18 @@ def overrun(session: Session, at: datetime) -> timedelta:
     """By how much the call is past its cap at `at`; negative while it is not."""
     log = session.call_log
     begun_at = log.answered_at or log.started_at or log.created_at
-    return at - begun_at - timedelta(seconds=cap_s(session.agent_version.as_spec(), may_hand_over=_is_handed_over(session)))
+    return at - begun_at - _cap(session)
+
+
+def _cap(session: Session) -> timedelta:
+    return timedelta(seconds=cap_s(session.agent_version.as_spec(), may_hand_over=_is_handed_over(session)))
+
+
+def overrun_by_their_clock(session: Session, told: CallDetails) -> timedelta | None:
+    """The same by the carrier's own stamps, both of one clock; None if it did not give them."""
+    if told.told_at is None or told.started_at is None:
+        return None
+    return told.told_at - told.started_at - _cap(session)
 
 
 def ask_again_after(late_by: timedelta) -> timedelta:
@@ -83,31 +95,36 @@ def _look_after(session: Session, exotel: ExotelClient, now: datetime) -> bool:
     if not claim_poll(session, unless_due_later=is_known, until=now + ask_again_after(late_by)):
         return True  # asked a moment ago, or somebody else asks
     with structlog.contextvars.bound_contextvars(session_id=session.session_id):
-        is_told = _ask(session, exotel)
+        told = _ask(session, exotel)
         session.call_log.refresh_from_db()
         if session.call_log.status in TERMINAL:
             _clear(session)
             return False
+        theirs = overrun_by_their_clock(session, told) if told is not None else None
+        if theirs is not None and theirs <= _NEWS_WITHIN:
+            # A clock of ours that was put forward makes every call look late; none is cut for that.
+            logger.warning("overrun_only_by_our_clock", ours_s=round(late_by.total_seconds()), theirs_s=round(theirs.total_seconds()))
+            return False
         commands.request_hangup(session, by="the watchdog", source="sweeper")
         amount, currency = _cost(session.call_log, late_by)
-        text = _words(session, late_by, is_told=is_told)
+        text = _words(session, late_by, is_told=told is not None)
         if commands.raise_alarm(session, Alarm.Kind.OVERRUN, text=text, amount=amount, currency=currency):
             reconciling.try_to_end(session, exotel)
     return True
 
 
-def _ask(session: Session, exotel: ExotelClient) -> bool:
-    """Whether the carrier said how the call stands; what it said is applied."""
+def _ask(session: Session, exotel: ExotelClient) -> CallDetails | None:
+    """How the call stands, if the carrier says so; what it said is applied."""
     if not session.call_log.call_sid:
-        return False
+        return None
     try:
         details = exotel.get_call_details(session.call_log.call_sid)
     except CarrierError as error:
         logger.warning("overrun_not_told", category=error.category.value, status=error.status)
         reconciling.note_asked(session, f"no answer ({error.category.value.replace('_', ' ')})")
-        return False
+        return None
     reconciling.apply(session, details)
-    return True
+    return details
 
 
 def _clear(session: Session) -> None:

@@ -1,20 +1,23 @@
 """`make torture`: faults × trials × losses, against real processes, a real Postgres, a real Valkey and the simulator.
 
-ARGS="--only crash poison"   some parts: crash, poison, outages, flood, properties
+ARGS="--only crash poison"   some parts: crash, poison, properties, outages, flood
+ARGS="--only flood --join"   one part anew; the others in the table are those of the last runs
 ARGS="--trials 5"            how often each crash point is met (25)
-ARGS="--quick"               a look in under three minutes
+ARGS="--quick"               a look at most of it, in minutes
 """
 
 import argparse
 import sys
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
 from deploy.local.places import LOCAL, ROOT
 from torture.ground import ground
-from torture.scale import FULL, QUICK, USUAL, Scale
-from torture.tale import Row, markdown
+from torture.scale import FULL, QUICK, Scale
+from torture.tale import Part, Row, machine, markdown
 
 PARTS = ("crash", "poison", "properties", "outages", "flood")
 RESULT = LOCAL / "torture" / "table.md"
@@ -26,18 +29,35 @@ def main() -> int:
     options = _options()
     if options.paste:
         return paste(PAGE, RESULT)
-    scale = QUICK if options.quick else FULL if options.full else USUAL
+    scale = QUICK if options.quick else FULL
     scale = scale.with_trials(options.trials) if options.trials else scale
-    began, rows = time.monotonic(), []
-    with ground() as field:
-        for part in options.only:
-            print(f"\n{part} ({(time.monotonic() - began) / 60:.1f} min so far)", flush=True)
-            rows += _run(part, field, scale)
-    text = markdown(rows, seconds=time.monotonic() - began)
     RESULT.parent.mkdir(parents=True, exist_ok=True)
+    measured = []
+    with ground() as field:
+        for name in options.only:
+            print(f"\n{name}, {datetime.now(UTC):%H:%M} UTC", flush=True)
+            began, rows = time.monotonic(), _run(name, field, scale)
+            part = Part(name, machine(), rows, time.monotonic() - began, str(scale))
+            (RESULT.parent / f"{name}.json").write_text(part.to_json(), encoding="utf-8")
+            measured.append(part)
+    told = joined(measured, _saved(str(scale))) if options.join else measured
+    text = markdown(told)
     RESULT.write_text(text, encoding="utf-8")
     print(f"\n{text}\nAlso in {RESULT.relative_to(ROOT)}; `make torture-page` puts it into docs/reliability.md.")
-    return 0 if all(row.is_kept for row in rows) else 1
+    return 0 if all(part.is_kept for part in told) else 1
+
+
+def _saved(scale: str) -> list[Part]:
+    """What the last run of each part found, if it did as much as this one."""
+    files = [RESULT.parent / f"{name}.json" for name in PARTS]
+    parts = [Part.of_json(path.read_text(encoding="utf-8")) for path in files if path.exists()]
+    return [part for part in parts if part.scale == scale]
+
+
+def joined(measured: Sequence[Part], saved: Sequence[Part]) -> list[Part]:
+    """Every part once, in their usual order; what was measured now stands for what was measured before."""
+    newest = {part.name: part for part in (*saved, *measured)}
+    return [newest[name] for name in PARTS if name in newest]
 
 
 def _run(part: str, field: object, scale: Scale) -> list[Row]:
@@ -62,7 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="these parts, in this order")
     parser.add_argument("--trials", type=int, default=0, help="processes killed at each crash point")
     parser.add_argument("--quick", action="store_true", help="few trials of everything")
-    parser.add_argument("--full", action="store_true", help="more copies and stories")
+    parser.add_argument("--join", action="store_true", help="the other parts in the table from the last runs that did as much")
     parser.add_argument("--paste", action="store_true", help="put the last table into docs/reliability.md and do nothing else")
     return parser.parse_args()
 

@@ -24,7 +24,7 @@ FETCH, UPLOAD, TRANSCRIBE, ACCOUNT, DIAL = (
     "telephony.fetch_recording", "calls.upload_recording", "calls.transcribe_recording", "calls.account", "telephony.dial",
 )  # fmt: skip
 ANALYSE = str(dispatch.JobKind.ANALYSE)
-REACH_S, SETTLE_S = 60.0, 180.0
+REACH_S, SETTLE_S = 300.0, 900.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ def run(ground: Ground, scale: Scale) -> list[Row]:
     agent, silent = made.agent(), made.agent("Unrecorded", SILENT_NUMBER, record_calls=False)
     clean = undisturbed(ground, fleet, agent)
     for points in courses():
-        rows += settle_course(ground, fleet, points, [made.over(agent, ground.gate) for _ in range(scale.trials)], clean)
+        # Each of another agent: whoever stands at the commit of a bill holds its agent's day, and the next would not come so far.
+        sessions = [made.over(made.agent(f"Torture {number}"), ground.gate) for number in range(scale.trials)]
+        rows += settle_course(ground, fleet, points, sessions, clean)
     for points in dial_courses():
         rows += dial_course(ground, fleet, points, [_ordered(silent) for _ in range(scale.trials)])
     return rows
@@ -107,9 +109,14 @@ def settle_course(ground: Ground, fleet: Fleet, points: list[Point], sessions: l
     """Kills at every point in turn, lets the calls settle, and judges them once: what was lost is told with the last point's row."""
     paid_before, remarks = _paid_requests(ground), ""
     rows = [killed_at(ground, fleet, point, sessions) for point in points]
+
+    def all_are_settled() -> bool:
+        waits_are_over(sessions)
+        return are_settled(sessions)
+
     with fleet.running(4):
         try:
-            fleet.until(partial(are_settled, sessions), "every call is settled", within_s=SETTLE_S)
+            fleet.until(all_are_settled, "every call is settled", within_s=SETTLE_S)
         except Stuck:
             remarks = "not all settled"
     verdict = judge.judge(sessions, ground.gate, clean)
@@ -136,9 +143,14 @@ def killed_at(ground: Ground, fleet: Fleet, point: Point, sessions: list[Session
     """One fleet up to the point and no further."""
     row = Row(point.name, trials=len(sessions))
     paid_before = ground.gate.passed[point.door]
+
+    def all_stand() -> bool:
+        waits_are_over(sessions)  # such as for a turn in the carrier's requests
+        return waiting() >= len(sessions)
+
     with _held(ground, point) as (waiting, let_go), fleet.running(len(sessions) + SPARE) as worker:
         try:
-            fleet.until(lambda: waiting() >= len(sessions), f"all stand at {point}", within_s=REACH_S)
+            fleet.until(all_stand, f"all stand at {point}", within_s=REACH_S)
         except Stuck as problem:
             row.lost += len(sessions) - waiting()
             row.details.append(f"{waiting()} of {len(sessions)} reached this point: {problem}")

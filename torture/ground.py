@@ -20,7 +20,7 @@ from torture import stops
 from torture.gate import Gate
 
 NUMBER = demo.EXOPHONE
-LEASE_S = 120
+LEASE_S = 900
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Ground:
             "DEEPGRAM_BASE_URL": f"{gate}/deepgram",
             "OPENAI_BASE_URL": f"{gate}/openai/v1",
             "AWS_S3_ENDPOINT_URL": f"{gate}/s3",
+            "PGAPPNAME": stops.DOOMED,
         }
 
 
@@ -69,6 +70,7 @@ def ground() -> Iterator[Ground]:
         "JOB_LEASE_S": str(LEASE_S),
         "JOB_SWEEP_S": "1",
         "RECONCILE_S": "2",
+        "EXOTEL_REQUESTS_PER_MINUTE": "100000",
         "LOG_LEVEL": "INFO",
         "RECORDING_MAX_BYTES": str(4 << 20),
     }

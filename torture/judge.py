@@ -9,11 +9,15 @@ import boto3
 from django.conf import settings
 from django.db.models import Q
 
+from calls.analysing import PURPOSE
 from calls.charges import UNSEEN
-from calls.models import Attempt, CallLog, Charge, Job, Recording, Session, UsageLine
+from calls.dispatch import JobKind
+from calls.models import Analysis, Attempt, CallLog, Charge, Job, Recording, Session, UsageLine
+from engine.usage import UsageKind
 from torture.gate import Gate
 from torture.made import words_of
 
+TRANSCRIBE, ANALYSE = str(JobKind.TRANSCRIBE_RECORDING), str(JobKind.ANALYSE)
 LINE = ("kind", "provider", "model", "unit", "purpose")
 
 
@@ -83,19 +87,17 @@ def _recording(session: Session, gate: Gate, store: Store, copies: int, verdict:
         verdict.lose(f"{session.session_id}: its recording is {recording.state}, {copies} copies")
     if copies > 1:
         verdict.double(f"{session.session_id}: {copies} copies of its recording", copies - 1)
+    if not Analysis.objects.filter(session=session).exists():
+        verdict.lose(f"{session.session_id}: nobody has read it")
     if words_of(session) not in recording.transcript_text.lower():
         verdict.lose(f"{session.session_id}: the transcript has not what was said")
 
 
 def _money(session: Session, log: CallLog, expected: Counter[tuple[str, ...]], verdict: Verdict) -> None:
-    found = lines_of(session)
-    for missing, times in (expected - found).items():
+    found, wanted = lines_of(session), _wanted(session, expected)
+    for missing, times in (wanted - found).items():
         verdict.lose(f"{session.session_id}: no usage of {missing}", times)
-    # What a kill may waste has lines of its own: as often as there are requests that nobody saw the end of, and no oftener.
-    unseen = Attempt.objects.filter(job__session=session, outcome="").count()
-    for extra, times in (found - expected).items():
-        if UNSEEN in extra and times <= unseen:
-            continue
+    for extra, times in (found - wanted).items():
         verdict.double(f"{session.session_id}: used twice: {extra}", times)
     charges = Charge.objects.filter(session=session)
     uncharged = UsageLine.objects.filter(session=session, charge__isnull=True).count()
@@ -105,6 +107,18 @@ def _money(session: Session, log: CallLog, expected: Counter[tuple[str, ...]], v
     told = charges.filter(Q(usage_line__kind="telephony"), amount=log.carrier_price, currency=log.carrier_currency).count()
     if told != 1:
         verdict.lose(f"{session.session_id}: the carrier's price is charged {told} times")
+
+
+def _wanted(session: Session, expected: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]:
+    """With what the kills wasted: each paid request has lines of its own, the answered ones as told, the others as nobody saw them end."""
+    made = Counter(Attempt.objects.filter(job__session=session).values_list("job__kind", "outcome"))
+    wanted = Counter[tuple[str, ...]]()
+    for line, times in expected.items():
+        *used, purpose = line
+        step = TRANSCRIBE if used[0] == UsageKind.TRANSCRIPTION else ANALYSE if purpose == PURPOSE else ""
+        wanted[line] += times * (made[step, "ok"] if step else 1)
+        wanted[*used, UNSEEN] += times * made[step, ""]
+    return +wanted
 
 
 def attempts(sessions: list[Session]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import threading
 import time
@@ -38,23 +39,36 @@ def scenario(caller: str) -> Mapping[str, Any]:
 _WAIT: Mapping[str, Any] = {"wait_for_agent": {"quiet_ms": 700, "deadline_s": 60}}
 
 
+_numbers = itertools.count(1)
+
+
 @dataclass
 class Calls:
-    """Calls that run in a thread of their own. `reports`: of those that came to an end; `first_number`: the first caller's."""
+    """Calls that run in a thread of their own. `reports`: of those that came to an end; `placed`: how many were begun.
+
+    Until `over` is set each caller calls again when his call has ended.
+    """
 
     count: int
     outside: str
-    first_number: int
+    over: threading.Event
+    placed: int = 0
     reports: list[dict[str, Any]] = field(default_factory=list)
 
     async def place(self) -> None:
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=self.outside, timeout=httpx.Timeout(30, read=400), limits=limits, trust_env=False) as http:
-            await asyncio.gather(*(self._one(http, number) for number in range(self.count)))
+            await asyncio.gather(*(self._caller(http, place) for place in range(self.count)))
 
-    async def _one(self, http: httpx.AsyncClient, number: int) -> None:
-        await asyncio.sleep(SPREAD_S * number / self.count)
-        caller = self.first_number + number
+    async def _caller(self, http: httpx.AsyncClient, place: int) -> None:
+        await asyncio.sleep(SPREAD_S * place / self.count)
+        await self._one(http)
+        while not self.over.is_set():
+            await self._one(http)
+
+    async def _one(self, http: httpx.AsyncClient) -> None:
+        caller = next(_numbers)
+        self.placed += 1
         order = {"to": NUMBER, "from": f"+9196{caller:08d}", "scenario": scenario(f"{caller:06d}")}
         # A call that breaks off has no report: it counts as cut.
         with contextlib.suppress(httpx.HTTPError):
@@ -65,19 +79,19 @@ class Calls:
                         self.reports.append(json.loads(text)["report"])
 
 
-_numbers = [1]
-
-
 @contextlib.contextmanager
-def calling(outside: str, count: int) -> Iterator[Calls]:
-    """The block runs while the calls do; at its end they are waited for."""
-    calls = Calls(count, outside, _numbers[0])
-    _numbers[0] += count
+def calling(outside: str, count: int, *, again: bool = False) -> Iterator[Calls]:
+    """The block runs while the calls do; at its end they are waited for. `again`: as long as the block runs there are `count` calls."""
+    over = threading.Event()
+    if not again:
+        over.set()
+    calls = Calls(count, outside, over)
     thread = threading.Thread(target=lambda: asyncio.run(calls.place()), name="callers", daemon=True)
     thread.start()
     try:
         yield calls
     finally:
+        over.set()
         thread.join(400)
 
 

@@ -23,6 +23,7 @@ from torture.tale import Row, told
 HOUR_S = 3600
 SETTLE_S = 150.0
 UNDER_WAY_S = 4.0
+WRONG_FOR_S = 25.0
 KINDS = frozenset({"stt", "llm", "tts", "telephony", "transcription"})
 
 
@@ -102,7 +103,7 @@ def _disk_full(ground: Ground, calls: Calls) -> str:
         _until_over(calls)
         time.sleep(8)
         sessions = list(Session.objects.order_by("-pk")[: calls.count])
-        refused = Job.objects.filter(session__in=sessions, kind="telephony.fetch_recording").exclude(last_error="").count()
+        refused = _refused("telephony.fetch_recording", calls)
         disk.make_room()
         began = time.monotonic()
         while time.monotonic() - began < SETTLE_S and not _are_settled(sessions):
@@ -111,9 +112,19 @@ def _disk_full(ground: Ground, calls: Calls) -> str:
     return f"{disk.how}, {refused} recordings refused meanwhile"
 
 
-def _clock_moved(clock: Clock, seconds: int, _: Calls) -> str:
+def _clock_moved(clock: Clock, seconds: int, calls: Calls) -> str:
+    """Wrong until every call is over and the store has refused its recording; then somebody puts it right."""
     clock.move(seconds)
-    return "of web, media, worker and beat, in the middle of the calls"
+    _until_over(calls)
+    time.sleep(WRONG_FOR_S)
+    refused = _refused("calls.upload_recording", calls)
+    clock.move(0)
+    return f"of all our processes, in the middle of the calls, put right after the last; {refused} uploads refused by the store meanwhile"
+
+
+def _refused(kind: str, calls: Calls) -> int:
+    sessions = list(Session.objects.order_by("-pk")[: calls.count])
+    return Job.objects.filter(session__in=sessions, kind=kind).exclude(last_error="").count()
 
 
 def _until_over(calls: Calls) -> None:

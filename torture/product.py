@@ -1,4 +1,4 @@
-"""web, media, worker and beat as one service each, restarted when they die, as every deployment does it."""
+"""web, media, worker, hooks and beat as one service each, restarted when they die, as every deployment does it."""
 
 import contextlib
 import threading
@@ -14,8 +14,8 @@ WORKERS = 3
 
 
 @contextlib.contextmanager
-def product(ground: Ground, extra: dict[str, str] | None = None, *, only: int = 4) -> Iterator[Supervisor]:
-    """The first `only` roles, up and watched."""
+def product(ground: Ground, extra: dict[str, str] | None = None) -> Iterator[Supervisor]:
+    """Every role, up and watched."""
     environment = {**ground.environment, "LOG_LEVEL": "WARNING", **(extra or {})}
     supervisor = Supervisor(environment, to_files=True, say=lambda text: print(f"  {text}", flush=True))
     over = threading.Event()
@@ -27,7 +27,7 @@ def product(ground: Ground, extra: dict[str, str] | None = None, *, only: int = 
 
     watcher = threading.Thread(target=watch, name="watcher", daemon=True)
     try:
-        for role in roles.product(worker_processes=WORKERS)[:only]:
+        for role in roles.product(worker_processes=WORKERS):
             supervisor.start(replace(role, stop_s=10))
         for name, port in (("web", "WEB_PORT"), ("media", "MEDIA_PORT")):
             stack.wait_until_up(name, f"http://127.0.0.1:{environment[port]}/readyz", supervisor.died, 120)

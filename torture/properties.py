@@ -70,7 +70,9 @@ def _compare(fault: str, orders: Sequence[tuple[int, ...]]) -> Row:
     connection.close_pool()  # type: ignore[attr-defined]  # Postgres' own: its threads do not live on in a forked process
     chunks = [orders[at : at + _CHUNK] for at in range(0, len(orders), _CHUNK)]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("fork")) as processes:
-        for chunk, found in zip(chunks, processes.map(ends, chunks), strict=True):
+        for place, (chunk, found) in enumerate(zip(chunks, processes.map(ends, chunks), strict=True), 1):
+            if place % 25 == 0:
+                print(f"  {place * _CHUNK:,} of {len(orders):,}", flush=True)
             for order, end in zip(chunk, found, strict=True):
                 if end != clean:
                     row.lost += 1

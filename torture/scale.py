@@ -13,21 +13,20 @@ class Scale:
     trials: int = 25
     calls: int = 20
     away_s: float = 60.0
-    good_calls: int = 250
+    good_calls: int = 200
     webhooks: int = 6_000
     webhooks_over_s: float = 60.0
-    copies: int = 4_000
+    copies: int = 10_000
     interleavings: int = 10_000
     orders: int = 720
-    through_database: int = 300
+    through_database: int = 10_000
     outages: tuple[str, ...] = ("nothing", "valkey", "postgres-restart", "postgres-away", "disk", "clock-forth", "clock-back")
 
     def with_trials(self, trials: int) -> "Scale":
         return replace(self, trials=trials)
 
 
-USUAL = Scale()
-FULL = Scale(copies=10_000, through_database=3_000)
+FULL = Scale()
 QUICK = Scale(
     trials=2,
     calls=4,

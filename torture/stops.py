@@ -14,6 +14,8 @@ import psycopg
 
 OURS: Final = "torture"
 """The application name of this process' own connections."""
+DOOMED: Final = "torture-doomed"
+"""That of the workers' connections, the only ones that are ever cut. In PGAPPNAME, which is Postgres' own."""
 
 REMOVED: Final = """
 DROP TRIGGER IF EXISTS torture_claim ON calls_job;
@@ -108,7 +110,7 @@ _WAITING: Final = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NO
   AND objid = (hashtext(%s)::bigint & 4294967295)::oid"""
 
 
-_KILLED: Final = f"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> '{OURS}'"
+_KILLED: Final = f"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{DOOMED}'"
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """What a run found, as rows of one table."""
 
+import json
 import os
 import platform
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,9 +46,35 @@ def told(row: Row) -> Row:
     return row
 
 
-def markdown(rows: Iterable[Row], *, seconds: float) -> str:
-    lines = "\n".join(row.line for row in rows)
-    return f"Measured {machine()}, in {seconds / 60:.0f} min.\n\n{HEAD}\n{lines}\n"
+@dataclass(frozen=True)
+class Part:
+    """What one part found. `measured`: when and where; `scale`: how much it did, so that nothing small is told beside something full."""
+
+    name: str
+    measured: str
+    rows: list[Row]
+    seconds: float
+    scale: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        return all(row.is_kept for row in self.rows)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def of_json(cls, text: str) -> "Part":
+        found = json.loads(text)
+        return cls(**{**found, "rows": [Row(**row) for row in found["rows"]]})
+
+
+def markdown(parts: Sequence[Part]) -> str:
+    """One table; parts of several runs say each when they were measured."""
+    rows = "\n".join(row.line for part in parts for row in part.rows)
+    runs = {part.measured: [other for other in parts if other.measured == part.measured] for part in parts}
+    told = [f"{measured}: {', '.join(f'{part.name} in {part.seconds / 60:.0f} min' for part in of_it)}" for measured, of_it in runs.items()]
+    return f"Measured {'; '.join(told)}.\n\n{HEAD}\n{rows}\n"
 
 
 def machine() -> str:

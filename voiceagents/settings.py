@@ -182,6 +182,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "voiceagents.beat:SteadyScheduler"
 # Strangers' endpoints hold up nobody else's work. The sweep stands in the same queue: without a worker there it nudges nobody.
 CELERY_TASK_ROUTES = {f"calls.{name}": {"queue": "webhooks"} for name in ("deliver_webhook", "sweep_webhooks")}
 JOB_LEASE_S = env.integer("JOB_LEASE_S", 660, low=1, high=3600)

@@ -120,9 +120,8 @@ def recording_transcribed(
     channels: int,
     utterances: Sequence[dict[str, Any]],
     text: str,
-    usage: Sequence[UsageRecord],
 ) -> None:
-    """The transcript with what it used, written together, so that a repeated job never counts the same request twice."""
+    """The transcript; reading it is next. What it used stands with its paid attempt."""
     with transaction.atomic():
         told = analysis.clean(list(utterances))
         Recording.objects.filter(session=session).update(
@@ -134,7 +133,6 @@ def recording_transcribed(
             channels=channels,
             spool_path="",
         )
-        write_usage(session.pk, usage)
         record_event(session=session, key="recording:transcribed", source="api", kind="recording-transcribed", facts={"channels": channels})
         transcription_over(session)
         broadcast.call_changed_on_commit(session)

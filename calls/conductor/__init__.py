@@ -7,6 +7,7 @@ row in every case, and if even that cannot be written, the sweeper does it from 
 import asyncio
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -34,14 +35,18 @@ logger = structlog.get_logger()
 
 __all__ = ["Load", "NoRoom", "conduct", "drain", "load", "room", "seat", "watch_lag"]
 
-# After the talk: how long its rows may still take, and how long a drained process waits for goodbyes.
+# After the talk its rows may take as long as an outage of the database; of a process that has to stop they get less.
+ROWS_KEPT_S = 600.0
 ROWS_LIMIT_S = 30.0
+_GRACE_S = 5.0
+# How long a drained process waits for goodbyes.
 GOODBYE_LIMIT_S = 15.0
 
 _heartbeat = Heartbeat()
 _till = Till()
 _seats = Seats()
 _lag = LagMeter()
+_finishing: set[Writer] = set()
 
 
 async def conduct(session: Session, link: AudioLink) -> None:
@@ -67,11 +72,15 @@ async def conduct(session: Session, link: AudioLink) -> None:
             logger.error("conversation_failed", error=type(error).__name__, reason=reason.value, place=place(error))
             await link.close()
         finally:
-            _heartbeat.leave(session.session_id, tab.request_end)
+            _heartbeat.talk_is_over(session.session_id, tab.request_end)
             _till.leave(tab)
             showing.cancel()
             notebook.line_ended()
-            await unhurried(_finish(session, writer, writing, notebook.reason or reason))
+            try:
+                finishing = _finish(session, writer, writing, notebook.reason or reason)
+                await unhurried(finishing, hurry=partial(writer.hurry, ROWS_LIMIT_S))
+            finally:
+                _heartbeat.leave(session.session_id, tab.request_end)
 
 
 async def _converse(session: Session, link: AudioLink, notebook: Notebook, before: Before, tab: Tab) -> EndReason:
@@ -89,13 +98,16 @@ async def _converse(session: Session, link: AudioLink, notebook: Notebook, befor
 async def _finish(session: Session, writer: Writer, writing: "asyncio.Task[None]", reason: EndReason) -> None:
     """The rest of the rows, then the session's end: accounting begins with the latter, so it comes last."""
     ended_at = timezone.now()
-    writer.finish(ROWS_LIMIT_S)
-    await asyncio.wait({writing}, timeout=ROWS_LIMIT_S + 5)
-    writing.cancel()
-    if not await writer.write(
-        lambda: commands.end_session(session.session_id, reason=reason, at=ended_at, stream_sid=session.stream_sid), "session-end"
-    ):
-        logger.error("session_end_not_written", reason=reason.value)
+    writer.finish(ROWS_LIMIT_S if reason == EndReason.SHUTDOWN else ROWS_KEPT_S)
+    _finishing.add(writer)
+    try:
+        await writer.finished(writing, _GRACE_S)
+        if not await writer.write(
+            lambda: commands.end_session(session.session_id, reason=reason, at=ended_at, stream_sid=session.stream_sid), "session-end"
+        ):
+            logger.error("session_end_not_written", reason=reason.value)
+    finally:
+        _finishing.discard(writer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,8 @@ async def drain(deadline_s: float) -> None:
         return
     logger.warning("drain_deadline_passed", sessions=load().calls)
     _heartbeat.end_all(EndReason.SHUTDOWN)
+    for writer in _finishing:
+        writer.hurry(ROWS_LIMIT_S)
     if not await _emptied(GOODBYE_LIMIT_S + ROWS_LIMIT_S):
         logger.error("drain_left_calls", sessions=load().calls)
 

@@ -1,14 +1,14 @@
 """Waiting that ends, and finishing that is not cut short by a cancellation."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
-async def unhurried(work: Coroutine[Any, Any, None]) -> None:
+async def unhurried(work: Coroutine[Any, Any, None], *, hurry: Callable[[], object]) -> None:
     """Carries `work` to its end although the task around it is being cancelled; the cancellation is raised afterwards.
 
-    `work` must have its own deadline.
+    `work` must have its own deadline, which `hurry` brings nearer once somebody wants to stop.
     """
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
@@ -19,6 +19,7 @@ async def unhurried(work: Coroutine[Any, Any, None]) -> None:
             if task.cancelled():
                 raise
             cancelled = error
+            hurry()
     if cancelled is not None:
         raise cancelled
     task.result()

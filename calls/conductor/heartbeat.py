@@ -21,6 +21,10 @@ BEAT_S = 1.0
 RequestEnd = Callable[[EndReason], None]
 
 
+def _nobody_listens(_reason: EndReason) -> None:
+    pass
+
+
 class Heartbeat:
     """The running conversations of this process, and the task that beats while there are any."""
 
@@ -43,9 +47,14 @@ class Heartbeat:
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._task = loop.create_task(self._beat(), name="heartbeat")
 
+    def talk_is_over(self, session_id: str, request_end: RequestEnd | None) -> None:
+        """Signs of life go on until its rows are written: a call whose end cannot be told yet has not died."""
+        if self._running.get(session_id) == request_end is not None:
+            self._running[session_id] = _nobody_listens
+
     def leave(self, session_id: str, request_end: RequestEnd | None) -> None:
         """The conversation that joined with `request_end` is over; one that has taken the session up in the meantime stays."""
-        if self._running.get(session_id) == request_end:
+        if self._running.get(session_id) in (request_end, _nobody_listens):
             self._running.pop(session_id, None)
             self._asked.discard(session_id)
         if not self._running and self._task is not None:

@@ -29,6 +29,7 @@ MOST_WAITING_ROWS = 2000
 GATHER_S = 0.25  # a process that is killed takes this much with it, and the words being said (see `drafts`)
 MOST_AT_ONCE = 50
 ONE_ROW_LIMIT_S = 15.0
+_LOOK_S = 1.0
 _TRIES_OF_REFUSED = 3
 _TRIES_OF_GARBLED = 5  # a connection whose bytes are damaged can look like a bad row for as long as it lives
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -129,13 +130,25 @@ class Writer:
 
     def finish(self, limit_s: float) -> None:
         """No more rows come; those that wait may take `limit_s` together."""
-        self._deadline = asyncio.get_running_loop().time() + limit_s
+        self.hurry(limit_s)
         if self._rows.full():
             self._rows.get_nowait()
             self.dropped += 1
         self._rows.put_nowait(None)
         if self._joined is not None:
             self._joined.begin()
+
+    def hurry(self, limit_s: float) -> None:
+        """What waits may take `limit_s` from now, or what was left of its time if that is less."""
+        deadline = asyncio.get_running_loop().time() + limit_s
+        self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
+
+    async def finished(self, writing: "asyncio.Task[None]", grace_s: float) -> None:
+        """Once every row is written or given up; what is left `grace_s` behind the deadline (which may still come nearer) is dropped."""
+        loop = asyncio.get_running_loop()
+        while not writing.done() and (self._deadline is None or loop.time() < self._deadline + grace_s):
+            await asyncio.wait({writing}, timeout=_LOOK_S)
+        writing.cancel()
 
     async def _run(self) -> None:
         while not self._is_over and (first := await self._rows.get()) is not None:

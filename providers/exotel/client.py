@@ -5,7 +5,7 @@ Exotel's list of calls can tell. Credentials go to the configured API alone; red
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from providers.exotel.details import CallDetails, call_from_xml, next_page, read
 from providers.exotel.errors import CarrierCategory, CarrierError, Held, OutcomeUnknown, from_answer, refusal_in
 from providers.exotel.orders import BadOrder, CallOrder, fields
 from providers.exotel.pace import Pace, Purpose, Unpaced
-from providers.exotel.times import to_stamp
+from providers.exotel.times import from_http_date, to_stamp
 from providers.exotel.webhooks import e164_or_empty, is_call_sid
 
 # Exotel takes up to 30 s to answer a connect now and then; a shorter read time-out would make calls that nobody knows about.
@@ -114,10 +114,11 @@ class ExotelClient:
     def get_call_details(self, call_sid: str, *, details: bool = True) -> CallDetails:
         """One call; with `details` its legs' outcomes too."""
         query = {"details": "true"} if details else {}
-        call = self._call_in(self._send("GET", self.config.v1(f"/Calls/{_checked(call_sid)}.json"), params=query))
+        answer = self._send("GET", self.config.v1(f"/Calls/{_checked(call_sid)}.json"), params=query)
+        call = self._call_in(answer)
         if call is None:
             raise _strange()
-        return call
+        return replace(call, told_at=from_http_date(answer.headers.get("Date", "")))
 
     def get_calls(self, call_sids: Sequence[str]) -> dict[str, CallDetails]:
         """Up to `MOST_SIDS` calls in one request, by id; those that Exotel does not name are missing. Nothing about their legs."""

@@ -21,7 +21,7 @@ class CallDetails:
     """A call as Exotel knows it now. Duration, price, end and recording are None or empty until some minutes after the end.
 
     `leg_statuses` are Exotel's own words for legs, the person rung first coming first; `leg_seconds` is how long each was on the call:
-    Exotel bills legs.
+    Exotel bills legs. `told_at` is Exotel's own clock when it told this, if it did.
     """
 
     call_sid: str
@@ -37,6 +37,7 @@ class CallDetails:
     recording_url: str
     leg_statuses: tuple[str, ...] = ()
     leg_seconds: tuple[int, ...] = ()
+    told_at: datetime | None = None
 
     @property
     def currency(self) -> str:

@@ -1,6 +1,7 @@
 """Exotel's time stamps: India's wall clock without saying so. Nothing behind this module sees a naive time."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 _FORMS = ("%Y-%m-%d %H:%M:%S", "%a, %d %b %Y %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d")
@@ -25,6 +26,15 @@ def from_stamp(text: object) -> datetime | None:
     if moment.year < _FIRST_REAL_YEAR:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=IST)).astimezone(UTC)
+
+
+def from_http_date(header: str) -> datetime | None:
+    """The `Date` of an answer in aware UTC: the other side's clock, which owes nothing to ours. None if there is none."""
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo is not None else None
 
 
 def to_stamp(moment: datetime) -> str:

@@ -5,10 +5,11 @@ Blocking, for background work and for making links. Objects are private; only a 
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ _TRANSFER = TransferConfig(  # type: ignore[no-untyped-call]  # boto3 has no typ
 _DIGEST_KEY = "sha256"
 _KMS = "aws:kms"
 _NO_VERSIONS = frozenset({"NotImplemented", "MethodNotAllowed", "InvalidArgument"})
+_LARGEST_SKEW = timedelta(minutes=15)  # S3's own
 _MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -237,11 +239,20 @@ def _refusal(error: ClientError) -> ProviderError:
     answer = error.response
     code = str(answer.get("Error", {}).get("Code", ""))
     request_id = str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
-    if code == "RequestTimeTooSkewed":
+    if code == "RequestTimeTooSkewed" or (_status(error) == 403 and _is_far_off(answer, datetime.now(UTC))):
         message = "refused a request whose time is off; this machine's clock or the store's is wrong: check their time service"
         return ProviderError(PROVIDER, ErrorCategory.SERVER, message, retryable=True)
     status = 404 if code in _MISSING_CODES else _status(error)
     return status_error(PROVIDER, status, code=code, request_id=request_id)
+
+
+def _is_far_off(answer: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the answer was stamped at a time at which our signature is too old or too new. A refused HEAD gives no other reason."""
+    try:
+        stamped = parsedate_to_datetime(str(answer["ResponseMetadata"]["HTTPHeaders"]["date"]))
+    except (LookupError, TypeError, ValueError):
+        return False
+    return stamped.tzinfo is not None and abs(stamped - now) > _LARGEST_SKEW
 
 
 def _status(error: ClientError) -> int:

@@ -8,7 +8,9 @@ from django.db import IntegrityError, OperationalError
 
 from calls import broadcast
 from calls.conductor import rows
+from calls.conductor.heartbeat import Heartbeat
 from calls.conductor.rows import Writer
+from engine.events import EndReason
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_connection_left")]
 
@@ -67,6 +69,43 @@ async def test_a_database_that_comes_back_gets_every_row_once_and_in_order(monke
         writer.add("row", partial(write, number))
     await written(writer)
     assert done == [0, 1, 2, 3]
+
+
+async def test_rows_after_the_talk_wait_for_the_database_until_somebody_has_to_stop(monkeypatch):
+    monkeypatch.setattr(rows, "_BACK_OFF_S", (0.01,) * 5)
+    tries: list[int] = []
+
+    def write() -> None:
+        tries.append(1)
+        raise OperationalError("away")
+
+    writer = Writer(None)  # type: ignore[arg-type]
+    writer.add("row", write)
+    writing = writer.start()
+    writer.finish(3600)
+    finishing = asyncio.create_task(writer.finished(writing, 0))
+    async with asyncio.timeout(60):
+        while len(tries) < 4:
+            await asyncio.sleep(0.01)
+        assert not finishing.done()
+        writer.hurry(0)
+        await finishing
+    assert writing.done() or writing.cancelling()
+
+
+async def test_a_call_whose_rows_are_not_written_yet_gives_signs_of_life_and_hears_nobody():
+    asked: list[object] = []
+    heartbeat = Heartbeat()
+    for name in ("talking", "over"):
+        heartbeat.join(name, partial(asked.append))
+    heartbeat.talk_is_over("over")
+    heartbeat.talk_is_over("never joined")
+    assert len(heartbeat) == 2
+    heartbeat.end_all(EndReason.SHUTDOWN)
+    assert asked == [EndReason.SHUTDOWN]
+    for name in ("talking", "over"):
+        heartbeat.leave(name)
+    assert len(heartbeat) == 0
 
 
 async def test_updates_left_by_a_thread_are_told_in_their_order(monkeypatch):

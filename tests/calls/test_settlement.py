@@ -247,6 +247,21 @@ def test_a_request_whose_end_nobody_saw_is_a_line_of_its_own(session, spool):
     assert len({line.charge.amount for line in lines if line.charge}) == 1
 
 
+def test_an_answer_that_was_paid_and_then_lost_is_counted_with_the_one_that_took_its_place(session, spool, monkeypatch):
+    run(upload_recording, session)
+    with monkeypatch.context() as broken:
+        broken.setattr("calls.commands.settlement.transcription_over", None)
+        assert run(transcribe_recording, session).state == Job.State.QUEUED
+    assert not Recording.objects.get(session=session).transcript
+    assert run(transcribe_recording, session).state == Job.State.DONE
+    run(account, session)
+    attempts = Attempt.objects.filter(job__session=session, job__kind="calls.transcribe_recording")
+    assert list(attempts.values_list("outcome", flat=True)) == ["ok", "ok"]
+    lines = UsageLine.objects.filter(session=session, kind="transcription")
+    assert [line.purpose for line in lines] == [""] * 4
+    assert {line.evidence.partition(":channel")[0] for line in lines} == set(attempts.values_list("request_id", flat=True))
+
+
 def test_a_recogniser_without_a_key_is_a_persons_work_and_the_known_costs_are_accounted(session, spool, settings):
     run(upload_recording, session)
     settings.DEEPGRAM_API_KEY = ""

@@ -4,7 +4,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -195,6 +197,19 @@ def test_a_refused_upload_says_what_it_means(
 def test_a_wrong_clock_is_nobodys_refusal_for_ever() -> None:
     skewed = {"Error": {"Code": "RequestTimeTooSkewed"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
     error = objects._refusal(ClientError(skewed, "PutObject"))
+    assert error.retryable and "clock" in error.message
+
+
+def test_a_wrong_clock_is_told_by_the_stores_own_where_the_refusal_has_no_words(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.ensure_bucket()
+    assert store.head(KEY) is None
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: an_hour_ago.replace(tzinfo=None))
+    assert not refused(store.head, KEY).retryable, "by our clock the store has no reason"
+    monkeypatch.setattr(objects, "datetime", SimpleNamespace(now=lambda _zone: an_hour_ago))
+    error = refused(store.head, KEY)
     assert error.retryable and "clock" in error.message
 
 

@@ -27,9 +27,11 @@ def running(answering, exotel, transactional_db) -> Session:
     return Session.objects.select_related("call_log", "agent_version").get(pk=session.pk)
 
 
-def past_its_cap(session: Session, by: timedelta) -> None:
+def past_its_cap(session: Session, exotel, by: timedelta, *, by_their_clock: bool = True) -> None:
     began = timezone.now() - timedelta(seconds=cap_s(session.agent_version.as_spec())) - by
     CallLog.objects.filter(session=session).update(started_at=began, answered_at=began)
+    if by_their_clock:
+        exotel.calls()[0].created_at = began
 
 
 def charged(session: Session, price: str, seconds: int) -> None:
@@ -40,14 +42,14 @@ def charged(session: Session, price: str, seconds: int) -> None:
 
 
 def test_a_call_within_its_cap_is_let_alone(running, exotel):
-    past_its_cap(running, timedelta(seconds=30))
+    past_its_cap(running, exotel, timedelta(seconds=30))
     assert overruns.sweep() == 0
     assert exotel.asked("exotel.details") == 0 and not Alarm.objects.exists()
 
 
 def test_a_call_that_exotel_says_goes_on_is_closed_and_alarmed_with_its_rupees(running, exotel):
     charged(running, "2.4", 110)  # two started minutes
-    past_its_cap(running, timedelta(minutes=9, seconds=30))
+    past_its_cap(running, exotel, timedelta(minutes=9, seconds=30))
     Session.objects.filter(pk=running.pk).update(state=Session.State.ACTIVE, seen_at=timezone.now())
     assert tasks.sweep_overruns() == 1
     alarm = Alarm.objects.get()
@@ -63,22 +65,29 @@ def test_a_call_that_exotel_says_goes_on_is_closed_and_alarmed_with_its_rupees(r
 
     # Asked a moment ago: not again, and not from the reconciler either.
     assert overruns.sweep() == 1 and exotel.asked("exotel.details") == 1
-    past_its_cap(running, 20 * MINUTE)
+    past_its_cap(running, exotel, 20 * MINUTE)
     CallLog.objects.filter(session=running).update(poll_after=timezone.now())
     assert overruns.sweep() == 1
     alarm.refresh_from_db()
     assert (alarm.amount or 0) > 24 and CallEvent.objects.filter(kind="alarm-raised").count() == 1
 
 
+def test_a_clock_of_ours_that_was_put_forward_ends_no_call(running, exotel):
+    past_its_cap(running, exotel, timedelta(minutes=50), by_their_clock=False)
+    assert overruns.sweep() == 0
+    assert exotel.asked("exotel.details") == 1, "Exotel's own clock says how long the call has lasted"
+    assert Session.objects.get(pk=running.pk).hangup_requested_at is None and not Alarm.objects.exists()
+
+
 def test_a_leg_that_is_down_raises_no_alarm(running, exotel):
     exotel.calls()[0].status, exotel.calls()[0].ended_at = "completed", timezone.now()
-    past_its_cap(running, 5 * MINUTE)
+    past_its_cap(running, exotel, 5 * MINUTE)
     assert overruns.sweep() == 0
     assert CallLog.objects.get(session=running).status == "completed" and not Alarm.objects.exists()
 
 
 def test_an_alarm_is_cleared_when_the_end_is_told_whoever_tells_it(running, exotel):
-    past_its_cap(running, 5 * MINUTE)
+    past_its_cap(running, exotel, 5 * MINUTE)
     assert overruns.sweep() == 1
     assert Alarm.objects.get().amount is None  # no price has ever been told: unknown, not 0
     charged(running, "1.2", 60)
@@ -92,7 +101,7 @@ def test_an_alarm_is_cleared_when_the_end_is_told_whoever_tells_it(running, exot
 
 def test_an_exotel_that_cannot_be_asked_is_no_proof_of_an_end(running, exotel):
     exotel.fault("exotel.details", "status", status=503)
-    past_its_cap(running, 5 * MINUTE)
+    past_its_cap(running, exotel, 5 * MINUTE)
     assert overruns.sweep() == 1
     assert "could not be asked" in Alarm.objects.get().text
 

@@ -3,12 +3,29 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psycopg
 import pytest
+from django.conf import settings as configured
+from django.db import connection
 
 from simulator.app import build_app
 from simulator.state import SimulatorState
 from tests.telephony.servers import serving
+from torture import stops
 from torture.gate import Gate
+
+
+@pytest.fixture
+def torture_database(transactional_db) -> Iterator[str]:
+    """The tests' own database with the torture's triggers in it; its URL."""
+    root: str = configured.DATABASE_URL.rsplit("/", 1)[0]
+    url = f"{root}/{connection.settings_dict['NAME']}"
+    stops.install(url)
+    try:
+        yield url
+    finally:
+        with psycopg.connect(url, autocommit=True) as own:
+            own.execute(stops.REMOVED)
 
 
 @pytest.fixture

@@ -5,13 +5,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import psycopg
 import pytest
 from django.conf import settings
 
+from calls.models import Job
+from tests.calls import made_calls as made
 from tests.telephony.servers import eventually, serving
-from torture.__main__ import BEGIN, END, paste
+from torture import stops
+from torture.__main__ import BEGIN, END, joined, paste
 from torture.gate import File, Gate
-from torture.tale import Row, markdown
+from torture.tale import Part, Row, markdown
 
 KIND = "telephony.fetch_recording"
 
@@ -69,17 +73,44 @@ def test_a_download_is_held_half_way(gate):
     assert b"".join(got) == b"01234"
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("commits", "state"), [(True, "done"), (False, "running")])
+def test_a_transaction_is_stopped_at_its_commit_which_happens_or_does_not(torture_database, commits, state):
+    session = made.ringing_call(made.agent_of(made.operator()))
+    job = Job.objects.create(kind=KIND, session=session, state=Job.State.RUNNING)
+
+    def finish():
+        with psycopg.connect(torture_database, application_name=stops.DOOMED) as worker:
+            worker.execute("UPDATE calls_job SET state = 'done' WHERE id = %s", [job.pk])
+
+    with stops.stop(torture_database, f"finish {KIND}") as standing, ThreadPoolExecutor(1) as threads:
+        finishing = threads.submit(finish)
+        assert eventually(standing.waiting)
+        assert Job.objects.get(pk=job.pk).state == "running"
+        standing.end(commits=commits)
+        assert (finishing.exception(60) is None) is commits
+    assert Job.objects.get(pk=job.pk).state == state
+
+
 def test_a_row_is_kept_only_if_something_was_tried_and_nothing_lost(tmp_path):
     kept, lost, untried = Row("a", trials=3, wasted=3), Row("b", trials=3, lost=1), Row("c")
     assert [row.is_kept for row in (kept, lost, untried)] == [True, False, False]
-    text = markdown([kept, lost], seconds=120)
-    assert "| a | 3 | 0 | 0 | 3 |" in text and "| b | 3 | 1 | 0 | 0 |" in text and "in 2 min" in text
+    text = markdown([Part("crash", "2026-11-22 here", [kept], 120), Part("flood", "2026-11-22 here", [lost], 60)])
+    assert "| a | 3 | 0 | 0 | 3 |" in text and "| b | 3 | 1 | 0 | 0 |" in text
+    assert "2026-11-22 here: crash in 2 min, flood in 1 min." in text
     page, result = tmp_path / "page.md", tmp_path / "table.md"
     page.write_text(f"before\n{BEGIN}old\n{END}\nbehind\n")
     assert paste(page, result) == 1, "there is no table yet"
     result.write_text(text)
     assert paste(page, result) == 0
     assert page.read_text() == f"before\n{BEGIN}{text}{END}\nbehind\n"
+
+
+def test_a_part_that_was_measured_anew_stands_for_the_one_before_it():
+    old, other = Part("poison", "then", [Row("a", trials=3, lost=1)], 60, "full"), Part("flood", "then", [Row("c", trials=1)], 60, "full")
+    new = Part("poison", "now", [Row("a", trials=3)], 60, "full")
+    assert Part.of_json(old.to_json()) == old and not old.is_kept
+    assert joined([new], [other, old]) == [new, other]
 
 
 def test_the_page_has_a_place_for_the_table():
