@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-
 _OF_PARTS = {
     "crash": ("trials",),
     "poison": ("good_calls",),
