@@ -37,21 +37,21 @@ def main() -> int:
         for name in options.only:
             print(f"\n{name}, {datetime.now(UTC):%H:%M} UTC", flush=True)
             began, rows = time.monotonic(), _run(name, field, scale)
-            part = Part(name, machine(), rows, time.monotonic() - began, str(scale))
+            part = Part(name, machine(), rows, time.monotonic() - began, scale.of(name))
             (RESULT.parent / f"{name}.json").write_text(part.to_json(), encoding="utf-8")
             measured.append(part)
-    told = joined(measured, _saved(str(scale))) if options.join else measured
+    told = joined(measured, _saved(scale)) if options.join else measured
     text = markdown(told)
     RESULT.write_text(text, encoding="utf-8")
     print(f"\n{text}\nAlso in {RESULT.relative_to(ROOT)}; `make torture-page` puts it into docs/reliability.md.")
     return 0 if all(part.is_kept for part in told) else 1
 
 
-def _saved(scale: str) -> list[Part]:
+def _saved(scale: Scale) -> list[Part]:
     """What the last run of each part found, if it did as much as this one."""
     files = [RESULT.parent / f"{name}.json" for name in PARTS]
     parts = [Part.of_json(path.read_text(encoding="utf-8")) for path in files if path.exists()]
-    return [part for part in parts if part.scale == scale]
+    return [part for part in parts if part.scale == scale.of(part.name)]
 
 
 def joined(measured: Sequence[Part], saved: Sequence[Part]) -> list[Part]:

@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+_OF_PARTS = {
+    "crash": ("trials",),
+    "poison": ("good_calls",),
+    "properties": ("interleavings", "orders", "through_database"),
+    "outages": ("calls", "away_s", "outages"),
+    "flood": ("calls", "webhooks", "webhooks_over_s", "copies"),
+}
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -19,8 +27,12 @@ class Scale:
     copies: int = 10_000
     interleavings: int = 10_000
     orders: int = 720
-    through_database: int = 10_000
+    through_database: int = 2_000
     outages: tuple[str, ...] = ("nothing", "valkey", "postgres-restart", "postgres-away", "disk", "clock-forth", "clock-back")
+
+    def of(self, part: str) -> str:
+        """As much of it as this part does."""
+        return ", ".join(f"{name} {getattr(self, name)}" for name in _OF_PARTS[part])
 
     def with_trials(self, trials: int) -> "Scale":
         return replace(self, trials=trials)
