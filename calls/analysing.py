@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.assembly import NotReady, batch_language_model
 from calls import analysis, commands, queries
-from calls.jobs import Outcome, Park, RetryLater, begin_attempt, close_attempt
+from calls.jobs import Outcome, Park, RetryLater
 from calls.models import Analysis, Job, Session
 from engine.errors import ProviderError
 from engine.ports import Message
@@ -74,12 +74,12 @@ def _read(
 
 
 def _ask(job: Job, model: Completer, asked: list[Message], shape: dict[str, Any]) -> Completion:
-    attempt = begin_attempt(job, model.provider)
+    attempt = commands.begin_attempt(job, model.provider)
     try:
         answer = model.complete(asked, shape)
     except ProviderError as error:
-        close_attempt(attempt, ok=False, request_id=error.request_id)
+        commands.close_attempt(attempt, ok=False, request_id=error.request_id)
         raise
     usage = [replace(record, purpose=PURPOSE) for record in answer.usage]
-    close_attempt(attempt, ok=True, request_id=answer.request_id, usage=usage)
+    commands.close_attempt(attempt, ok=True, request_id=answer.request_id, usage=usage)
     return answer

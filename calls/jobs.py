@@ -11,7 +11,7 @@ and comes back can spend time, but cannot write.
     death         the lease runs out, the sweeper nudges, another worker claims; a job that kills its workers is parked too
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, cast
@@ -23,10 +23,9 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from calls import commands, dispatch
+from calls import dispatch
 from calls.failures import describe, place
-from calls.models import Attempt, Job, Session
-from engine.usage import UsageRecord
+from calls.models import Job, Session
 
 logger = structlog.get_logger()
 
@@ -167,22 +166,6 @@ def park_unknown() -> int:
     lost = Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING], run_at__lte=late).exclude(kind__in=list(dispatch.JobKind))
     reason = "This release knows no work of this kind. Run the release that made it, or delete the row."
     return lost.update(state=Job.State.PARKED, last_error=reason, lease_until=None, finished_at=timezone.now())
-
-
-def begin_attempt(job: Job, provider: str) -> Attempt:
-    """Writes down, before a paid request is made, that money may be spent. Committed at once."""
-    number = Attempt.objects.filter(job=job).count() + 1
-    return Attempt.objects.create(job=job, number=number, provider=provider)
-
-
-def close_attempt(attempt: Attempt, *, ok: bool, request_id: str = "", usage: Sequence[UsageRecord] = ()) -> None:
-    """What became of the paid request, and what it used, both or neither: what its worker makes of the answer may still be lost.
-
-    A row without an outcome is one that nobody saw the end of.
-    """
-    with transaction.atomic():
-        commands.add_usage(attempt.job.session.session_id, usage)
-        Attempt.objects.filter(pk=attempt.pk).update(outcome="ok" if ok else "failed", request_id=request_id[:80])
 
 
 def _ours(job: Job) -> Job:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from agents.assembly import NotReady, batch_transcriber
 from calls import analysing, audio_files, commands, dispatch, queries
-from calls.jobs import Outcome, Park, RetryLater, begin_attempt, close_attempt, durable_job, park_unknown
+from calls.jobs import Outcome, Park, RetryLater, durable_job, park_unknown
 from calls.models import Job, Recording, Session
 from engine.errors import ProviderError
 
@@ -67,13 +67,13 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
     except NotReady as error:
         raise Park(str(error)) from error
     channels = audio_files.channel_count(path)
-    attempt = begin_attempt(job, transcriber.provider)
+    attempt = commands.begin_attempt(job, transcriber.provider)
     try:
         heard = transcriber.transcribe(path, multichannel=channels > 1)
     except ProviderError as error:
-        close_attempt(attempt, ok=False, request_id=error.request_id)
+        commands.close_attempt(attempt, ok=False, request_id=error.request_id)
         raise
-    close_attempt(attempt, ok=True, request_id=heard.request_id, usage=heard.usage)
+    commands.close_attempt(attempt, ok=True, request_id=heard.request_id, usage=heard.usage)
 
     def outcome() -> None:
         commands.recording_transcribed(

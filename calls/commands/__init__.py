@@ -6,6 +6,7 @@ that makes no sense raises, because that is a bug.
 
 from calls.commands.accounting import account, reprice
 from calls.commands.alarms import clear_alarm, raise_alarm
+from calls.commands.attempts import begin_attempt, close_attempt
 from calls.commands.conversation import (
     FinishedTurn,
     add_turn,
@@ -85,6 +86,7 @@ __all__ = [
     "admit_caller",
     "analysis_over",
     "apply_carrier_report",
+    "begin_attempt",
     "begin_settlement",
     "begin_tool_run",
     "book",
@@ -94,6 +96,7 @@ __all__ = [
     "claim_dial",
     "claim_media",
     "clear_alarm",
+    "close_attempt",
     "decide_transfer",
     "dial_accepted",
     "dial_put_off",

@@ -8,7 +8,7 @@ from celery import Celery
 from django.db import connection
 from django.utils import timezone
 
-from calls import commands, dispatch, jobs
+from calls import commands, dispatch
 from calls.jobs import LeaseLost, Park, RetryLater, claim, finish, run_job
 from calls.models import CallEvent, Job, Session
 from calls.tasks import sweep_jobs
@@ -231,8 +231,8 @@ def test_of_many_deliveries_at_once_one_runs_the_body():
 
 
 def test_a_paid_request_leaves_a_trace_before_it_is_made(job):
-    first = jobs.begin_attempt(job, "vendor")
-    second = jobs.begin_attempt(job, "vendor")
-    jobs.close_attempt(second, ok=True, request_id="req-2")
+    first = commands.begin_attempt(job, "vendor")
+    second = commands.begin_attempt(job, "vendor")
+    commands.close_attempt(second, ok=True, request_id="req-2")
     rows = list(job.paid_attempts.values_list("number", "outcome", "request_id"))
     assert rows == [(first.number, "", ""), (2, "ok", "req-2")]

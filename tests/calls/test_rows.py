@@ -96,15 +96,16 @@ async def test_rows_after_the_talk_wait_for_the_database_until_somebody_has_to_s
 async def test_a_call_whose_rows_are_not_written_yet_gives_signs_of_life_and_hears_nobody():
     asked: list[object] = []
     heartbeat = Heartbeat()
-    for name in ("talking", "over"):
-        heartbeat.join(name, partial(asked.append))
-    heartbeat.talk_is_over("over")
-    heartbeat.talk_is_over("never joined")
+    ends = {name: partial(asked.append) for name in ("talking", "over")}
+    for name, request_end in ends.items():
+        heartbeat.join(name, request_end)
+    heartbeat.talk_is_over("over", ends["over"])
+    heartbeat.talk_is_over("never joined", None)
     assert len(heartbeat) == 2
     heartbeat.end_all(EndReason.SHUTDOWN)
     assert asked == [EndReason.SHUTDOWN]
-    for name in ("talking", "over"):
-        heartbeat.leave(name)
+    for name, request_end in ends.items():
+        heartbeat.leave(name, request_end)
     assert len(heartbeat) == 0
 
 
