@@ -135,7 +135,10 @@ def _options() -> argparse.Namespace:
         "--frames", nargs="+", type=int, default=numbers("FRAMES", "20 100"), choices=(20, 100), help="ms of audio in a message"
     )
     parser.add_argument("--runs", type=int, default=numbers("RUNS", "3")[0], help="every row is the median of so many runs")
-    parser.add_argument("--peers", action="store_true", help="measure a bare relay and Pipecat in the same run")
+    parser.add_argument(
+        "--peers", nargs="?", const="all", default="", choices=("relay", "all"),
+        help="measure a bare relay and Pipecat in the same run; `--peers relay`: the relay only",
+    )  # fmt: skip
     parser.add_argument("--capacity", action="store_true", help="look for how many calls a core carries, instead of the table")
     parser.add_argument("--first", action="store_true", help="ahead of other work on this machine, where it cannot be stopped (root)")
     parser.add_argument("--paste", action="store_true", help="put the last table into README.md and do nothing else")

@@ -14,6 +14,7 @@ from deploy.local import demo, roles, stack
 from deploy.local.places import RUN
 from deploy.local.ports import free_port
 from deploy.local.postgres import Postgres
+from deploy.local.roles import Role
 from deploy.local.supervisor import Supervisor
 from deploy.local.valkey import Valkey
 
@@ -30,9 +31,12 @@ class Ground:
 
 
 @contextlib.contextmanager
-def ground(*, peers: bool, first: bool = False) -> Iterator[Ground]:
-    """Everything up and pinned: the subjects on one core, the rest on the others. All ports are free ones, so two may run at once."""
-    if peers:
+def ground(*, peers: str = "", first: bool = False) -> Iterator[Ground]:
+    """Everything up and pinned: the subjects on one core, the rest on the others. All ports are free ones, so two may run at once.
+
+    `peers`: "relay", "all", or nobody beside ours.
+    """
+    if peers == "all":
         start.install()
     measured, others = process.cores()
     os.sched_setaffinity(0, others)  # inherited by everything that is started below; what is measured is moved afterwards
@@ -69,18 +73,24 @@ def ground(*, peers: bool, first: bool = False) -> Iterator[Ground]:
         stack.wait_until_up("media", f"http://127.0.0.1:{media}/readyz", supervisor.died)
         subjects = [Subject("voiceagents", demo.EXOPHONE, _pid("media"), SCRIPTED_MS)]
         if peers:
-            for role, port in ((start.relay(relay, simulator), relay), (start.pipecat(pipecat, simulator), pipecat)):
-                supervisor.start(role)
-                stack.wait_until_up(role.name, f"http://127.0.0.1:{port}/healthz", supervisor.died)
+            _start_peer(supervisor, start.relay(relay, simulator), relay)
             # The relay asks no model and no voice: its turns are made of fewer waits.
             subjects += [Subject("bare relay", RELAY, _pid("bench-relay"), HEARING_MS, can_be_interrupted=False)]
+        if peers == "all":
+            _start_peer(supervisor, start.pipecat(pipecat, simulator), pipecat)
             subjects += [Subject("Pipecat", PIPECAT, _pid("bench-pipecat"), SCRIPTED_MS)]
         for subject in subjects:
             process.pin(subject.pid, measured)
-        pids = [*(subject.pid for subject in subjects), _pid("simulator"), _pid("web")]
-        if first and not all([process.put_first(pid) for pid in pids]):
+        # The simulator is the clock: web, which lets calls in on the same core, must not hold it up.
+        ahead = {subject.pid: process.FIRST for subject in subjects} | {_pid("simulator"): process.FIRST, _pid("web"): process.NEXT}
+        if first and not all([process.put_ahead(pid, priority) for pid, priority in ahead.items()]):
             print("Other work could not be put behind ours: that takes root.", flush=True)
         yield Ground(Line(simulator, _pid("simulator"), min(measured)), subjects)
+
+
+def _start_peer(supervisor: Supervisor, role: Role, port: int) -> None:
+    supervisor.start(role)
+    stack.wait_until_up(role.name, f"http://127.0.0.1:{port}/healthz", supervisor.died)
 
 
 def _pid(role: str) -> int:

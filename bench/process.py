@@ -10,7 +10,7 @@ from pathlib import Path
 
 _TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 _IDLE, _IOWAIT = 3, 4
-_FIRST = -15  # of 20 steps of priority
+FIRST, NEXT = -18, -8  # of 20 steps of priority: what is measured and what measures it, and what both wait for
 
 
 @dataclass
@@ -51,17 +51,17 @@ def pin(pid: int, cores: set[int]) -> None:
             os.sched_setaffinity(int(thread.name), cores)
 
 
-def put_first(pid: int) -> bool:
+def put_ahead(pid: int, priority: int = FIRST) -> bool:
     """Ahead of all other work on the machine; False where we may not. Linux weighs sessions before it weighs their processes."""
     try:
-        Path(f"/proc/{pid}/autogroup").write_text(f"{_FIRST}\n", encoding="utf-8")
+        Path(f"/proc/{pid}/autogroup").write_text(f"{priority}\n", encoding="utf-8")
     except FileNotFoundError:
         pass  # a kernel without groups of sessions
     except OSError:
         return False
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
-            os.setpriority(os.PRIO_PROCESS, int(thread.name), _FIRST)
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), priority)
     except (PermissionError, ProcessLookupError):
         return False
     return True

@@ -6,7 +6,7 @@ second, and nothing waits for it that matters to a caller.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary, ref
 
 import structlog
 from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.db import transaction
 
@@ -42,18 +43,48 @@ def _groups(session: Session) -> tuple[str, ...]:
     return call_group(session.session_id), owner_group(session.owner_id), EVERYTHING
 
 
+# What is told, or how to read it once somebody wants to know; None: there is nothing to tell any more.
+_Payload = dict[str, Any] | Callable[[], dict[str, Any] | None]
+_Update = tuple[Session, str, _Payload]
+
+
 async def live_update_async(session: Session, kind: str, payload: dict[str, Any]) -> None:
     """Sends one update to the call's page, its owner's live page and every superuser's. Gives up after a second; never raises."""
-    message = {"type": "live.update", "kind": kind, "session_id": session.session_id, "payload": payload}
+    await _tell_together([(session, kind, payload)])
+
+
+async def _tell_together(updates: Sequence[_Update]) -> None:
+    """Asks once who listens to any of them, and sends those that somebody wants, in their order. Never raises."""
     try:
         layer = get_channel_layer()  # type: ignore[no-untyped-call]  # channels has no types
         if layer is None:
             return
         async with asyncio.timeout(LIMIT_S):
-            for group in await _listened_to(layer, _groups(session)):
-                await layer.group_send(group, message)
+            listened = frozenset(await _listened_to(layer, tuple({group: None for each in updates for group in _groups(each[0])})))
     except Exception as error:  # noqa: BLE001 - a blind dashboard must not stop a call
-        logger.warning("live_update_lost", session_id=session.session_id, kind=kind, error=type(error).__name__)
+        for session, kind, _payload in updates:
+            _lost(session, kind, error)
+        return
+    for update in updates:
+        if not listened.isdisjoint(_groups(update[0])):
+            await _send(layer, update, listened)
+
+
+async def _send(layer: Any, update: _Update, listened: frozenset[str]) -> None:
+    session, kind, payload = update
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            told = await database_sync_to_async(payload, thread_sensitive=False)() if callable(payload) else payload
+            message = {"type": "live.update", "kind": kind, "session_id": session.session_id, "payload": told}
+            for group in _groups(session) if told is not None else ():
+                if group in listened:
+                    await layer.group_send(group, message)
+    except Exception as error:  # noqa: BLE001 - see above
+        _lost(session, kind, error)
+
+
+def _lost(session: Session, kind: str, error: Exception) -> None:
+    logger.warning("live_update_lost", session_id=session.session_id, kind=kind, error=type(error).__name__)
 
 
 async def watched(sessions: Sequence[Session]) -> frozenset[str]:
@@ -85,12 +116,13 @@ async def _listened_to(layer: Any, groups: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(group for group, (_name, count) in zip(groups, counts, strict=True) if count)
 
 
-_Update = tuple[Session, str, dict[str, Any]]
 _outbox: ContextVar["_Outbox | None"] = ContextVar("outbox", default=None)
 
 
 class _Outbox:
-    """Updates that threads leave with an event loop, told one after the other in their order. A task lives only while some wait."""
+    """Updates that threads leave with an event loop, told in their order, those that came together at once. A task lives only while
+    some wait.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = ref(loop)  # which it must not outlive
@@ -110,7 +142,9 @@ class _Outbox:
     async def _tell(self) -> None:
         try:
             while self._waiting:
-                await live_update_async(*self._waiting.popleft())
+                updates = list(self._waiting)
+                self._waiting.clear()
+                await _tell_together(updates)
         finally:
             self._telling = None
 
@@ -131,15 +165,15 @@ def delivered_here() -> Iterator[None]:
         _outbox.reset(token)
 
 
-def live_update(session: Session, kind: str, payload: dict[str, Any]) -> None:
+def live_update(session: Session, kind: str, payload: _Payload) -> None:
     """`live_update_async` for code that blocks."""
     try:
         if (outbox := _outbox.get()) is not None:
             outbox.leave((session, kind, payload))
-            return
-        async_to_sync(live_update_async)(session, kind, payload)
+        elif (told := payload() if callable(payload) else payload) is not None:
+            async_to_sync(live_update_async)(session, kind, told)
     except Exception as error:  # noqa: BLE001 - see above
-        logger.warning("live_update_lost", session_id=session.session_id, kind=kind, error=type(error).__name__)
+        _lost(session, kind, error)
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------------
@@ -178,26 +212,29 @@ def turn_facts(turn: Turn) -> dict[str, Any]:
 
 
 def call_opened_on_commit(session: Session) -> None:
-    transaction.on_commit(partial(_tell_call, session.pk, "call.opened"), robust=True)
+    transaction.on_commit(partial(_tell_call, session, "call.opened"), robust=True)
 
 
 def call_changed_on_commit(session: Session) -> None:
-    transaction.on_commit(partial(_tell_call, session.pk, "call.updated"), robust=True)
+    transaction.on_commit(partial(_tell_call, session, "call.updated"), robust=True)
 
 
 def call_ended_on_commit(session: Session) -> None:
-    transaction.on_commit(partial(_tell_call, session.pk, "call.ended"), robust=True)
+    transaction.on_commit(partial(_tell_call, session, "call.ended"), robust=True)
 
 
 def call_settled_on_commit(session: Session) -> None:
-    transaction.on_commit(partial(_tell_call, session.pk, "call.settled"), robust=True)
+    transaction.on_commit(partial(_tell_call, session, "call.settled"), robust=True)
 
 
 def turn_ended_on_commit(session: Session, turn: Turn) -> None:
     transaction.on_commit(partial(live_update, session, "turn.ended", turn_facts(turn)), robust=True)
 
 
-def _tell_call(session_pk: int, kind: str) -> None:
+def _tell_call(session: Session, kind: str) -> None:
+    live_update(session, kind, partial(_facts_now, session.pk))
+
+
+def _facts_now(session_pk: int) -> dict[str, Any] | None:
     session = Session.objects.select_related("call_log", "agent").filter(pk=session_pk).first()
-    if session is not None:
-        live_update(session, kind, call_facts(session, session.call_log))
+    return None if session is None else call_facts(session, session.call_log)

@@ -199,7 +199,7 @@ def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str =
         part = queries.times_resumed(session)
         facts = {"reason": str(reason), "at": at.isoformat(), **({"part": part} if part else {})}
         key = f"session:ended:{part}" if part else "session:ended"
-        record_event(session=session, key=key, source=source, kind="session-ended", facts=facts)
+        record_event(session=session, key=key, source=source, kind="session-ended", facts=facts, holds_lock=True)
         if log.settled_at is None and log.call_sid:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(ENDED_POLL_S))
         announce(session)

@@ -13,6 +13,7 @@ from calls.commands.refusals import CallRefused
 from calls.commands.timeline import record_event, tell
 from calls.models import CallLog, Session
 from calls.status import TERMINAL, CallStatus
+from calls.timeline import changes
 from calls.told import claims
 from engine.events import EndReason
 
@@ -80,8 +81,13 @@ def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | N
         for name, value in claimed.items():
             setattr(session, name, value)
         answered = claims(status=CallStatus.IN_PROGRESS, answered_at=now)
-        tell(session, key="stream:started", source="stream", kind="stream-started", facts=answered)
-    log.refresh_from_db()
+        told = tell(session, key="stream:started", source="stream", kind="stream-started", facts=answered, holds_lock=True)
+    if told is None:
+        log.refresh_from_db()
+        return session
+    log.call_sid = log.call_sid or call_sid or None
+    for name, value in changes(told.before, told.after).items():
+        setattr(log, name, value)
     return session
 
 

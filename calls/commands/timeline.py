@@ -57,12 +57,19 @@ class Happened:
 
 
 def record_event(
-    *, session: Session, key: str, source: str, kind: Kind, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
+    *,
+    session: Session,
+    key: str,
+    source: str,
+    kind: Kind,
+    facts: dict[str, Any] | None = None,
+    carrier_time: datetime | None = None,
+    holds_lock: bool = False,
 ) -> bool:
-    """Appends one event. False if an event with this key is there already: it is a copy."""
+    """Appends one event. False if an event with this key is there already: it is a copy. `holds_lock`: as in `tell`."""
     now = timezone.now()
     if Event(key=key, source=source, kind=kind, at=now, facts=facts or {}).matters:
-        return tell(session, key=key, source=source, kind=kind, facts=facts, carrier_time=carrier_time) is not None
+        return tell(session, key=key, source=source, kind=kind, facts=facts, carrier_time=carrier_time, holds_lock=holds_lock) is not None
     return _append([(session.pk, key[:120], source, kind, json.dumps(facts or {}), carrier_time, now)]) == 1
 
 
@@ -73,12 +80,23 @@ def record_talk(happened: Sequence[Happened]) -> None:
 
 
 def tell(
-    session: Session, *, key: str, source: str, kind: Kind, facts: dict[str, Any] | None = None, carrier_time: datetime | None = None
+    session: Session,
+    *,
+    key: str,
+    source: str,
+    kind: Kind,
+    facts: dict[str, Any] | None = None,
+    carrier_time: datetime | None = None,
+    holds_lock: bool = False,
 ) -> Told | None:
-    """Appends one event and stores how the call stands with it. None if it is a copy: then nothing has changed."""
+    """Appends one event and stores how the call stands with it. None if it is a copy: then nothing has changed.
+
+    `holds_lock`: the caller's transaction has locked the call's log already.
+    """
     event = Event(key=key[:120], source=source, kind=kind, at=timezone.now(), facts=facts or {})
     with transaction.atomic(savepoint=False):
-        log = CallLog.objects.select_for_update(no_key=True).only("pk").get(session=session)
+        if not holds_lock:
+            CallLog.objects.select_for_update(no_key=True).only("pk").get(session=session)
         known = events_of(session, or_key=event.key)
         if any(one.key == event.key for one in known):
             return None
@@ -93,7 +111,7 @@ def tell(
         )
         row.save(force_insert=True)
         if columns:
-            CallLog.objects.filter(pk=log.pk).update(**columns)
+            CallLog.objects.filter(session=session).update(**columns)
         if after.status in TERMINAL and before.status not in TERMINAL and after.answered_at is None:
             release(session.pk)
         if known and columns:
@@ -113,7 +131,7 @@ def move(session: Session, new: CallStatus, *, source: str, kind: Kind, carrier_
         if not may_follow(CallStatus(log.status), new):
             return False
         facts = claims(status=new, **said)
-        told = tell(session, key=f"{kind}:{new}", source=source, kind=kind, facts=facts, carrier_time=carrier_time)
+        told = tell(session, key=f"{kind}:{new}", source=source, kind=kind, facts=facts, carrier_time=carrier_time, holds_lock=True)
         return told is not None and told.after.status == new
 
 

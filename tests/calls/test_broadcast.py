@@ -1,6 +1,7 @@
 """Telling whoever watches: over the real Valkey, to the right groups, and harmless when nobody can be told."""
 
 import time
+from functools import partial
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -96,3 +97,31 @@ def test_a_broker_that_is_away_costs_about_a_second_and_raises_nothing(session, 
     broadcast.live_update(session, "call.updated", {})
     assert time.monotonic() - began < 20, "it gave up"
     assert commands.apply_carrier_report(session=session, report=commands.CarrierReport(status="ringing"), source="carrier", key="k") == ""
+
+
+async def test_what_threads_leave_together_is_asked_for_once_and_read_only_where_somebody_listens(monkeypatch):
+    watched, unwatched = [await sync_to_async(lambda: made.ringing_call(made.agent_of(made.operator())))() for _ in range(2)]
+    layer, channel = await listening(broadcast.call_group(watched.session_id))
+    asked: list[tuple[str, ...]] = []
+    listened_to = broadcast._listened_to
+
+    async def counted(layer, groups):
+        asked.append(groups)
+        return await listened_to(layer, groups)
+
+    monkeypatch.setattr(broadcast, "_listened_to", counted)
+    read: list[str] = []
+
+    def facts(name: str):
+        read.append(name)
+        return {"told": name} if name != "gone" else None
+
+    def leave() -> None:
+        for session, name in ((unwatched, "nobody's"), (watched, "gone"), (watched, "first"), (watched, "second")):
+            broadcast.live_update(session, "call.updated", partial(facts, name))
+
+    with broadcast.delivered_here():
+        leave()  # as threads do, but so that all of it is there when the loop comes round
+    assert [(await layer.receive(channel))["payload"]["told"] for _ in range(2)] == ["first", "second"]
+    assert read == ["gone", "first", "second"]
+    assert len(asked) == 1

@@ -173,7 +173,7 @@ def test_how_many_questions_a_call_costs(db):
         "event": count(partial(commands.record_event, session=session, key="k", source="engine", kind="key-pressed")),
         "end": count(end),
     }
-    assert costs == {"issue": 2, "issue again": 1, "look": 1, "claim": 10, "beat": 1, "event": 1, "end": 11}
+    assert costs == {"issue": 2, "issue again": 1, "look": 1, "claim": 8, "beat": 1, "event": 1, "end": 10}
 
 
 async def test_nothing_is_left_when_the_last_watched_call_ends(monkeypatch):
