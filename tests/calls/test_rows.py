@@ -113,13 +113,13 @@ async def test_updates_left_by_a_thread_are_told_in_their_order(monkeypatch):
     told: list[str] = []
     all_told = asyncio.Event()
 
-    async def tell(_session: object, kind: str, _payload: object) -> None:
+    async def tell(updates: list[tuple[object, str, object]]) -> None:
         await asyncio.sleep(0)
-        told.append(kind)
+        told.extend(kind for _session, kind, _payload in updates)
         if len(told) == 3:
             all_told.set()
 
-    monkeypatch.setattr(broadcast, "live_update_async", tell)
+    monkeypatch.setattr(broadcast, "_tell_together", tell)
 
     def work() -> None:
         for kind in ("a", "b", "c"):
