@@ -43,6 +43,12 @@ _WORDS = {
     "recording-missing": "The carrier has no recording",
     "recording-stored": "The recording was stored",
     "recording-transcribed": "The recording was transcribed",
+    "note-added": "Note by {by}",
+    "note-removed": "Note taken away by {by}",
+    "tag-added": "Tagged “{tag}” by {by}",
+    "tag-removed": "Tag “{tag}” taken away by {by}",
+    "share-made": "Link made by {by} for {days} days",
+    "share-revoked": "Link withdrawn by {by}",
 }
 _DOORS = {
     "status": "callback",
@@ -121,8 +127,17 @@ def _words(kind: str, facts: dict[str, Any]) -> tuple[str, frozenset[str]]:
     if template is None:
         return kind.replace("-", " ").replace("_", " ").capitalize(), frozenset()
     used = frozenset(name for name in facts if f"{{{name}}}" in template)
-    values = {"how": "", "status": "reported", "by": "somebody", "outcome": "not known", "provider": "", "tool": ""}
-    return template.format_map({**values, **{name: _shown(facts[name]) for name in used}}).rstrip(": "), used
+    unknown = {
+        "how": "",
+        "status": "reported",
+        "by": "somebody",
+        "outcome": "not known",
+        "provider": "",
+        "tool": "",
+        "tag": "",
+        "days": "some",
+    }
+    return template.format_map({**unknown, **{name: _shown(facts[name]) for name in used}}).rstrip(": "), used
 
 
 def _report_words(event: CallEvent) -> tuple[str, frozenset[str]]:

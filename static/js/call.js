@@ -36,15 +36,6 @@ if (page.dataset.watch === "yes") {
 }
 startClock();
 
-// A line of the post-call transcript starts the recording there.
-page.addEventListener("click", (event) => {
-  const line = event.target.closest("[data-seek-ms]");
-  const player = page.querySelector("audio");
-  if (!line || !player) return;
-  player.currentTime = Number(line.dataset.seekMs) / 1000;
-  player.play().catch(() => {}); // the browser refused; its own controls still work
-});
-
 // The number is masked until somebody asks: shoulders can be looked over.
 page.addEventListener("click", (event) => {
   const button = event.target.closest("[data-reveal]");
