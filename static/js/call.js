@@ -13,10 +13,16 @@ let shown = page.dataset.version;
 function receive(message) {
   if (message.server_now) learnServerTime(message.server_now);
   if (message.call) showCall(message.call);
-  if (message.kind === "snapshot") transcript.replace(message.watched.turns);
+  if (message.kind === "snapshot") replace(message);
   else if (message.kind === "turn") transcript.put(message.turn);
   else if (message.kind === "interim") transcript.say(message.speaker, message.text, message.number);
   part("hint").hidden = !transcript.empty;
+}
+
+// What the server has drawn of a call that is over says more than the socket knows: what the recording tells of each turn.
+function replace({ call, watched }) {
+  const isDrawn = call && !call.live && transcript.entries.size === watched.turns.length;
+  if (!isDrawn) transcript.replace(watched.turns);
 }
 
 function showCall(call) {

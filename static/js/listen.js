@@ -1,7 +1,6 @@
 // The player of a call's recording: the waveform, the keyboard, and the transcript whose every word can be heard by a click on it.
 
 import { element } from "./element.js";
-import { Waveform } from "./waveform.js";
 
 const STEP_S = 5;
 const FINE_STEP_S = 1;
@@ -54,15 +53,16 @@ class Listening {
   }
 
   async draw() {
-    const answer = await fetch(this.box.dataset.waveform, { headers: { Accept: "application/json" } });
+    // Only a page with a picture to draw loads what draws it, and only once it is painted.
+    const [answer, { Waveform }] = await Promise.all([
+      fetch(this.box.dataset.waveform, { headers: { Accept: "application/json" } }),
+      import("./waveform.js"),
+    ]);
     if (!answer.ok) throw new Error(`waveform ${answer.status}`);
     this.picture = await answer.json();
     this.turns = [...this.picture.turns].sort((one, other) => one.begin_ms - other.begin_ms);
     this.places = new Map(this.turns.map((turn) => [turn.key, turn]));
     this.waveform = new Waveform(this.part("wave"), this.audio, this.picture);
-    this.audio.controls = false;
-    this.audio.hidden = true;
-    for (const name of ["bar", "keys", "names"]) this.part(name).hidden = false;
     this.part("names").replaceChildren(
       ...this.picture.channels.map((channel) => element("span", `wave-name ${channel.speaker || "both"}`, channel.name)),
     );
@@ -256,5 +256,9 @@ export function listen(root) {
     if (line && box.isConnected) listening.playFrom(Number(line.dataset.seekMs));
   });
   // Without a picture the browser's own controls stay.
-  if (box.dataset.waveform) listening.draw().catch(() => listening.tell("The waveform did not arrive. The recording plays without it."));
+  if (!box.dataset.waveform) return;
+  listening.draw().catch(() => {
+    delete box.dataset.waveform;
+    listening.tell("The waveform did not arrive. The recording plays without it.");
+  });
 }
