@@ -39,9 +39,10 @@ def recorded_call(owner, recordings, directory: Path) -> Session:
     """A booking with a recording in the bucket: a tone on the speaker's channel wherever a turn is, and its real picture."""
     session = scenes.settled_call(made.agent_of(owner, "Clinic reception"), scenes.BOOKING, minutes_ago=9)
     row = Recording.objects.get(session=session)
-    length_ms = max(line["end_ms"] for line in row.transcript) + 1500
+    lines = row.transcript or []
+    length_ms = max(line["end_ms"] for line in lines) + 1500
     samples = np.zeros((RATE_HZ * length_ms // 1000, 2), dtype="<i2")
-    for line in row.transcript:
+    for line in lines:
         said = slice(RATE_HZ * line["start_ms"] // 1000, RATE_HZ * line["end_ms"] // 1000)
         tone = np.sin(np.arange(said.stop - said.start) * 0.3) * np.abs(np.sin(np.arange(said.stop - said.start) / 900))
         samples[said, line["channel"]] = tone * 20_000
@@ -71,13 +72,14 @@ async def hear(page: Page, turn: str, word: str) -> int:
     x, y = await page.evaluate(MIDDLE_OF, [turn, word])
     await page.mouse.click(x, y)
     await until(page, f"!{PLAYER}.paused && {PLAYER}.readyState > 1")
-    return await page.evaluate(HEARD)
+    heard_ms: int = await page.evaluate(HEARD)
+    return heard_ms
 
 
 async def pictures(page: Page, name: str) -> None:
     for look, (width, height), scheme in LOOKS:
         await page.set_viewport_size({"width": width, "height": height})
-        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
         await judge(page, f"{name}-{look}")
     await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
 
@@ -91,6 +93,7 @@ async def test_a_call_is_heard_word_by_word_remarked_on_and_shared(open_page, do
     await page.reload()
     await expect(page.get_by_role("group", name="Player")).to_be_visible()
     await expect(page.locator("audio")).to_be_hidden()
+    await expect(page.locator(".wave-inside")).to_be_visible()
     await until(page, f"{SHADOW}.querySelectorAll('[part^=\"region \"]').length === {len(turns)}")
     assert asked == [], "the page draws without the recording"
     await expect(page.get_by_text("carrier 180 ms")).to_have_count(5)  # each answer, and their median
