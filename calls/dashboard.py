@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime, time, timedelta
-from statistics import median
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,8 +18,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Agent
 from calls import alarms, commands, ledger, overview, presentation, queries, wording
+from calls.dispatch import JobKind
 from calls.models import Session
 from calls.outgoing import endpoints
+from calls.page import shown
 from calls.status import Direction
 
 PAGE_ROWS = 40
@@ -122,20 +123,19 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
     """One call: what was said, how fast, what it cost, what the carrier reported."""
     session = _visible(request, session_id)
     log, recording = session.call_log, getattr(session, "recording", None)
-    turns = presentation.turns_json(session.turns.all())
-    presentation.mark_unheard(turns, recording)
-    latencies = sorted(turn["latency_ms"] for turn in turns if turn["latency_ms"] is not None)
+    turns = shown.told_turns(list(session.turns.all()), recording)
     summary = queries.charges_summary(session)
     costs = presentation.costs(summary)
     told = endpoints.told_of(session, request.user)
     context = {
         "session": session,
         "log": log,
-        "call": presentation.call_json(session),
         "turns": turns,
-        "longest_ms": max([2000, *latencies]),
-        "median": wording.latency_words(median(latencies) if latencies else None),
-        "slowest": wording.latency_words(latencies[-1]) if latencies else "",
+        "waveform": getattr(session, "waveform", None),
+        "undrawn": not any(job.kind == JobKind.DRAW_RECORDING for job in session.jobs.all()),
+        **shown.overview(session, turns),
+        **shown.remarks(session, request.user),
+        **shown.shares(session),
         "spec": session.agent_version.spec,
         "recording": recording,
         "link": queries.recording_link(session) if recording and recording.state == recording.State.STORED else None,

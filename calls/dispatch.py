@@ -33,6 +33,7 @@ class JobKind(StrEnum):
     FETCH_RECORDING = "telephony.fetch_recording"
     UPLOAD_RECORDING = "calls.upload_recording"
     TRANSCRIBE_RECORDING = "calls.transcribe_recording"
+    DRAW_RECORDING = "calls.draw_recording"
     ANALYSE = "calls.analyse"
     ACCOUNT = "calls.account"
     DELETE_RECORDING = "telephony.delete_recording"

@@ -179,7 +179,9 @@ class Recording(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     duration_ms = models.PositiveBigIntegerField(null=True, blank=True)
     channels = models.PositiveSmallIntegerField(null=True, blank=True)
-    transcript = models.JSONField(null=True, blank=True, help_text="Utterances: channel, speaker, start_ms, end_ms, text, confidence.")
+    transcript = models.JSONField(
+        null=True, blank=True, help_text="Utterances: channel, speaker, start_ms, end_ms, text, confidence, words."
+    )
     transcript_text = models.TextField(blank=True)
     transcript_request_id = models.CharField(max_length=80, blank=True)
     alignment = models.JSONField(null=True, blank=True, help_text="Where the live turns are in the transcript: see `calls.alignment`.")
@@ -375,3 +377,7 @@ from calls.outgoing.rows import OutgoingDelivery as OutgoingDelivery  # noqa: E4
 from calls.outgoing.rows import WebhookAttempt as WebhookAttempt  # noqa: E402
 from calls.outgoing.rows import WebhookEndpoint as WebhookEndpoint  # noqa: E402
 from calls.outgoing.rows import WebhookMessage as WebhookMessage  # noqa: E402
+from calls.page.rows import CallNote as CallNote  # noqa: E402
+from calls.page.rows import CallShare as CallShare  # noqa: E402
+from calls.page.rows import CallTag as CallTag  # noqa: E402
+from calls.page.rows import Waveform as Waveform  # noqa: E402

@@ -126,7 +126,8 @@ def call_page(user: User, session_id: str) -> Session | None:
     return (
         visible_sessions(user)
         .filter(session_id=session_id)
-        .select_related("analysis")
+        .select_related("analysis", "waveform")
+        .defer("waveform__peaks")
         .prefetch_related(
             Prefetch("turns", queryset=_in_order()),
             Prefetch("events", queryset=CallEvent.objects.order_by("id")),

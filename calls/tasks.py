@@ -1,11 +1,14 @@
 """What happens after a call, as durable jobs, and the sweepers that repair what died. Doors: nothing imports this room.
 
     telephony.fetch_recording -> upload_recording -> transcribe_recording -> analyse -> account
+                                                  -> draw_recording
 
 Each body may run twice, wholly or in part, and is written so that this costs time only; see `calls.jobs`.
 """
 
+import tempfile
 import time
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,6 +23,7 @@ from agents.assembly import NotReady, batch_transcriber
 from calls import analysing, audio_files, commands, dispatch, queries
 from calls.jobs import Outcome, Park, RetryLater, durable_job, park_unknown
 from calls.models import Job, Recording, Session
+from calls.page import drawing
 from engine.errors import ProviderError
 
 logger = structlog.get_logger()
@@ -89,6 +93,7 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
                     "end_ms": said.end_ms,
                     "text": said.text,
                     "confidence": said.confidence,
+                    "words": [list(word) for word in said.words],
                 }
                 for said in heard.utterances
             ],
@@ -97,6 +102,30 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
         transaction.on_commit(partial(path.unlink, missing_ok=True), robust=True)
 
     return outcome
+
+
+@durable_job(dispatch.JobKind.DRAW_RECORDING)
+def draw_recording(session: Session, job: Job) -> Outcome | None:
+    """Draws the recording from the local copy while there is one, else from storage. Nothing waits for it."""
+    recording = Recording.objects.get(session=session)
+    if recording.state != Recording.State.STORED:
+        return None
+    try:
+        picture = _picture(recording)
+    except drawing.Undrawable as error:
+        raise Park(f"{error} The page plays it without a waveform.") from error
+    return partial(commands.waveform_drawn, session, channels=picture.channels, duration_ms=picture.duration_ms, peaks=picture.peaks)
+
+
+def _picture(recording: Recording) -> drawing.Picture:
+    if recording.spool_path:
+        with suppress(FileNotFoundError):  # the transcription is done with it and has removed it
+            return drawing.draw(Path(recording.spool_path), audio_files.channel_count(Path(recording.spool_path)))
+    settings.RECORDING_SPOOL_DIR.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(prefix=f"drawn-{recording.session.session_id}-", dir=settings.RECORDING_SPOOL_DIR) as copy:
+        path = Path(copy.name)
+        queries.storage(recording.bucket).get_file(recording.key, path)
+        return drawing.draw(path, audio_files.channel_count(path))
 
 
 @durable_job(dispatch.JobKind.ANALYSE)

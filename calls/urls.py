@@ -3,13 +3,25 @@
 from django.urls import path
 
 from calls import dashboard, money_page
+from calls.page import doors as page
 
 urlpatterns = [
     path("", dashboard.live, name="live"),
     path("money/", money_page.money, name="money"),
     path("money/drift.csv", money_page.drift_csv, name="money-drift"),
     path("calls/", dashboard.call_list, name="call-list"),
+    path("calls/tags/", page.tags, name="call-tags"),
     path("calls/<str:session_id>/", dashboard.call_page, name="call-page"),
+    path("calls/<str:session_id>/waveform.json", page.waveform, name="call-waveform"),
+    path("calls/<str:session_id>/draw/", page.draw, name="call-draw"),
+    path("calls/<str:session_id>/notes/", page.note_add, name="call-note"),
+    path("calls/<str:session_id>/notes/<int:note_id>/remove/", page.note_remove, name="call-note-remove"),
+    path("calls/<str:session_id>/tags/", page.tag_add, name="call-tag"),
+    path("calls/<str:session_id>/tags/remove/", page.tag_remove, name="call-tag-remove"),
+    path("calls/<str:session_id>/shares/", page.share, name="call-share"),
+    path("calls/<str:session_id>/shares/<str:share_id>/revoke/", page.share_revoke, name="call-share-revoke"),
     path("calls/<str:session_id>/hangup/", dashboard.call_hangup, name="call-hangup"),
     path("calls/<str:session_id>/webhooks/<str:message_id>/replay/", dashboard.webhook_replay, name="webhook-replay"),
+    path("shared/<str:token>/", page.shared, name="call-shared"),
+    path("shared/<str:token>/waveform.json", page.shared_waveform, name="call-shared-waveform"),
 ]

@@ -152,6 +152,7 @@ JOB: dict[str, str] = {
     "telephony.fetch_recording": "Fetch the recording",
     "calls.upload_recording": "Store the recording",
     "calls.transcribe_recording": "Transcribe the recording",
+    "calls.draw_recording": "Draw the waveform",
     "calls.analyse": "Summarise the call",
     "calls.account": "Account the costs",
     "telephony.delete_recording": "Delete the recording",

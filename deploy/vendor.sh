@@ -14,9 +14,10 @@ sed -i '/"resolved":/d' "$work/package-lock.json"
 cp "$work/package-lock.json" package-lock.json
 
 modules="$work/node_modules"
-mkdir -p static/vendor/htmx static/vendor/inter
+mkdir -p static/vendor/htmx static/vendor/inter static/vendor/wavesurfer
 cp "$modules/htmx.org/dist/htmx.min.js" "$modules/htmx.org/LICENSE" static/vendor/htmx/
 cp "$modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2" static/vendor/inter/inter.woff2
 cp "$modules/@fontsource-variable/inter/LICENSE" static/vendor/inter/
+cp "$modules/wavesurfer.js/dist/wavesurfer.esm.js" "$modules/wavesurfer.js/dist/plugins/regions.esm.js" "$modules/wavesurfer.js/LICENSE" static/vendor/wavesurfer/
 chmod 644 static/vendor/*/*
-ls -l static/vendor/htmx static/vendor/inter
+ls -l static/vendor/htmx static/vendor/inter static/vendor/wavesurfer

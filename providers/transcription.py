@@ -2,14 +2,25 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.usage import UsageRecord
 
 
+class SpokenWord(NamedTuple):
+    """A word and when it was said, in ms of the recording."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One stretch of speech on one channel, `confidence` between 0 and 1. `speaker`: whose voice, where one channel holds several."""
+    """One stretch of speech on one channel, `confidence` between 0 and 1. `speaker`: whose voice, where one channel holds several.
+
+    `words` are empty where the transcriber does not tell when each was said.
+    """
 
     channel: int
     start_ms: int
@@ -17,6 +28,7 @@ class Utterance:
     text: str
     confidence: float
     speaker: int | None = None
+    words: tuple[SpokenWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"(?:(?<![\w.-])|(?<=%2[Bb]))\+?\d(?:[ -]?\d){8,14}(?![\w.-
 _SECRET_NAMES = re.compile(r"(?i)(authorization|api[_-]?key|token|secret|password|passwd|cookie)")
 _URL_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 _QUERY_KEY = re.compile(r"(?i)((?:[?&]|\b)(?:key|token|secret|signature|x-amz-[a-z-]+)=)[^&\s\"']+")
-_MEDIA_TOKEN = re.compile(r"(/api/v1/media/exotel/)[^\s?\"']+")
+_PATH_TOKEN = re.compile(r"(/api/v1/media/exotel/|/shared/)[^\s?/\"']+")
 _PERSONAL_FIELDS = {"text", "transcript", "prompt", "digit", "digits", "arguments", "body", "params", "heard", "generated", "message_text"}
 _NEVER_MASKED = {"level", "timestamp", "logger", "session_id", "duration_ms", "quantity", "size_bytes"}
 
@@ -22,7 +22,7 @@ def mask(text: str) -> str:
     """Text that is safe to log: phone numbers keep their last two digits, credentials disappear."""
     text = _URL_CREDENTIALS.sub("***@", text)
     text = _QUERY_KEY.sub(r"\1***", text)
-    text = _MEDIA_TOKEN.sub(r"\1***", text)
+    text = _PATH_TOKEN.sub(r"\1***", text)
     return _NUMBER.sub(lambda match: "*" * 6 + match.group()[-2:], text)
 
 

@@ -29,13 +29,15 @@ from calls.commands.dialling import (
     queue_outbound_call,
 )
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
+from calls.commands.drawing import draw_waveform, waveform_drawn
 from calls.commands.hangup import request_hangup
 from calls.commands.keeping import account_storage
 from calls.commands.media import DEAD_AFTER, claim_media, is_awaited, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
 from calls.commands.prices import add_exchange_rate, add_price_override, end_price_override, store_price_override
 from calls.commands.refolding import refold
-from calls.commands.refusals import BudgetSpent, CallRefused
+from calls.commands.refusals import BudgetSpent, CallRefused, Declined
+from calls.commands.remarks import add_note, add_tag, remove_note, remove_tag
 from calls.commands.reports import COPY, CarrierReport, apply_carrier_report, note_poll
 from calls.commands.retention import order_due_deletions, recording_deleted, recording_deletion_begun
 from calls.commands.settlement import (
@@ -50,6 +52,7 @@ from calls.commands.settlement import (
     retry_job,
     transcription_over,
 )
+from calls.commands.sharing import SHARE_DAYS, revoke_share, share_call, share_opened
 from calls.commands.spending import (
     Metered,
     admit,
@@ -67,9 +70,11 @@ from calls.commands.transfers import decide_transfer, transfer_asked, transfer_e
 __all__ = [
     "COPY",
     "DEAD_AFTER",
+    "SHARE_DAYS",
     "BudgetSpent",
     "CallRefused",
     "CarrierReport",
+    "Declined",
     "Draft",
     "FinishedTurn",
     "Happened",
@@ -77,7 +82,9 @@ __all__ = [
     "account",
     "account_storage",
     "add_exchange_rate",
+    "add_note",
     "add_price_override",
+    "add_tag",
     "add_turn",
     "add_turns",
     "add_usage",
@@ -102,6 +109,7 @@ __all__ = [
     "dial_put_off",
     "dial_refused",
     "dial_unknown",
+    "draw_waveform",
     "drop_draft",
     "end_price_override",
     "end_session",
@@ -131,14 +139,20 @@ __all__ = [
     "recording_transcribed",
     "refold",
     "release_forgotten",
+    "remove_note",
+    "remove_tag",
     "reprice",
     "request_hangup",
     "resume_media",
     "retry_job",
+    "revoke_share",
     "sessions_alive",
+    "share_call",
+    "share_opened",
     "store_price_override",
     "sweep_silent_sessions",
     "transcription_over",
     "transfer_asked",
     "transfer_ended",
+    "waveform_drawn",
 ]

@@ -50,7 +50,7 @@ def account(session: Session) -> int:
         wanted = charges.Pricing().charges(log, lines)
         stored = store_charges(session, wanted, replace_if=charges.betters, reason="accounted again: more was known")
         book(session)
-        beside = (JobKind.ACCOUNT, JobKind.DELETE_RECORDING)
+        beside = (JobKind.ACCOUNT, JobKind.DRAW_RECORDING, JobKind.DELETE_RECORDING)
         unfinished = Job.objects.filter(session=session).exclude(state=Job.State.DONE).exclude(kind__in=beside)
         if log.settled_at is None and not unfinished.exists():
             CallLog.objects.filter(pk=log.pk).update(settled_at=timezone.now())

@@ -11,3 +11,11 @@ class CallRefused(Exception):
 
 class BudgetSpent(CallRefused):
     """A budget leaves nothing for this call."""
+
+
+class Declined(Exception):
+    """What an operator asked on a call's page is not done. `message` says why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message

@@ -15,7 +15,7 @@ from django.utils import timezone
 from calls import broadcast, dispatch
 from calls.commands.timeline import record_event
 from calls.dispatch import JobKind
-from calls.models import CallEvent, Job, Recording, RecordingDeletion, Session
+from calls.models import CallEvent, Job, Recording, RecordingDeletion, Session, Waveform
 
 logger = structlog.get_logger()
 
@@ -66,6 +66,7 @@ def recording_deleted(session: Session, *, carrier: str) -> None:
             carrier=carrier,
         )
         Recording.objects.filter(pk=recording.pk).update(state=Recording.State.DELETED, spool_path="", key="")
+        Waveform.objects.filter(session=session).delete()
         record_event(
             session=session,
             key="recording:deleted",

@@ -102,13 +102,14 @@ def recording_lost(session: Session) -> None:
 
 
 def recording_stored(session: Session, *, bucket: str, key: str, size_bytes: int, sha256: str) -> None:
-    """Storage holds a verified copy; its transcription is next."""
+    """Storage holds a verified copy; its transcription is next, and beside it its picture, which nothing waits for."""
     with transaction.atomic():
         Recording.objects.filter(session=session).update(
             state=Recording.State.STORED, bucket=bucket, key=key, size_bytes=size_bytes, sha256=sha256
         )
         record_event(session=session, key="recording:stored", source="api", kind="recording-stored", facts={"size_bytes": size_bytes})
         dispatch.enqueue(JobKind.TRANSCRIBE_RECORDING, session, again=True)
+        dispatch.enqueue(JobKind.DRAW_RECORDING, session, again=True)
         broadcast.call_changed_on_commit(session)
 
 

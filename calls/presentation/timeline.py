@@ -38,8 +38,8 @@ _LEARNED = {
 # How the words above are already told, or nobody's business on a page.
 _SILENT = frozenset({"call", "door", "asked", "learned", "ignored", "delivery", "at", "part", "causes"})
 _UNSAID = {
-    "alarm": "", "answer": "", "by": "somebody", "how": "", "marks": "", "outcome": "not known", "provider": "", "status": "reported",
-    "to": "", "tool": "",
+    "alarm": "", "answer": "", "by": "somebody", "days": "some", "how": "", "marks": "", "outcome": "not known", "provider": "",
+    "status": "reported", "tag": "", "to": "", "tool": "",
 }  # fmt: skip
 # The same thing again and again is one line: what comes in between is what people look for.
 _TOGETHER = frozenset({"turn-played", "details-asked"})

@@ -20,7 +20,7 @@ from providers.connection import nonsense, status_error, timed_out, unreachable
 from providers.deepgram.messages import PROVIDER
 from providers.evidence import name_of, own_name
 from providers.proxies import may_use_proxy
-from providers.transcription import Transcription, Utterance
+from providers.transcription import SpokenWord, Transcription, Utterance
 
 DIARIZATION = "diarization"
 """The model under which telling voices apart is counted: an add-on with a price of its own."""
@@ -113,6 +113,7 @@ def transcription(response: ListenV1Response, model: str, *, multichannel: bool)
             text=said.transcript or "",
             confidence=said.confidence or 0.0,
             speaker=None if multichannel or said.speaker is None else int(said.speaker),
+            words=_words(said.words),
         )
         for said in response.results.utterances or ()
         if said.transcript
@@ -132,14 +133,29 @@ def transcription(response: ListenV1Response, model: str, *, multichannel: bool)
     return Transcription(request_id, duration_ms, metadata.channels, tuple(found), text, usage)
 
 
+def _words(found: Any) -> tuple[SpokenWord, ...]:
+    """When each word was said, as it is written in the transcript. A word without a time is left out: it lies between its neighbours."""
+    return tuple(
+        SpokenWord(round(word.start * 1000), round(word.end * 1000), str(getattr(word, "punctuated_word", None) or word.word))
+        for word in found or ()
+        if word.start is not None and word.end is not None and word.word
+    )
+
+
 def _plausible(duration_ms: int, channels: int, found: list[Utterance]) -> None:
     if not 0 <= duration_ms <= _LONGEST_MS or not 1 <= channels <= 16 or len(found) > _MOST_UTTERANCES:
         raise ValueError("an absurd length, or absurdly many channels or utterances")
     if any(said.channel < 0 or not 0 <= said.start_ms <= said.end_ms <= _LONGEST_MS for said in found):
         raise ValueError("an utterance outside the recording")
+    if any(not 0 <= word.start_ms <= word.end_ms <= _LONGEST_MS for said in found for word in said.words):
+        raise ValueError("a word outside the recording")
 
 
 def _whole_channels(response: ListenV1Response, duration_ms: int) -> list[Utterance]:
     """One utterance for each channel with words, for answers that are not cut into utterances."""
     best = [(number, channel.alternatives[0]) for number, channel in enumerate(response.results.channels) if channel.alternatives]
-    return [Utterance(number, 0, duration_ms, said.transcript, said.confidence or 0.0) for number, said in best if said.transcript]
+    return [
+        Utterance(number, 0, duration_ms, said.transcript, said.confidence or 0.0, words=_words(getattr(said, "words", None)))
+        for number, said in best
+        if said.transcript
+    ]

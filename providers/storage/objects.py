@@ -122,6 +122,11 @@ class ObjectStore:
                 return None
             raise
 
+    def get_file(self, key: str, path: Path) -> None:
+        """Downloads the object to `path` in constant memory; a file that is there is overwritten."""
+        with _failures(), path.open("wb") as file:
+            self._client.download_fileobj(self._config.bucket, key, file, Config=_TRANSFER)
+
     def presigned_url(self, key: str, expires_s: int, filename: str = "") -> str:
         """A link that plays or downloads the object for `expires_s` seconds. `filename` makes browsers save it under that name."""
         parameters = {"Bucket": self._config.bucket, "Key": key}

@@ -13,10 +13,16 @@ let shown = page.dataset.version;
 function receive(message) {
   if (message.server_now) learnServerTime(message.server_now);
   if (message.call) showCall(message.call);
-  if (message.kind === "snapshot") transcript.replace(message.watched.turns);
+  if (message.kind === "snapshot") replace(message);
   else if (message.kind === "turn") transcript.put(message.turn);
   else if (message.kind === "interim") transcript.say(message.speaker, message.text, message.number);
   part("hint").hidden = !transcript.empty;
+}
+
+// What the server has drawn of a call that is over says more than the socket knows: what the recording tells of each turn.
+function replace({ call, watched }) {
+  const isDrawn = call && !call.live && transcript.entries.size === watched.turns.length;
+  if (!isDrawn) transcript.replace(watched.turns);
 }
 
 function showCall(call) {
@@ -35,15 +41,6 @@ if (page.dataset.watch === "yes") {
   new LiveSocket(`/ws/calls/${page.dataset.sessionId}/`, { onMessage: receive, onState: (state, reason) => showState(part("connection"), state, reason) });
 }
 startClock();
-
-// A line of the post-call transcript starts the recording there.
-page.addEventListener("click", (event) => {
-  const line = event.target.closest("[data-seek-ms]");
-  const player = page.querySelector("audio");
-  if (!line || !player) return;
-  player.currentTime = Number(line.dataset.seekMs) / 1000;
-  player.play().catch(() => {}); // the browser refused; its own controls still work
-});
 
 // The number is masked until somebody asks: shoulders can be looked over.
 page.addEventListener("click", (event) => {

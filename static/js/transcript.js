@@ -14,12 +14,15 @@ function latencyNode(turn) {
   }
   const words = turn.parts.map((part) => `${part.name} ${part.length_ms} ms`).join(", ");
   node.title = words;
-  node.append(strip, element("strong", `tone-${turn.latency_tone}`, turn.latency_words), element("span", "visually-hidden", `latency: ${words}`));
+  const figures = element("span", "turn-parts");
+  figures.append(element("span", "visually-hidden", "latency: "), words);
+  node.append(strip, element("strong", `tone-${turn.latency_tone}`, turn.latency_words), figures);
   return node;
 }
 
 function turnNode(turn) {
   const node = element("div", `turn ${turn.speaker}`);
+  node.dataset.turn = keyOf(turn);
   const who = element("div", "turn-who", turn.speaker === "agent" ? "Agent" : "Caller");
   who.append(element("time", "", turn.at_words));
   const said = element("div", "turn-said");

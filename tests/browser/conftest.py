@@ -9,18 +9,25 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
 from channels.db import database_sync_to_async
+from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from django.test import Client
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from deploy.local import chromium as local_chromium
+from providers.config import StorageConfig
+from providers.storage.objects import ObjectStore
+from simulator import storage
+from simulator.state import SimulatorState
 from tests.calls import made_calls
+from tests.simulator.serving import served
 
 FLAGS = [
     "--no-sandbox",
@@ -49,7 +56,17 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def web(django_db_setup, django_db_blocker) -> Iterator[str]:
+def recordings(tmp_path_factory) -> Iterator[StorageConfig]:
+    """The bucket that recordings are played from: the simulator's, over real sockets."""
+    state = SimulatorState(scratch=tmp_path_factory.mktemp("recordings"))
+    with served(state, storage.routes(state)) as server:
+        config = replace(settings.RECORDING_STORE, endpoint_url=f"{server.http}/s3")
+        ObjectStore(config).ensure_bucket()
+        yield config
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup, django_db_blocker, recordings) -> Iterator[str]:
     """The root URL of a web process of its own, on the test database."""
     with django_db_blocker.unblock():
         name = connection.settings_dict["NAME"]
@@ -63,8 +80,7 @@ def web(django_db_setup, django_db_blocker) -> Iterator[str]:
         "DATABASE_URL": urlunsplit(parts._replace(path=f"/{name}")),
         "WEB_PORT": str(port),
         "WEBHOOK_BASE_URL": root,
-        # WebKit and Chromium both refuse ports like 1; the recording's link must only be well-formed.
-        "AWS_S3_ENDPOINT_URL": root,
+        "AWS_S3_ENDPOINT_URL": recordings.endpoint_url,
     }
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"]
     subprocess.run(collect, env=environment, check=True, timeout=START_LIMIT_S)

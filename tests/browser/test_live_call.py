@@ -112,6 +112,8 @@ async def test_the_answer_to_a_hang_up_that_comes_after_its_news_enables_nothing
 
 
 async def test_a_call_page_follows_its_call(open_page, do, operator):
+    operator.is_superuser = True  # who may see numbers
+    await do(operator.save)
     session = await do(made.talking_call, await do(made.agent_of, operator))
     page = await open_page(f"/calls/{session.session_id}/", operator)
     await expect(page.locator(".connection")).to_have_attribute("data-state", "live")

@@ -19,6 +19,7 @@ def test_phone_numbers_are_masked(text):
         ("GET https://key:token@api.exotel.com/v1", "token"),
         ("/api/v1/webhooks/exotel/status?key=s3cr3t&CallSid=1", "s3cr3t"),
         ("ws://h/api/v1/media/exotel/eyJhbGciOi.abc.def closed", "eyJhbGciOi"),
+        ("Gone: /shared/23qINbBkBZpw.sQSdmIa9zO-O5Jv/waveform.json", "qINbBkBZ"),
         ("https://s3/x?X-Amz-Signature=abcdef&X-Amz-Credential=AK", "abcdef"),
     ],
 )
