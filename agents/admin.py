@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from agents import catalogue, manner_fields, manners
-from agents.models import Agent, AgentVersion
+from agents.models import Agent, AgentVersion, Publication
 from agents.readonly import ReadOnlyInline
 from agents.validation import name_problem, warnings
 from agents.versions import changes
@@ -86,7 +86,7 @@ class AgentForm(manner_fields.MannersForm, forms.ModelForm):  # type: ignore[typ
 
 class VersionInline(ReadOnlyInline):
     model = AgentVersion
-    fields = ("number", "published_at", "what_changed")
+    fields = ("number", "published_at", "published_by", "reason", "what_changed")
     readonly_fields = fields
     verbose_name_plural = _("Published versions, newest first")
     per_page = 20  # type: ignore[assignment]  # unfold declares only its default, None
@@ -191,7 +191,7 @@ class AgentAdmin(ModelAdmin):
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        obj.save(publication=Publication(by=request.user))
         for warning in warnings(obj):
             messages.warning(request, warning)
 

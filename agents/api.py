@@ -84,7 +84,11 @@ class AgentViewSet(viewsets.ModelViewSet[Agent]):
     def versions(self, request: Request, pk: int) -> Response:
         agent = self.get_object()
         before = AgentVersion.objects.filter(agent=OuterRef("agent"), number__lt=OuterRef("number")).order_by("-number")
-        versions = AgentVersion.objects.filter(agent=agent).annotate(previous_spec=Subquery(before.values("spec")[:1]))
+        versions = (
+            AgentVersion.objects.filter(agent=agent)
+            .select_related("published_by")
+            .annotate(previous_spec=Subquery(before.values("spec")[:1]))
+        )
         pages = VersionPages()
         page = pages.paginate_queryset(versions, request, view=self)
         return pages.get_paginated_response(AgentVersionSerializer(page, many=True).data)

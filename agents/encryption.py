@@ -72,6 +72,19 @@ def decrypt(stored: str, place: str) -> str:
         raise Undecipherable(message) from error
 
 
+class Kept(str):
+    """A secret as it was read, with what it was read from: saved again unchanged it stays the same ciphertext, and is no change."""
+
+    stored: str = ""
+    place: str = ""
+
+    @classmethod
+    def read(cls, stored: str, place: str) -> "Kept":
+        secret = cls(decrypt(stored, place))
+        secret.stored, secret.place = stored, place
+        return secret
+
+
 class EncryptedText(models.TextField):  # type: ignore[type-arg]  # Django's field has no parameters at run time
     """Text that Postgres only ever sees encrypted. Looking rows up by it is refused."""
 
@@ -79,10 +92,12 @@ class EncryptedText(models.TextField):  # type: ignore[type-arg]  # Django's fie
         return f"{self.model._meta.db_table}.{self.column}"
 
     def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, Kept) and value.place == self._place() and key_of(value.stored) == newest():
+            return value.stored
         return None if value is None else encrypt(str(value), self._place())
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
-        return None if value is None else decrypt(value, self._place())
+        return None if value is None else Kept.read(value, self._place())
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":

@@ -1,5 +1,8 @@
 """Agents as operators edit them, and the immutable versions that calls run on."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import pgtrigger
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,6 +27,15 @@ def between(low: float, high: float) -> list[MinValueValidator | MaxValueValidat
         MinValueValidator(low, _("Use a value of %(limit_value)s or more.")),
         MaxValueValidator(high, _("Use a value of %(limit_value)s or less.")),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Who publishes a version, why, and which earlier one comes back with it, if one does."""
+
+    by: Any = None
+    reason: str = ""
+    restores: int | None = None
 
 
 class Agent(models.Model):
@@ -105,12 +117,12 @@ class Agent(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def save(self, *args: object, **kwargs: object) -> None:
-        """Saves and, if what callers meet has changed, publishes the next version in the same transaction."""
+    def save(self, *args: object, publication: Publication | None = None, **kwargs: object) -> None:
+        """Saves and, if what callers meet has changed, publishes the next version in the same transaction: by whom, and why."""
         self.manners = manners.stored(self.manners)
         with transaction.atomic():
             super().save(*args, **kwargs)  # type: ignore[arg-type]
-            publish(self)
+            publish(self, publication)
 
     def spec(self) -> AgentSpec:
         """The agent as it stands in this instance, saved or not."""
@@ -156,6 +168,9 @@ class AgentVersion(models.Model):
     number = models.PositiveIntegerField()
     spec = models.JSONField()
     published_at = models.DateTimeField(auto_now_add=True)
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    reason = models.CharField(max_length=300, blank=True, help_text=_("Why it was published."))
+    restores = models.PositiveIntegerField(null=True, blank=True, help_text=_("The number of the earlier version that came back with it."))
 
     class Meta:
         ordering = ["-number"]
@@ -169,7 +184,7 @@ class AgentVersion(models.Model):
         return AgentSpec.from_json(self.spec)
 
 
-def publish(agent: Agent) -> AgentVersion:
+def publish(agent: Agent, publication: Publication | None = None) -> AgentVersion:
     """The version that matches the saved agent: the latest one, or a new one. Two savers at once get two numbers, in order.
 
     Raises `ValidationError`, whichever door it came through, for a variable that no call could fill in (a caller would hear it read
@@ -188,11 +203,20 @@ def publish(agent: Agent) -> AgentVersion:
     stored = AgentSpec.to_json(agent.spec())
     if latest is not None and latest.spec == stored:
         return latest
-    return AgentVersion.objects.create(agent=agent, number=latest.number + 1 if latest else 1, spec=stored)
+    told = publication or Publication()
+    return AgentVersion.objects.create(
+        agent=agent,
+        number=latest.number + 1 if latest else 1,
+        spec=stored,
+        published_by=told.by,
+        reason=told.reason.strip()[:300],
+        restores=told.restores,
+    )
 
 
 # Django finds an application's models in this module.
+from agents.draft_rows import AgentDraft  # noqa: E402
 from agents.prepared_rows import PreparedSentence  # noqa: E402
 from agents.tool_rows import Destination, HttpTool  # noqa: E402
 
-__all__ = ["Agent", "AgentVersion", "Destination", "HttpTool", "PreparedSentence", "publish"]
+__all__ = ["Agent", "AgentDraft", "AgentVersion", "Destination", "HttpTool", "PreparedSentence", "Publication", "publish"]

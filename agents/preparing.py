@@ -71,7 +71,7 @@ def _make(spec: AgentSpec, text: str, row: PreparedSentence) -> None:
     # A row whose audio the store did not take comes here again: the cache may still have what was paid for.
     audio = prepared.recall(row.key) if row.is_ready else None
     if audio is None:
-        audio = asyncio.run(_speak(spec, prepared.spoken(spec, text)))
+        audio = asyncio.run(speak(spec, prepared.spoken(spec, text)))
         prepared.keep(row.key, audio)
     is_stored = False
     if settings.RECORDING_STORE.bucket:
@@ -83,7 +83,7 @@ def _make(spec: AgentSpec, text: str, row: PreparedSentence) -> None:
     prepared_rows.made(row, size_bytes=len(audio), in_storage=is_stored)
 
 
-async def _speak(spec: AgentSpec, words: str) -> bytes:
+async def speak(spec: AgentSpec, words: str) -> bytes:
     """PCM at the line's rate. Raises `ProviderError`, `NotReady` or TimeoutError."""
     # The vendor's plain way: what keeps connections warm for conversations has no use for one sentence.
     vendor = catalogue.vendor(spec.voice.provider)

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from agents import manners
 from agents.manner_fields import api_field
-from agents.models import Agent, AgentVersion
+from agents.models import Agent, AgentVersion, Publication
 from agents.validation import name_problem, warnings
 from agents.versions import changes
 from agents.visibility import visible_agents
@@ -158,13 +158,18 @@ class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Agent:
-        return Agent.objects.create(**validated_data)
+        agent = Agent(**validated_data)
+        agent.save(force_insert=True, publication=self._publication())
+        return agent
 
     def update(self, instance: Agent, validated_data: dict[str, Any]) -> Agent:
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        instance.save()
+        instance.save(publication=self._publication())
         return instance
+
+    def _publication(self) -> Publication:
+        return Publication(by=self.context["request"].user)
 
 
 def nested(messages: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -186,12 +191,13 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 class AgentVersionSerializer(serializers.ModelSerializer[AgentVersion]):
+    published_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
     spec = serializers.JSONField(read_only=True, help_text="The agent as it was: everything that a call on this version used.")
     changes = serializers.SerializerMethodField(help_text="What differs from the version before; empty for the first.")
 
     class Meta:
         model = AgentVersion
-        fields = ("number", "published_at", "spec", "changes")
+        fields = ("number", "published_at", "published_by", "reason", "restores", "spec", "changes")
 
     @extend_schema_field(ChangeSerializer(many=True))
     def get_changes(self, version: AgentVersion) -> list[dict[str, Any]]:

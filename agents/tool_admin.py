@@ -32,7 +32,13 @@ class PartOfAgentAdmin(ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """One by one: each publishes its agent's next version."""
         for row in queryset:
-            row.delete()
+            row.delete(by=request.user)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        obj.save(by=request.user)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        obj.delete(by=request.user)
 
 
 @admin.register(Destination)

@@ -40,6 +40,9 @@ class _PartsOfAgents(viewsets.ModelViewSet[Any]):
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         self._save(serializer)
 
+    def perform_destroy(self, instance: Any) -> None:
+        instance.delete(by=self.request.user)
+
     def _save(self, serializer: serializers.BaseSerializer[Any]) -> None:
         try:
             with transaction.atomic():

@@ -25,22 +25,22 @@ class PartOfAgent(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Saves and publishes in one transaction."""
+    def save(self, *args: Any, by: Any = None, **kwargs: Any) -> None:
+        """Saves and publishes in one transaction; `by` whom, if a person did it."""
         with transaction.atomic():
             super().save(*args, **kwargs)
-            self._publish()
+            self._publish(by)
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, *args: Any, by: Any = None, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
             gone = super().delete(*args, **kwargs)
-            self._publish()
+            self._publish(by)
         return gone
 
-    def _publish(self) -> None:
-        from agents.models import Agent, publish
+    def _publish(self, by: Any) -> None:
+        from agents.models import Agent, Publication, publish
 
-        publish(Agent.objects.get(pk=self.agent.pk))
+        publish(Agent.objects.get(pk=self.agent.pk), Publication(by=by))
 
 
 class Destination(PartOfAgent):

@@ -31,6 +31,16 @@ class _PartOfAgentSerializer(StrictMixin, serializers.ModelSerializer[Any]):
             raise serializers.ValidationError(error.message_dict) from error
         return {name: getattr(candidate, name) for name in attrs}
 
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        model: Any = self.Meta.model
+        return self.update(model(), validated_data)
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save(by=self.context["request"].user)
+        return instance
+
 
 class DestinationSerializer(_PartOfAgentSerializer):
     numbers = serializers.ListField(child=serializers.CharField(max_length=40), help_text="E.164, rung in this order; 080… is understood.")

@@ -53,11 +53,13 @@ INSTALLED_APPS = [
     "django_htmx",
     "drf_spectacular",
     "pgtrigger",
+    "pghistory",
     "rest_framework",
     "voiceagents",
     "agents",
     "calls",
     "telephony",
+    "audit",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -70,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "audit.middleware.WhoMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

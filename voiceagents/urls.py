@@ -12,6 +12,7 @@ import calls.api
 import calls.budget_api
 import calls.outgoing.api
 import telephony.api
+from audit.page import history_page
 from voiceagents import health
 
 router = DefaultRouter()
@@ -37,5 +38,6 @@ urlpatterns = [
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("history/", history_page, name="history"),
     path("", include("calls.urls")),
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]  # it has no types
+import soundfile
 
 STRETCH_MS = 50
 MOST_STRETCHES = 36_000  # half an hour in full detail; what is longer is drawn coarser

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRODUCT = ("voiceagents", "telephony", "calls", "agents", "pricing", "providers", "engine")
+PRODUCT = ("voiceagents", "audit", "telephony", "calls", "agents", "pricing", "providers", "engine")
 ALL = (*PRODUCT, "simulator", "deploy", "bench", "torture", "tests")
 
 

@@ -1,0 +1,130 @@
+"""Estimates, records and versions of agents in words, for the pages. Nothing here reads or decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from calls import wording
+from calls.agent_pages.estimating import Estimate, Item, Soon
+from calls.agent_pages.record import MOST_CALLS, Record
+from calls.models import Analysis
+
+_PARTS = {
+    "line": gettext_lazy("The telephone line, with tax"),
+    "listening": gettext_lazy("Listening"),
+    "thinking": gettext_lazy("Thinking"),
+    "speaking": gettext_lazy("Speaking"),
+    "transcription": gettext_lazy("Transcription of the recording"),
+    "analysis": gettext_lazy("Summary after the call"),
+}
+_PAISA = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemWords:
+    what: Any
+    who: str
+    own: str
+    counted: str
+    unpriced: str
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateWords:
+    """The whole panel. `total` is only of what is priced; `missing` says what comes on top of it."""
+
+    items: list[ItemWords]
+    total: str
+    missing: str
+    habits: str
+    tokens: str
+    prompt: str
+    instructions: str
+    latency: str
+    latency_tone: str
+    latency_parts: str
+
+
+def estimate_words(found: Estimate, soon: Soon) -> EstimateWords:
+    missing = [_("no price for %(what)s") % {"what": what} for what in found.unpriced]
+    missing += [_("no exchange rate from %(currency)s") % {"currency": currency} for currency in found.without_rate]
+    habits = _(
+        "A minute with %(replies)d replies in a call of %(minutes)d minutes, %(characters)d characters spoken. "
+        "Cheaper input from the provider's cache and answers begun ahead are not counted."
+    )
+    prompt = _("About %(tokens)s tokens") % {"tokens": f"{found.prompt_tokens:,}"}
+    if found.prompt_share is not None:
+        prompt += _(", which cost %(money)s a minute") % {"money": _rounded(found.prompt_share, found.currency)}
+    return EstimateWords(
+        items=[_item_words(item, found.currency) for item in found.items],
+        total=_rounded(found.total, found.currency),
+        missing="; ".join(missing),
+        habits=habits
+        % {"replies": found.habits.replies, "minutes": found.habits.call_minutes, "characters": found.habits.spoken_characters},
+        tokens=f"{found.prompt_tokens:,}",
+        prompt=prompt,
+        instructions=_("Every reply reads about %(tokens)s tokens before the talk itself: the prompt, manners for the phone, tools.")
+        % {"tokens": f"{found.instruction_tokens:,}"},
+        latency=wording.latency_words(soon.total_ms) if soon.total_ms is not None else _("not measured yet"),
+        latency_tone=wording.latency_tone(soon.total_ms),
+        latency_parts=_latency_parts(soon),
+    )
+
+
+def _rounded(amount: Decimal, currency: str) -> str:
+    """To the paisa; what is less than one is not 0."""
+    if 0 < amount < _PAISA:
+        return _("less than %(least)s") % {"least": wording.money_words(_PAISA, currency)}
+    return wording.money_words(amount.quantize(_PAISA), currency)
+
+
+def _item_words(item: Item, currency: str) -> ItemWords:
+    own = " + ".join(wording.money_words(amount, other, at_most=5) for other, amount in item.amounts.items() if other != currency)
+    counted = _rounded(item.counted, currency) if item.counted is not None else "–" if item.amounts else ""
+    return ItemWords(_PARTS[item.name], item.model, own, counted, _("unpriced") if item.unpriced else "")
+
+
+def _latency_parts(soon: Soon) -> str:
+    parts = [_("%(ms)d ms pause") % {"ms": soon.pause_ms}]
+    parts.append(_("model %(ms)d ms") % {"ms": soon.model_ms} if soon.model_ms is not None else _("model: no calls with it here yet"))
+    parts.append(_("voice %(ms)d ms") % {"ms": soon.voice_ms} if soon.voice_ms is not None else _("voice: no calls with it here yet"))
+    if soon.total_ms is not None:
+        parts.append(_("medians of the newest calls with these models"))
+    return ", ".join(parts)
+
+
+_OUTCOMES = {choice.value: choice.label for choice in Analysis.Outcome}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWords:
+    calls: str
+    talk: str
+    achieved: str
+    outcomes: str
+    cost: str
+    unpriced: str
+
+
+def record_words(record: Record) -> RecordWords:
+    told = sorted(record.outcomes.items(), key=lambda item: -item[1])
+    cost = record.cost_per_minute
+    return RecordWords(
+        calls=_("the newest %(most)s") % {"most": f"{MOST_CALLS:,}"} if record.is_cut else f"{record.calls:,}",
+        talk=wording.duration_words(record.talk_s) if record.calls else "–",
+        achieved=f"{record.achieved_percent} %" if record.achieved_percent is not None else "–",
+        outcomes=", ".join(f"{_OUTCOMES.get(outcome, outcome)} {count}" for outcome, count in told),
+        cost=_rounded(cost, settings.BILLING_CURRENCY) if cost is not None else "–",
+        unpriced=_("without %(count)d unpriced uses") % {"count": record.unpriced} if record.unpriced else "",
+    )
+
+
+def change_words(names: Sequence[str]) -> str:
+    """What a draft touches, as a short list."""
+    shown = [name.replace("_", " ").replace(".", " ") for name in names[:6]]
+    return ", ".join(shown) + (_(" and %(more)d more") % {"more": len(names) - 6} if len(names) > 6 else "")
