@@ -86,7 +86,7 @@ def test_secrets_numbers_and_passwords_are_told_of_but_never_told(root):
     assert page.count("replaced a secret") == 3
     assert "https://api.example.com/x?…" in page
     assert "X-Team" in page
-    stored = str([list(model.objects.values()) for model in history.event_models().values()])
+    stored = str([list(model._default_manager.values()) for model in history.event_models().values()])
     assert not [secret for secret in ("hush", "8047112", "md5$", "asha@") if secret in stored]
 
 
@@ -114,7 +114,7 @@ def test_what_was_deleted_is_told_by_its_name(root):
 def test_history_cannot_be_rewritten(root):
     made.agent_of(root)
     model = history.event_models()["agent"]
-    for change in (lambda: model.objects.update(name="x"), lambda: model.objects.all().delete()):
+    for change in (lambda: model._default_manager.update(name="x"), lambda: model._default_manager.all().delete()):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()
 

@@ -229,7 +229,9 @@ def test_the_parts_add_up_and_a_longer_prompt_costs_more(agent):
     short = estimating.estimated(agent.spec())
     agent.prompt *= 200
     long = estimating.estimated(agent.spec())
-    assert short.total == sum(item.counted for item in short.items)
+    assert short.total == sum(item.counted or Decimal(0) for item in short.items)
+    assert long.prompt_share is not None
+    assert short.prompt_share is not None
     assert long.total - short.total == pytest.approx(long.prompt_share - short.prompt_share)
     assert long.prompt_tokens > 150 * short.prompt_tokens
     agent.mode = "voicemail"
