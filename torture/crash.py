@@ -24,7 +24,7 @@ FETCH, UPLOAD, TRANSCRIBE, ACCOUNT, DIAL = (
     "telephony.fetch_recording", "calls.upload_recording", "calls.transcribe_recording", "calls.account", "telephony.dial",
 )  # fmt: skip
 ANALYSE = str(dispatch.JobKind.ANALYSE)
-REACH_S, SETTLE_S = 300.0, 900.0
+REACH_S, SETTLE_S = 600.0, 900.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def settle_course(ground: Ground, fleet: Fleet, points: list[Point], sessions: l
             remarks = "not all settled"
     verdict = judge.judge(sessions, ground.gate, clean)
     last = rows[-1]
-    last.lost, last.doubled, last.remarks = last.lost + verdict.lost, last.doubled + verdict.doubled, remarks or last.remarks
+    last.lost, last.doubled = last.lost + verdict.lost, last.doubled + verdict.doubled
+    last.remarks = "; ".join(filter(None, [last.remarks, remarks]))
     last.details += verdict.reasons
     _without_a_line(sessions, _paid_requests(ground) - paid_before, last)
     return [told(row) for row in rows]
@@ -152,15 +153,18 @@ def killed_at(ground: Ground, fleet: Fleet, point: Point, sessions: list[Session
         try:
             fleet.until(all_stand, f"all stand at {point}", within_s=REACH_S)
         except Stuck as problem:
-            row.lost += len(sessions) - waiting()
-            row.details.append(f"{waiting()} of {len(sessions)} reached this point: {problem}")
+            row.details.append(str(problem))
+        row.trials = min(waiting(), len(sessions))
         worker.kill()
         let_go()
+    if row.trials < len(sessions):
+        # Nothing is lost by that, but it was not tried either.
+        row.remarks = f"{len(sessions) - row.trials} did not come so far in {REACH_S:.0f} s"
     if point.is_paid:
         # What has reached the provider when its worker dies is paid for, and asked for again.
         row.wasted = ground.gate.passed[point.door] - paid_before
     elif point.kind in (TRANSCRIBE, ANALYSE) and (point.stop == "close" or (point.stop, point.moment) == ("finish", "before")):
-        row.wasted = len(sessions)
+        row.wasted = row.trials
     leases_run_out(sessions)
     print(f"  {row.fault}", flush=True)
     return row

@@ -31,7 +31,7 @@ DOORS: Final = (
     ("dial", "POST", re.compile(r"/exotel/.*/Calls/connect")),
 )
 _HOP: Final = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"date", b"server", b"upgrade"})
-HELD_AT_MOST_S: Final = 400.0
+HELD_AT_MOST_S: Final = 700.0
 
 
 @dataclass(frozen=True)
