@@ -75,7 +75,7 @@ def _put_first(ground: Ground) -> bool:
         process.pin(int(role.pid_file.read_text(encoding="utf-8")), media if role.name == "media" else others)
     for pid in (simulator, os.getpid()):
         process.pin(pid, others)
-    return all([process.put_first(pid) for pid in (simulator, int((RUN / "media.pid").read_text(encoding="utf-8")))])
+    return all([process.put_ahead(pid) for pid in (simulator, int((RUN / "media.pid").read_text(encoding="utf-8")))])
 
 
 def _known_calls() -> list[str]:
