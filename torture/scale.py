@@ -27,7 +27,7 @@ class Scale:
     copies: int = 10_000
     interleavings: int = 10_000
     orders: int = 720
-    through_database: int = 2_000
+    through_database: int = 10_000
     outages: tuple[str, ...] = ("nothing", "valkey", "postgres-restart", "postgres-away", "disk", "clock-forth", "clock-back")
 
     def of(self, part: str) -> str:

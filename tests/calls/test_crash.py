@@ -240,7 +240,7 @@ def test_a_worker_killed_inside_every_step_loses_nothing_and_charges_nothing_twi
         workers.tick()
 
     assert {job.kind: job.state for job in Job.objects.filter(session=session)} == {
-        kind: "done" for kind in (*(kind for kind, _target in steps), "calls.account")
+        kind: "done" for kind in (*(kind for kind, _target in steps), "calls.draw_recording", "calls.account")
     }
     recording = Recording.objects.get(session=session)
     link = queries.recording_link(session)
