@@ -323,9 +323,9 @@ def test_queries_do_not_grow_with_the_calls(signed_in, owner, django_assert_max_
         made.use(session, key=str(index))
     for number in range(1, 31):
         made.exchange(session, number, "Hello?", "Hello.")
-    with django_assert_max_num_queries(17):  # one for what this user may see
+    with django_assert_max_num_queries(17):  # two of them for what this user may see
         signed_in.get("/")
-    with django_assert_max_num_queries(11):  # three for what stands on top: alarms, endpoints that are off, prices that nobody knows
+    with django_assert_max_num_queries(13):  # three for what stands on top (alarms, endpoints, prices), two for what this user may see
         signed_in.get("/calls/")
     with django_assert_max_num_queries(18):  # costs so far, reading, webhooks, notes, tags, links; two for what this user may see
         signed_in.get(page(session))
