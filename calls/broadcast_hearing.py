@@ -69,8 +69,9 @@ class Listener:
                     joined.append(group)
                     await layer.group_add(group, channel)
             self.hears = True
+            if self._has_tried.is_set():
+                self._take(None)
             self._has_tried.set()
-            self._take(None)
             while True:
                 self._take(await layer.receive(channel))
         finally:

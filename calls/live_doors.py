@@ -1,6 +1,7 @@
-"""What operators do to a call while it goes on: whisper, hand over, listen. Each is asked of whoever may see the call, and audited."""
+"""What operators do to a call while it goes on: whisper, hand over, listen. Only to calls that they can see, and audited.
 
-import json
+Asked by the live page's scripts; what cannot be done is said in words for people, as `error`.
+"""
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -19,9 +20,9 @@ def whisper(request: HttpRequest, session_id: str) -> HttpResponse:
     """Gives the agent a note that the caller does not hear. The note shows in the transcript by itself."""
     text = request.POST.get("text", "").strip()
     if not text:
-        return _notice("Write what the agent should know.")
+        return _refused("Write what the agent should know.", status=400)
     order = commands.whisper(_visible(request, session_id), text=text, by=request.user.get_username())
-    return HttpResponse(status=204) if order else _notice(OVER)
+    return HttpResponse(status=204) if order else _refused(OVER)
 
 
 @require_POST
@@ -32,7 +33,7 @@ def hand_over(request: HttpRequest, session_id: str) -> HttpResponse:
     known = wanted.isascii() and wanted.isdigit() and len(wanted) < 19
     order = commands.hand_over(session, destination_id=int(wanted), by=request.user.get_username()) if known else None
     return (
-        HttpResponse(status=204) if order else _notice("The caller cannot be handed over any more, or this agent has no such destination.")
+        HttpResponse(status=204) if order else _refused("The caller cannot be handed over any more, or this agent has no such destination.")
     )
 
 
@@ -43,16 +44,14 @@ def listen(request: HttpRequest, session_id: str) -> HttpResponse:
     """The address at which the browser hears the call. That somebody listens is kept once they do."""
     session = _visible(request, session_id)
     if not queries.may_listen(request.user):
-        return JsonResponse(
-            {"error": "You may not listen to calls. An administrator gives you the permission “Can listen to calls …”."}, status=403
-        )
+        return _refused("You may not listen to calls. An administrator can give you the permission for it.", status=403)
     if session.state != Session.State.ACTIVE:
-        return JsonResponse({"error": "There is no talk to listen to."}, status=409)
+        return _refused("Nobody talks in this call now.")
     return JsonResponse({"url": listening.address(session, by=request.user.get_username())})
 
 
-def _notice(words: str) -> HttpResponse:
-    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"notice": words})})
+def _refused(words: str, *, status: int = 409) -> JsonResponse:
+    return JsonResponse({"error": words}, status=status)
 
 
 def _visible(request: HttpRequest, session_id: str) -> Session:

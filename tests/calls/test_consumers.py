@@ -123,9 +123,9 @@ async def test_a_reload_finds_everything_again(watch):
     await do(_tell, session, 0)
     socket = await watch("/ws/live/", owner)
     (call,) = (await heard(socket, "snapshot"))["calls"]
-    assert call["last"] == {"speaker": "agent", "text": "Good morning."}
+    assert call["last"] == {"speaker": "agent", "text": "Good morning.", "speaking": False}
     await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
-    assert [turn["text"] for turn in (await heard(socket, "turns"))["turns"]] == ["Hello?", "Good morning."]
+    assert [turn["text"] for turn in (await heard(socket, "talk"))["turns"]] == ["Hello?", "Good morning."]
 
 
 async def test_a_snapshot_repairs_what_the_layer_lost(watch):
@@ -134,7 +134,7 @@ async def test_a_snapshot_repairs_what_the_layer_lost(watch):
     socket = await watch("/ws/live/", owner)
     await heard(socket, "snapshot")
     await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
-    assert (await heard(socket, "turns"))["turns"] == []
+    assert (await heard(socket, "talk"))["turns"] == []
     # Rows written past the commands are what a lost message looks like: nobody was told.
     await do(Turn.objects.create, session=session, number=0, speaker="caller", text="Hello?", started_ms=0, ended_ms=900)
     await do(Turn.objects.create, session=session, number=1, speaker="agent", text="Good morning.", started_ms=1500, ended_ms=2500)

@@ -121,7 +121,7 @@ def test_a_snapshot_masks_numbers_and_shows_the_last_words(signed_in, owner):
     response = signed_in.get("/")
     (call,) = first_snapshot(response)["calls"]
     assert call["number"] == "+91••••••••12"
-    assert call["last"] == {"speaker": "agent", "text": "The clinic."}
+    assert call["last"] == {"speaker": "agent", "text": "The clinic.", "speaking": False}
     assert b"9876543" not in response.content
 
 
