@@ -46,7 +46,7 @@ function besideNode(entry) {
   const head = element("p", "beside-what", entry.what);
   head.append(" ", element("span", `pill ${entry.tone}`, entry.state_words));
   said.append(head);
-  for (const [name, text] of [["", entry.text], ["given", entry.arguments], ["told", entry.result]]) {
+  for (const [name, text] of [["", entry.text], ["asked", entry.arguments], ["answered", entry.result]]) {
     if (!text) continue;
     const line = element("p", "beside-text");
     if (name) line.append(element("b", "", `${name} `));

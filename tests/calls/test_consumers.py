@@ -267,7 +267,7 @@ async def test_a_page_lives_on_snapshots_while_the_broker_is_away(watch, tmp_pat
     owner = await do(made.operator)
     session = await do(made.talking_call, await do(made.agent_of, owner))
 
-    async def synced(socket, updates: bool) -> dict:
+    async def synced(socket, updates: bool):
         """The first snapshot that says so."""
         async with asyncio.timeout(60):
             while True:

@@ -136,7 +136,7 @@ def test_nobody_hears_anything_before_it_is_kept_who_listens(talk, session, monk
     def away(*_args, **_how):
         raise RuntimeError("the database is away")
 
-    monkeypatch.setattr(door.commands, "listening", away)
+    monkeypatch.setattr("calls.commands.listening", away)
     assert refused(ticket(session)) == 503
     assert door._offered[session.session_id].tap is None
     speak(talk, 5)
