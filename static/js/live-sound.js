@@ -77,6 +77,7 @@ export class Listening {
   stop() {
     this.attempt += 1;
     this.socket?.close();
+    if (this.player) this.player.port.onmessage = null; // what it has still to tell is about a call that nobody hears any more
     this.player?.disconnect();
     this.context?.close().catch(() => {});
     this.socket = this.player = this.context = null;
