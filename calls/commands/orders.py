@@ -16,12 +16,13 @@ from agents.tools import handover
 from calls import broadcast
 from calls.commands.timeline import record_event
 from calls.commands.transfers import decide_transfer
+from calls.kinds import Kind
 from calls.models import OperatorOrder, Session
 
 logger = structlog.get_logger()
 
 LONGEST_NOTE_CHARS = 500
-_Kind = OperatorOrder.Kind
+_Wish = OperatorOrder.Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def whisper(session: Session, *, text: str, by: str) -> OperatorOrder | None:
     if not note:
         return None
     with transaction.atomic():
-        return _give(session, OperatorOrder(kind=_Kind.WHISPER, text=note, by=by[:150]), event="whispered", facts={"by": by[:150]})
+        return _give(session, OperatorOrder(kind=_Wish.WHISPER, text=note, by=by[:150]), event="whispered", facts={"by": by[:150]})
 
 
 def hand_over(session: Session, *, destination_id: int, by: str) -> OperatorOrder | None:
@@ -64,11 +65,11 @@ def hand_over(session: Session, *, destination_id: int, by: str) -> OperatorOrde
         )
         if not is_decided:
             return None
-        order = OperatorOrder(kind=_Kind.HAND_OVER, text=words, destination=chosen.name[:80], by=by[:150])
+        order = OperatorOrder(kind=_Wish.HAND_OVER, text=words, destination=chosen.name[:80], by=by[:150])
         return _give(session, order, event="hand-over-requested", facts={"by": by[:150], "to": chosen.name[:80]})
 
 
-def _give(session: Session, order: OperatorOrder, *, event: str, facts: dict[str, str]) -> OperatorOrder | None:
+def _give(session: Session, order: OperatorOrder, *, event: Kind, facts: dict[str, str]) -> OperatorOrder | None:
     row = Session.objects.select_for_update(no_key=True).get(pk=session.pk)
     if row.state != Session.State.ACTIVE:
         return None
@@ -104,6 +105,6 @@ def take_orders(session_ids: Collection[str]) -> list[Order]:
 
 def listening(session: Session, *, key: str, by: str, seconds: int | None = None) -> None:
     """Keeps that somebody hears this call: from now on, or, with `seconds`, that they have stopped after so long."""
-    kind = "listening-began" if seconds is None else "listening-ended"
+    kind: Kind = "listening-began" if seconds is None else "listening-ended"
     facts = {"by": by[:150], **({"seconds": seconds} if seconds is not None else {})}
     record_event(session=session, key=f"{kind}:{key}", source="operator", kind=kind, facts=facts)
