@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calls', '0009_unpriced_charges'),
+        ('calls', '0010_page'),
     ]
 
     operations = [
