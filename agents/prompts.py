@@ -72,6 +72,17 @@ You are speaking with a caller on the telephone. Your words are turned into spee
 - When the talk is over or the caller says goodbye, say goodbye in one short sentence and call the tool end_call."""
 
 
+_WHISPER: Final = (
+    "A colleague who listens to this call tells you something that the caller does not hear. Heed it from your next answer on, "
+    "and never say that somebody listens: {note}"
+)
+
+
+def whisper(note: str) -> str:
+    """What the model is told when an operator whispers to the agent."""
+    return _WHISPER.format(note=note)
+
+
 def tongue(language: str) -> Tongue:
     """Which prepared sentences fit a BCP 47 tag; `multi` means Hindi and English mixed."""
     if language == "multi":

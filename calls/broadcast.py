@@ -28,7 +28,7 @@ LIMIT_S = 1.0
 MOST_WAITING = 1_000  # in one process; the oldest go first
 EVERYTHING = "live.all"  # superusers
 
-# kinds: call.opened, call.updated, turn.updated, turn.ended, call.ended, call.settled
+# kinds: call.opened, call.updated, turn.updated, turn.ended, beside.updated, call.ended, call.settled
 
 
 def owner_group(owner_id: int) -> str:
@@ -60,7 +60,7 @@ async def _tell_together(updates: Sequence[_Update]) -> None:
         if layer is None:
             return
         async with asyncio.timeout(LIMIT_S):
-            listened = frozenset(await _listened_to(layer, tuple({group: None for each in updates for group in _groups(each[0])})))
+            listened = frozenset(await listened_to(layer, tuple({group: None for each in updates for group in _groups(each[0])})))
     except Exception as error:  # noqa: BLE001 - a blind dashboard must not stop a call
         for session, kind, _payload in updates:
             _lost(session, kind, error)
@@ -93,13 +93,13 @@ async def watched(sessions: Sequence[Session]) -> frozenset[str]:
     try:
         async with asyncio.timeout(LIMIT_S):
             layer = get_channel_layer()  # type: ignore[no-untyped-call]  # channels has no types
-            listened = set(await _listened_to(layer, tuple(groups)))
+            listened = set(await listened_to(layer, tuple(groups)))
     except Exception:  # noqa: BLE001 - then whoever tells will learn of it
         listened = set(groups)
     return frozenset(session.session_id for session in sessions if not listened.isdisjoint(_groups(session)))
 
 
-async def _listened_to(layer: Any, groups: tuple[str, ...]) -> tuple[str, ...]:
+async def listened_to(layer: Any, groups: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the groups that some process listens to: mostly nobody does, and one question costs less than telling three times nobody.
     All of them if the layer cannot be asked in one go: it keeps its connection to itself and has no word for this question.
     """
@@ -229,6 +229,11 @@ def call_settled_on_commit(session: Session) -> None:
 
 def turn_ended_on_commit(session: Session, turn: Turn) -> None:
     transaction.on_commit(partial(live_update, session, "turn.ended", turn_facts(turn)), robust=True)
+
+
+def beside_changed_on_commit(session: Session, what: str, pk: int) -> None:
+    """Something beside the words was done or changed: a `tool` that runs, a `note` of an operator. Only its key is told."""
+    transaction.on_commit(partial(live_update, session, "beside.updated", {"what": what, "pk": pk}), robust=True)
 
 
 def _tell_call(session: Session, kind: str) -> None:

@@ -1,23 +1,28 @@
 """The dashboard's WebSockets. They forward what broadcast tells, repaired by snapshots of the rows, to whom it belongs and nobody else.
 
-A message of the channel layer is a hint that may be lost; the browser asks for a snapshot on connect and every few seconds after.
+An update is a hint that may be lost; the browser asks for a snapshot on connect and every few seconds after, more often while the broker is
+away. One thing is told after the other: an update that is newer than a snapshot never comes before it.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
 from channels.auth import get_user
 from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.utils import await_many_dispatch
 from django.conf import settings
 from django.urls import path
 from django.utils import timezone
 
 from calls import broadcast, overview, presentation, queries
+from calls.broadcast_hearing import Listener
 from calls.models import Session
 
 logger = structlog.get_logger()
@@ -25,7 +30,7 @@ logger = structlog.get_logger()
 LOGGED_OUT = 4401  # close codes that static/js/socket.js knows
 NOT_YOURS = 4404
 SEND_LIMIT_S = 5.0
-SUBSCRIBE_LIMIT_S = 5.0
+MOST_WAITING = 500  # updates for one page; one that falls behind gets a snapshot instead
 SYNC_EVERY_S = 0.5  # a page asks every 15 s; one that asks all the time gets no more than this
 CALL_KINDS = frozenset({"call.opened", "call.updated", "call.ended", "call.settled"})
 
@@ -44,6 +49,26 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
 
     closed = False
     synced_at = float("-inf")
+    _listener: Listener | None = None
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """As Channels' own, but the channel layer is our listener's: a page opens without the broker too."""
+        self.scope, self.base_send = scope, send
+        self._told_one_by_one = asyncio.Lock()
+        self._news: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(MOST_WAITING)
+        self._background: list[asyncio.Task[None]] = []
+        try:
+            with suppress(StopConsumer):
+                await await_many_dispatch([receive], self.dispatch)
+        finally:
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
 
     async def connect(self) -> None:
         # Accepted first: a browser learns the reason of a refusal only from the close code of an open socket.
@@ -56,11 +81,37 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
             await self.close(code=NOT_YOURS)
             return
         # First the subscription, then the snapshot: what happens in between is told twice, never lost.
-        async with asyncio.timeout(SUBSCRIBE_LIMIT_S):
-            for group in groups:
-                await self.channel_layer.group_add(group, self.channel_name)
-                self.groups.append(group)
-        await self.send_snapshot()
+        self._listener = Listener(groups, self._hear)
+        self._background.append(asyncio.create_task(self._listener.run(), name="page hears"))
+        await self._listener.tried()
+        await self._send_snapshot()
+        self._background.append(asyncio.create_task(self._forward(), name="page is told"))
+
+    def _hear(self, update: dict[str, Any] | None) -> None:
+        if self._news.full():
+            while not self._news.empty():
+                self._news.get_nowait()
+            update = None
+        self._news.put_nowait(update)
+
+    async def _forward(self) -> None:
+        try:
+            while True:
+                update = await self._news.get()
+                if update is None:
+                    await self._send_snapshot()
+                else:
+                    async with self._told_one_by_one:
+                        await self.live_update(update)
+        except Exception as error:  # noqa: BLE001 - the browser reconnects and gets a snapshot
+            logger.warning("dashboard_socket_failed", error=type(error).__name__)
+            await self.close(code=1011)
+
+    async def _send_snapshot(self) -> None:
+        """`updates`: whether changes come by themselves until the next one; if not, the page asks again soon."""
+        async with self._told_one_by_one:
+            hears = self._listener is not None and await self._listener.check()
+            await self.send_json({**await self.snapshot(), "updates": hears})
 
     async def receive_json(self, content: Any, **_: Any) -> None:
         if self.closed or not isinstance(content, dict):
@@ -73,9 +124,10 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
             if not await self.logged_in():  # a log-out elsewhere ends the watching here
                 await self.close(code=LOGGED_OUT)
             else:
-                await self.send_snapshot()
+                await self._send_snapshot()
         elif content.get("kind") == "watch" and isinstance(content.get("session_id"), str):
-            await self.watch(content["session_id"][:64])
+            async with self._told_one_by_one:
+                await self.watch(content["session_id"][:64])
 
     async def logged_in(self) -> bool:
         """Whether the cookie that opened this socket still belongs to an active user, asked of the rows and not of the handshake."""
@@ -121,27 +173,45 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
         elif kind == "turn.updated":
             words = {name: payload.get(name) for name in ("speaker", "text", "number")}
             await self.send_json({"kind": "interim", "session_id": session_id, **words})
+        elif kind == "beside.updated":
+            await self.send_beside(session_id, payload)
 
     async def send_call(self, session_id: str) -> None:
         call = await _read(self.read_call, session_id)
         if call is not None:
             await self.send_json({"kind": "call", "server_now": timezone.now().isoformat(), "call": call})
 
+    async def send_beside(self, session_id: str, told: dict[str, Any]) -> None:
+        """A tool that ran or a note, told anew."""
+        entry = await _read(self.read_beside, session_id, told)
+        if entry is not None:
+            await self.send_json({"kind": "beside", "session_id": session_id, "entry": entry})
+
     def read_call(self, session_id: str) -> dict[str, Any] | None:
         session = queries.visible_sessions(self.user).filter(session_id=session_id).first()
-        return presentation.call_json(session, overview.last_turns([session]).get(session.pk)) if session else None
+        if session is None:
+            return None
+        last, latency = overview.last_turns([session]), overview.last_latencies([session])
+        sees_numbers = queries.sees_numbers(self.user)
+        return presentation.call_json(session, last.get(session.pk), latency_ms=latency.get(session.pk), sees_numbers=sees_numbers)
 
-    def read_turns(self, session_id: str) -> dict[str, Any] | None:
+    def read_beside(self, session_id: str, told: dict[str, Any]) -> dict[str, Any] | None:
+        session = queries.visible_sessions(self.user).filter(session_id=session_id).first()
+        row = overview.one_beside(session, str(told.get("what")), told.get("pk")) if session else None
+        return presentation.beside_json(session, row) if session and row else None
+
+    def read_talk(self, session_id: str) -> dict[str, Any] | None:
+        """One call's whole transcript, and what stands beside it."""
         session: Session | None = queries.visible_sessions(self.user).filter(session_id=session_id).first()
-        return {"session_id": session_id, "turns": presentation.turns_json(queries.turns(session))} if session else None
+        return presentation.talk_json(session, queries.turns(session), overview.beside(session)) if session else None
 
     @abstractmethod
     async def groups_to_watch(self) -> list[str] | None:
         """The groups this user may join here; None: there is nothing here for them."""
 
     @abstractmethod
-    async def send_snapshot(self) -> None:
-        """Sends everything the page draws, as the rows have it now."""
+    async def snapshot(self) -> dict[str, Any]:
+        """Everything the page draws, as the rows have it now."""
 
     async def watch(self, session_id: str) -> None:
         """The page wants one call's whole transcript. Ignored where there is only one call."""
@@ -157,17 +227,22 @@ class LiveConsumer(DashboardConsumer):
 
     async def watch(self, session_id: str) -> None:
         self.watched = session_id
-        turns = await _read(self.read_turns, session_id) if session_id else None
-        if turns is not None:
-            await self.send_json({"kind": "turns", **turns})
+        talk = await _read(self.read_talk, session_id) if session_id else None
+        if talk is not None:
+            await self.send_json({"kind": "talk", **talk})
 
-    async def send_snapshot(self) -> None:
-        snapshot = await _read(self._read_snapshot)
-        await self.send_json(snapshot)
+    async def send_beside(self, session_id: str, told: dict[str, Any]) -> None:
+        if session_id == self.watched:
+            await super().send_beside(session_id, told)
+
+    async def snapshot(self) -> dict[str, Any]:
+        return await _read(self._read_snapshot)
 
     def _read_snapshot(self) -> dict[str, Any]:
-        snapshot = presentation.snapshot_json(overview.running_calls(self.user), overview.day_figures(self.user))
-        return {**snapshot, "watched": self.read_turns(self.watched) if self.watched else None}
+        running, figures = overview.running_calls(self.user), overview.day_figures(self.user)
+        allowed = {"sees_numbers": queries.sees_numbers(self.user), "may_listen": queries.may_listen(self.user)}
+        watched = self.read_talk(self.watched) if self.watched else None
+        return {**presentation.snapshot_json(running, figures, **allowed), "watched": watched}
 
 
 class CallConsumer(DashboardConsumer):
@@ -178,9 +253,9 @@ class CallConsumer(DashboardConsumer):
         call = await _read(self.read_call, self.session_id)
         return None if call is None else [broadcast.call_group(self.session_id)]
 
-    async def send_snapshot(self) -> None:
-        call, turns = await _read(self.read_call, self.session_id), await _read(self.read_turns, self.session_id)
-        await self.send_json({"kind": "snapshot", "server_now": timezone.now().isoformat(), "call": call, "watched": turns})
+    async def snapshot(self) -> dict[str, Any]:
+        call, talk = await _read(self.read_call, self.session_id), await _read(self.read_talk, self.session_id)
+        return {"kind": "snapshot", "server_now": timezone.now().isoformat(), "call": call, "watched": talk}
 
 
 websocket_urlpatterns = [

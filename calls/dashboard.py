@@ -34,8 +34,10 @@ ALARM_ROWS = 10  # more than people act on at once; the admin has them all
 def live(request: HttpRequest) -> HttpResponse:
     """Calls in progress. The first snapshot comes with the page; the socket takes over from there."""
     running, figures = overview.running_calls(request.user), overview.day_figures(request.user)
+    allowed = {"sees_numbers": queries.sees_numbers(request.user), "may_listen": queries.may_listen(request.user)}
     context = {
-        "snapshot": presentation.snapshot_json(running, figures),
+        "snapshot": presentation.snapshot_json(running, figures, **allowed),
+        "longest_note": commands.LONGEST_NOTE_CHARS,
         "set_up": overview.set_up(request.user),
         "alarms": _alarms(request),
         "budget_alarms": overview.budget_alarms(request.user),

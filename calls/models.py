@@ -44,10 +44,12 @@ class Session(models.Model):
     end_reason = models.CharField(max_length=32, blank=True)
     hangup_requested_at = models.DateTimeField(null=True, blank=True)
     customer = models.JSONField(default=dict, blank=True, help_text="What is known about the human, for {{customer.…}} in prompts.")
+    listen_url = models.CharField(max_length=300, blank=True, help_text="Where browsers reach the media process that holds the talk.")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("view_numbers", "Can see callers' numbers in full"), ("listen_live", "Can listen to calls while they go on")]
         indexes = [models.Index(fields=["state", "seen_at"], condition=models.Q(state="active"), name="session_active")]
 
     def __str__(self) -> str:
@@ -373,6 +375,7 @@ from calls.budget_rows import Budget as Budget  # noqa: E402
 from calls.budget_rows import BudgetNotice as BudgetNotice  # noqa: E402
 from calls.budget_rows import CallSpend as CallSpend  # noqa: E402
 from calls.budget_rows import SpendDay as SpendDay  # noqa: E402
+from calls.live_rows import OperatorOrder as OperatorOrder  # noqa: E402
 from calls.outgoing.rows import OutgoingDelivery as OutgoingDelivery  # noqa: E402
 from calls.outgoing.rows import WebhookAttempt as WebhookAttempt  # noqa: E402
 from calls.outgoing.rows import WebhookEndpoint as WebhookEndpoint  # noqa: E402

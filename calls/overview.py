@@ -1,7 +1,7 @@
 """The reads that only the dashboard needs: last words of running calls, the day's figures, and what is not set up yet."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents.models import Agent
 from calls import spend
-from calls.models import BudgetNotice, CallLog, Charge, Session, Turn
+from calls.models import BudgetNotice, CallLog, Charge, OperatorOrder, Session, ToolRun, Turn
 from calls.price_book import day_of
 from calls.queries import User, calls_in_progress, visible_sessions
 
@@ -20,23 +20,46 @@ ROWS_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class RunningCalls:
-    """Calls in progress, newest first, each with its last turn if it has one; `more` were left out."""
+    """Calls in progress, newest first, each with its last turn and its latest turn latency if it has one; `more` were left out."""
 
     sessions: list[Session]
     last_turns: dict[int, Turn]
     more: int
+    latencies: dict[int, int] = field(default_factory=dict)
 
 
 def running_calls(user: User) -> RunningCalls:
     sessions = list(calls_in_progress(user).prefetch_related("spends")[:ROWS_LIMIT])
     more = calls_in_progress(user).count() - len(sessions) if len(sessions) == ROWS_LIMIT else 0
-    return RunningCalls(sessions, last_turns(sessions), max(more, 0))
+    return RunningCalls(sessions, last_turns(sessions), max(more, 0), last_latencies(sessions))
 
 
 def last_turns(sessions: Iterable[Session]) -> dict[int, Turn]:
     """The latest turn of each session, by the session's primary key."""
     latest = Turn.objects.filter(session__in=[session.pk for session in sessions])
     return {turn.session_id: turn for turn in latest.order_by("session_id", "-started_ms", "-number").distinct("session_id")}
+
+
+def last_latencies(sessions: Iterable[Session]) -> dict[int, int]:
+    """How long the caller of each session waited for the latest answer, in ms, by the session's primary key."""
+    answers = Turn.objects.filter(session__in=[session.pk for session in sessions], latency_ms__isnull=False)
+    latest = answers.order_by("session_id", "-started_ms", "-number").distinct("session_id")
+    return {turn.session_id: turn.latency_ms for turn in latest if turn.latency_ms is not None}
+
+
+Beside = ToolRun | OperatorOrder
+_BESIDE: dict[str, type[ToolRun] | type[OperatorOrder]] = {"tool": ToolRun, "note": OperatorOrder}
+
+
+def beside(session: Session) -> list[Beside]:
+    """What was done in this call beside talking: tools, and what operators wanted of the agent."""
+    return [*ToolRun.objects.filter(session=session), *OperatorOrder.objects.filter(session=session)]
+
+
+def one_beside(session: Session, what: str, pk: object) -> Beside | None:
+    """One of them by its kind and key."""
+    rows = _BESIDE.get(what)
+    return rows.objects.filter(session=session, pk=pk).first() if rows is not None and isinstance(pk, int) else None
 
 
 class Median(Aggregate):

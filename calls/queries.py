@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.core.cache import cache
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django.utils import timezone
 from agents.models import Agent
 from calls import charges
 from calls.alignment import Alignment, Heard, Spoken, align, voice_of
-from calls.models import CallEvent, CallLog, Charge, Job, Recording, Session, ToolRun, Transfer, Turn, UsageLine
+from calls.models import CallEvent, CallLog, Charge, Job, OperatorOrder, Recording, Session, ToolRun, Transfer, Turn, UsageLine
 from calls.price_book import price_book
 from calls.status import TERMINAL, CallStatus, Direction
 from engine.errors import ProviderError
@@ -274,6 +274,22 @@ def recording_link(session: Session) -> str | None:
 def times_resumed(session: Session) -> int:
     """How many streams the call has lost and replaced."""
     return CallEvent.objects.filter(session=session, kind="stream-resumed").count()
+
+
+def whispered(session: Session) -> list[str]:
+    """The notes that operators gave the agent and that a conversation has taken, in their order."""
+    taken = OperatorOrder.objects.filter(session=session, kind=OperatorOrder.Kind.WHISPER, taken_at__isnull=False)
+    return list(taken.order_by("id").values_list("text", flat=True))
+
+
+def sees_numbers(user: User) -> bool:
+    """Whether this user may see callers' numbers in full; everybody else sees them masked."""
+    return isinstance(user, PermissionsMixin) and user.has_perm("calls.view_numbers")
+
+
+def may_listen(user: User) -> bool:
+    """Whether this user may listen to the calls that they can see."""
+    return isinstance(user, PermissionsMixin) and user.has_perm("calls.listen_live")
 
 
 def has_transfer(session: Session) -> bool:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from calls import dashboard, money_page
+from calls import dashboard, live_doors, money_page
 from calls.page import doors as page
 
 urlpatterns = [
@@ -23,6 +23,9 @@ urlpatterns = [
     path("calls/<str:session_id>/shares/<str:share_id>/revoke/", page.share_revoke, name="call-share-revoke"),
     path("calls/<str:session_id>/hangup/", dashboard.call_hangup, name="call-hangup"),
     path("calls/<str:session_id>/webhooks/<str:message_id>/replay/", dashboard.webhook_replay, name="webhook-replay"),
+    path("calls/<str:session_id>/whisper/", live_doors.whisper, name="call-whisper"),
+    path("calls/<str:session_id>/hand-over/", live_doors.hand_over, name="call-hand-over"),
+    path("calls/<str:session_id>/listen/", live_doors.listen, name="call-listen"),
     path("shared/<str:token>/", page.shared, name="call-shared"),
     path("shared/<str:token>/waveform.json", page.shared_waveform, name="call-shared-waveform"),
 ]

@@ -197,6 +197,11 @@ def mask_number(number: str) -> str:
     return lead + "•" * (len(digits) - len(code if lead else "") - 2) + digits[-2:]
 
 
+def number_words(number: str, *, in_full: bool) -> str:
+    """A caller's number as this reader may see it."""
+    return number if in_full and number else mask_number(number)
+
+
 def duration_words(seconds: float | None) -> str:
     """`0:42`, `12:05`, `1:02:09`; a dash if unknown."""
     if seconds is None:

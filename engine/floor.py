@@ -50,7 +50,7 @@ class Floor:
             return self.user.due_ms is not None and not self.user.has_keys
         return self.phase in (Phase.THINKING, Phase.SPEAKING) and self.unwritten_id == self.reply_id
 
-    def say(self, sentence: Prepared) -> list[Action]:
+    def say(self, sentence: Prepared, words: str = "") -> list[Action]:
         dropped = drop(self.ahead.take())
         if self.keys is not None:
             self.keys.forget()
@@ -58,7 +58,7 @@ class Floor:
         self.saying = sentence
         if self.phase is not Phase.CLOSING:
             self.phase = Phase.THINKING
-        return [*dropped, SayPrepared(self.reply_id, sentence)]
+        return [*dropped, SayPrepared(self.reply_id, sentence, words)]
 
     def stop_reply(self, *, by_caller: bool) -> StopReply:
         if by_caller and self.saying is None:

@@ -18,6 +18,7 @@ class Prepared(Enum):
     APOLOGY = "apology"
     REGRET = "regret"
     HANDOVER = "handover"
+    TRANSFER = "transfer"
     GOODBYE = "goodbye"
     MUST_END = "must-end"
 
@@ -114,6 +115,20 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteGiven:
+    """Somebody on our side tells the agent something that the caller does not hear: the next answer knows it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverRequested:
+    """Somebody on our side has decided that a person takes the call: `words` are said, then the line is that person's."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToneHeard:
     """A long, steady tone came from the far side: a machine that is ready to record."""
 
@@ -138,6 +153,8 @@ Heard = (
     | HearingStumbled
     | CallerLeft
     | EndRequested
+    | NoteGiven
+    | HandOverRequested
     | ToneHeard
     | TimePassed
 )
@@ -192,8 +209,18 @@ class AnswerUser:
 
 @dataclass(frozen=True, slots=True)
 class SayPrepared:
+    """`words`: what is said, where the plan does not know it."""
+
     reply_id: int
     sentence: Prepared
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeNote:
+    """From here on the model knows this too."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,4 +250,16 @@ class End:
     reason: EndReason
 
 
-Action = ShowUserWords | CommitUserTurn | PrepareAnswer | DropAnswer | AnswerUser | SayPrepared | PauseReply | ResumeReply | StopReply | End
+Action = (
+    ShowUserWords
+    | CommitUserTurn
+    | PrepareAnswer
+    | DropAnswer
+    | AnswerUser
+    | SayPrepared
+    | PauseReply
+    | ResumeReply
+    | StopReply
+    | TakeNote
+    | End
+)

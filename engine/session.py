@@ -29,19 +29,16 @@ from engine.moves import (
     AnswerUser,
     CallerLeft,
     CommitUserTurn,
-    DropAnswer,
     End,
     EndRequested,
+    HandOverRequested,
     Heard,
     HearingLost,
-    PauseReply,
-    PrepareAnswer,
+    NoteGiven,
     ReplyEnded,
-    ResumeReply,
-    SayPrepared,
     SessionOpened,
     ShowUserWords,
-    StopReply,
+    TakeNote,
     TimePassed,
     ToneHeard,
 )
@@ -95,6 +92,10 @@ class ConversationSession:
     def request_end(self, reason: EndReason) -> None:
         """Asks for the end of the call: with a goodbye for an operator's hang-up or a shutdown, at once otherwise. Same loop only."""
         self._tell(EndRequested(reason))
+
+    def request(self, wish: NoteGiven | HandOverRequested) -> None:
+        """Asks for what an operator wants of the talk. Same loop only."""
+        self._tell(wish)
 
     async def run(self) -> SessionEnded:
         """Holds the conversation. Outside failures end it with a reason; only a bug or a cancellation raises, after `SessionEnded`."""
@@ -165,18 +166,10 @@ class ConversationSession:
             case AnswerUser(reply_id=reply_id, text=text, last_word_ms=last_word_ms):
                 self._transcript.hear_user(text)
                 self._speaker.answer(tasks, reply_id, TurnMoments(last_word_ms, at_ms))
-            case PrepareAnswer(reply_id=reply_id, text=text):
-                self._speaker.prepare(tasks, reply_id, text)
-            case DropAnswer(reply_id=reply_id):
-                await self._speaker.drop(reply_id)
-            case SayPrepared(reply_id=reply_id, sentence=sentence):
-                self._speaker.say(tasks, reply_id, sentence)
-            case PauseReply():
-                await self._speaker.pause(at_ms)
-            case ResumeReply():
-                self._speaker.resume()
-            case StopReply(by_caller=by_caller):
-                await self._speaker.stop(at_ms, by_caller=by_caller)
+            case TakeNote(text=text):
+                self._transcript.note(text)
+            case _:
+                await self._speaker.obey(action, at_ms, tasks)
 
     async def _wind_down(self, ears: asyncio.Task[None]) -> None:
         """Closes the line, then waits a moment for the caller's last words and what they cost."""

@@ -10,7 +10,23 @@ from dataclasses import dataclass
 
 from engine.events import AgentTurnEnded, AgentTurnInterrupted, AgentTurnStarted, AgentTurnUpdated, EndReason, SessionEvent, TurnLatency
 from engine.latency import TurnMoments
-from engine.moves import AgentAudioStarted, AnswerWritten, CallerLeft, GoodbyeDecided, Heard, Prepared, ReplyEnded, SentenceStarted
+from engine.moves import (
+    Action,
+    AgentAudioStarted,
+    AnswerWritten,
+    CallerLeft,
+    DropAnswer,
+    GoodbyeDecided,
+    Heard,
+    PauseReply,
+    PrepareAnswer,
+    Prepared,
+    ReplyEnded,
+    ResumeReply,
+    SayPrepared,
+    SentenceStarted,
+    StopReply,
+)
 from engine.plan import SessionParts, SessionPlan
 from engine.playback import Playback
 from engine.ports import AudioLink
@@ -21,6 +37,7 @@ from engine.tools import Toolbox
 from engine.transcript import AgentTurn, Piece, Transcript
 
 _STOP_S = 2.0
+_LAST_WORDS = (Prepared.GOODBYE, Prepared.HANDOVER, Prepared.TRANSFER, Prepared.MUST_END)
 
 
 @dataclass(slots=True)
@@ -91,6 +108,22 @@ class Speaker:
         self._is_mute = False  # the voice was of no use to the last answer
         self._paused: tuple[int, int] | None = None  # when the speech that paused us was known, and after how many ms we were silent
 
+    async def obey(self, action: Action, at_ms: int, tasks: asyncio.TaskGroup) -> None:
+        """Carries out what turn-taking ordered of the agent's side."""
+        match action:
+            case PrepareAnswer(reply_id=reply_id, text=text):
+                self.prepare(tasks, reply_id, text)
+            case DropAnswer(reply_id=reply_id):
+                await self.drop(reply_id)
+            case SayPrepared(reply_id=reply_id, sentence=sentence, words=words):
+                self.say(tasks, reply_id, sentence, words)
+            case PauseReply():
+                await self.pause(at_ms)
+            case ResumeReply():
+                self.resume()
+            case StopReply(by_caller=by_caller):
+                await self.stop(at_ms, by_caller=by_caller)
+
     def prepare(self, tasks: asyncio.TaskGroup, reply_id: int, text: str) -> None:
         """Begins to answer `text` unheard. `answer` with the same id lets it be heard; `drop` throws it away."""
         self._start(tasks, reply_id, TurnMoments(0, 0), None, supposes=text)
@@ -109,7 +142,9 @@ class Speaker:
         if current is not None and current.reply_id == reply_id and current.reply.is_draft:
             await self._discard(current)
 
-    def say(self, tasks: asyncio.TaskGroup, reply_id: int, sentence: Prepared) -> None:
+    def say(self, tasks: asyncio.TaskGroup, reply_id: int, sentence: Prepared, words: str = "") -> None:
+        if words:
+            self._texts[sentence] = words
         self._start(tasks, reply_id, None, sentence)
 
     def begin_turn(self, reply_id: int) -> None:
@@ -200,7 +235,7 @@ class Speaker:
         if sentence is None:
             await current.reply.answer()
         elif sentence is not Prepared.HANDOVER or await self._is_handed_over(current.reply_id):
-            is_last = sentence in (Prepared.GOODBYE, Prepared.HANDOVER, Prepared.MUST_END)
+            is_last = sentence in _LAST_WORDS
             await current.reply.say(self._texts[sentence], is_goodbye=is_last, from_memory=self._is_mute)
         await current.reply.wait_released()
         current.reply.account()

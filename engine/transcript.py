@@ -134,6 +134,11 @@ class _UserWords:
 
 
 @dataclass(frozen=True, slots=True)
+class _Note:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class _ToolsUsed:
     calls: tuple[ToolCall, ...]
     results: tuple[str, ...]
@@ -144,7 +149,7 @@ class Transcript:
 
     def __init__(self, instructions: str, history: Sequence[Message] = ()) -> None:
         self._opening = (Message("system", instructions), *history) if instructions else tuple(history)
-        self._entries: list[_UserWords | Piece | _ToolsUsed] = []
+        self._entries: list[_UserWords | Piece | _ToolsUsed | _Note] = []
         self._open_user: _UserWords | None = None
         self._turns = 0
 
@@ -193,9 +198,13 @@ class Transcript:
         """`results` answer `calls` in the same order."""
         self._entries.append(_ToolsUsed(tuple(calls), tuple(results)))
 
+    def note(self, text: str) -> None:
+        """The model is told `text`, and the caller does not hear it."""
+        self._entries.append(_Note(text))
+
     def messages(self, draft: AgentTurn | None = None) -> list[Message]:
         """What the model is to continue. For a `draft` as if the caller had said what it supposes, and nothing else since."""
-        entries: Iterable[_UserWords | Piece | _ToolsUsed] = self._entries
+        entries: Iterable[_UserWords | Piece | _ToolsUsed | _Note] = self._entries
         if draft is not None and draft.supposes is not None:
             spoken = [entry for entry in self._entries if entry is not self._open_user]
             entries = [*spoken, _UserWords(draft.supposes), *draft.pieces]
@@ -211,7 +220,7 @@ class Transcript:
             else:
                 if said.strip():
                     messages.append(Message("assistant", said.strip()))
-                messages.append(Message("user", entry.text))
+                messages.append(Message("system" if isinstance(entry, _Note) else "user", entry.text))
             said = ""
         if said.strip():
             messages.append(Message("assistant", said.strip()))

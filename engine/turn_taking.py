@@ -4,7 +4,7 @@ It never waits, never reads a clock and never touches audio. Whoever runs it fee
 stand in the files it asks: `caller_speaks`, `agent_speaks`, `machine_speaks`; what they share is the `Floor`.
 """
 
-from engine import agent_speaks, caller_speaks, machine_speaks, spent
+from engine import agent_speaks, caller_speaks, machine_speaks, our_side, spent
 from engine.events import EndReason
 from engine.floor import Floor
 from engine.moves import (
@@ -14,9 +14,11 @@ from engine.moves import (
     CallerLeft,
     EndRequested,
     GoodbyeDecided,
+    HandOverRequested,
     Heard,
     HearingLost,
     HearingStumbled,
+    NoteGiven,
     Prepared,
     ReplyEnded,
     SentenceStarted,
@@ -67,6 +69,10 @@ class TurnTaking:
                 return spent.budget_spent(floor, now_ms)
             case EndRequested(reason=reason):
                 return floor.close(reason, now_ms)
+            case NoteGiven(text=text):
+                return our_side.take_note(floor, text)
+            case HandOverRequested(words=words):
+                return our_side.hand_over(floor, words, now_ms)
             case HearingStumbled():
                 floor.unheard.doubt()
                 return []

@@ -26,6 +26,7 @@ from providers.exotel.media import (
     parse,
     sample_rate,
 )
+from telephony.tap import Tap
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -67,6 +68,7 @@ class ExotelLink:
         self._looking: asyncio.TimerHandle | None = None
         self._take: Callable[[AudioChunk], None] | None = None
         self._bug: Exception | None = None  # what `_take` raised: the engine's to hear, never the socket's
+        self.tap: Tap | None = None  # somebody listens in
         self.ending = ""  # how it ended, in words for operators
         self.received_frames = 0
         self.dropped_frames = 0
@@ -112,6 +114,8 @@ class ExotelLink:
 
     def _push_audio(self, pcm: bytes) -> None:
         self.received_frames += 1
+        if self.tap is not None:
+            self.tap.caller(pcm)
         if self._take is not None and not self._waiting_audio:
             try:
                 self._take(AudioChunk(pcm, self.sample_rate_hz))
@@ -183,6 +187,8 @@ class ExotelLink:
         if len(pcm) != self.chunk_bytes:
             raise ValueError(f"audio must be sent in chunks of {self.chunk_bytes} bytes, not {len(pcm)}")
         self._may_send()
+        if self.tap is not None:
+            self.tap.agent(pcm)
         await self._send_text(self._writer.media(pcm))
 
     async def send_mark(self, name: str) -> None:
@@ -193,6 +199,8 @@ class ExotelLink:
     async def clear(self) -> None:
         """Drops what Exotel has queued; the message being played still plays to its end."""
         self._may_send()
+        if self.tap is not None:
+            self.tap.cleared()
         await self._send_text(self._writer.clear())
         self.clears += 1
 

@@ -14,10 +14,11 @@ from django.conf import settings
 
 from calls import conductor
 from providers.exotel.media import BadMessage, Started, parse
-from telephony import admission, process
+from telephony import admission, listening, process
 from telephony.admission import Refused
 from telephony.fast_socket import DIRECT
 from telephony.link import MAX_BAD_MESSAGES, UNSUPPORTED, ExotelLink, rate_hz
+from telephony.refusing import POLICY, close, deny
 
 logger = structlog.get_logger()
 
@@ -27,12 +28,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 START_DEADLINE_S: Final = 10.0
-POLICY: Final = 1008
 _PATH: Final = re.compile(r"/api/v1/media/exotel(?:/(?P<token>[^/]+))?/?")
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     match scope["type"]:
+        case "websocket" if listening.is_asked(scope):
+            await listening.door(scope, receive, send)
         case "websocket":
             await _socket(scope, receive, send)
         case "http":
@@ -51,7 +53,7 @@ async def _socket(scope: Scope, receive: Receive, send: Send) -> None:
             await _call(scope, receive, send)
     except conductor.NoRoom as full:
         logger.warning("media_refused", status=503, reason=str(full))
-        await _deny(scope, send, 503)
+        await deny(scope, send, 503)
 
 
 async def _call(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +61,7 @@ async def _call(scope: Scope, receive: Receive, send: Send) -> None:
         admitted = await _handshake(scope)
     except Refused as refusal:
         logger.warning("media_refused", status=refusal.status, reason=refusal.reason)
-        await _deny(scope, send, refusal.status)
+        await deny(scope, send, refusal.status)
         return
     await send({"type": "websocket.accept"})
     try:
@@ -67,7 +69,7 @@ async def _call(scope: Scope, receive: Receive, send: Send) -> None:
         session = await admission.at_start(admitted, started)
     except Refused as refusal:
         logger.warning("media_refused", status=0, reason=refusal.reason)
-        await _close(send, POLICY)
+        await close(send, POLICY)
         return
     link = ExotelLink(
         send,
@@ -81,7 +83,8 @@ async def _call(scope: Scope, receive: Receive, send: Send) -> None:
         direct(link.feed)  # the reader below then sees the end only
     reading = asyncio.create_task(_read(receive, link), name="media-reader")
     try:
-        await conductor.conduct(session, link)
+        with listening.offered(session.session_id, link):
+            await conductor.conduct(session, link)
     finally:
         await link.close()
         reading.cancel()
@@ -130,20 +133,3 @@ async def _read(receive: Receive, link: ExotelLink) -> None:
             logger.warning("media_garbage", bad=link.bad_messages)
             await link.close(UNSUPPORTED)
             return
-
-
-async def _deny(scope: Scope, send: Send, status: int) -> None:
-    """Refuses a handshake without a word about why."""
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await send({"type": "websocket.http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-        await send({"type": "websocket.http.response.body", "body": b""})
-    else:
-        await send({"type": "websocket.close", "code": POLICY})
-
-
-async def _close(send: Send, code: int) -> None:
-    try:
-        async with asyncio.timeout(1.0):
-            await send({"type": "websocket.close", "code": code})
-    except (TimeoutError, OSError, RuntimeError):
-        return

@@ -24,6 +24,8 @@ MEDIA_PORT = env.port("MEDIA_PORT", 8001)
 WEBHOOK_BASE_URL = env.url("WEBHOOK_BASE_URL", f"http://127.0.0.1:{WEB_PORT}", schemes=("https", "http"))
 MEDIA_BASE_URL = env.url("MEDIA_BASE_URL", f"ws://127.0.0.1:{MEDIA_PORT}", schemes=("wss", "ws"))
 _hosts = {urlsplit(WEBHOOK_BASE_URL).hostname or "", urlsplit(MEDIA_BASE_URL).hostname or "", "127.0.0.1", "localhost", "[::1]"}
+MEDIA_LISTEN_URL = env.url("MEDIA_LISTEN_URL", MEDIA_BASE_URL, schemes=("wss", "ws"))  # where browsers reach this very media process
+MEDIA_LISTEN_ORIGINS = env.words("MEDIA_LISTEN_ORIGINS")  # of further media processes, for the pages' policy
 ALLOWED_HOSTS = sorted((_hosts | set(env.words("ALLOWED_HOSTS"))) - {""})
 _origin = "{0.scheme}://{0.netloc}".format(urlsplit(WEBHOOK_BASE_URL))
 CSRF_TRUSTED_ORIGINS = [_origin]
@@ -259,6 +261,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
 
 # --- what a browser may load ------------------------------------------------------------------------------------------------
+_listen_origins = sorted({"{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in (MEDIA_BASE_URL, MEDIA_LISTEN_URL)})
 _s3_url = AWS_S3_PUBLIC_URL or AWS_S3_ENDPOINT_URL
 _s3_origin = "{0.scheme}://{0.netloc}".format(urlsplit(_s3_url)) if _s3_url else f"https://*.s3.{AWS_REGION}.amazonaws.com"
 CONTENT_SECURITY_POLICY = {
@@ -269,7 +272,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *_listen_origins, *MEDIA_LISTEN_ORIGINS],
         "media-src": [SELF, _s3_origin],
         "form-action": [SELF],
         "base-uri": [NONE],

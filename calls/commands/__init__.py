@@ -34,6 +34,7 @@ from calls.commands.hangup import request_hangup
 from calls.commands.keeping import account_storage
 from calls.commands.media import DEAD_AFTER, claim_media, is_awaited, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
+from calls.commands.orders import LONGEST_NOTE_CHARS, Order, hand_over, listening, take_orders, whisper
 from calls.commands.prices import add_exchange_rate, add_price_override, end_price_override, store_price_override
 from calls.commands.refolding import refold
 from calls.commands.refusals import BudgetSpent, CallRefused, Declined
@@ -70,6 +71,7 @@ from calls.commands.transfers import decide_transfer, transfer_asked, transfer_e
 __all__ = [
     "COPY",
     "DEAD_AFTER",
+    "LONGEST_NOTE_CHARS",
     "SHARE_DAYS",
     "BudgetSpent",
     "CallRefused",
@@ -79,6 +81,7 @@ __all__ = [
     "FinishedTurn",
     "Happened",
     "Metered",
+    "Order",
     "account",
     "account_storage",
     "add_exchange_rate",
@@ -115,11 +118,13 @@ __all__ = [
     "end_session",
     "end_tool_run",
     "give_up_unknown_dials",
+    "hand_over",
     "interruption_measured",
     "is_awaited",
     "is_resumed",
     "issue_media_token",
     "keep_drafts",
+    "listening",
     "may_resume",
     "meter_calls",
     "meter_handed_over",
@@ -151,8 +156,10 @@ __all__ = [
     "share_opened",
     "store_price_override",
     "sweep_silent_sessions",
+    "take_orders",
     "transcription_over",
     "transfer_asked",
     "transfer_ended",
     "waveform_drawn",
+    "whisper",
 ]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -77,6 +78,7 @@ def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | N
             # An outbound call's audio can be faster than the answer to its dial, and it ends every doubt about one that got none.
             CallLog.objects.filter(pk=log.pk, call_sid=None).update(call_sid=call_sid)
         claimed = {"state": Session.State.ACTIVE, "media_token_id": "", "stream_sid": stream_sid[:64], "started_at": now, "seen_at": now}
+        claimed["listen_url"] = settings.MEDIA_LISTEN_URL
         Session.objects.filter(pk=session.pk).update(**claimed)
         for name, value in claimed.items():
             setattr(session, name, value)
@@ -122,7 +124,13 @@ def resume_media(*, session_id: str, call_sid: str, stream_sid: str) -> Session 
         if not may_resume(session, now) or part > MOST_RESUMPTIONS:
             return None
         Session.objects.filter(pk=session.pk).update(
-            state=Session.State.ACTIVE, media_token_id="", stream_sid=stream_sid[:64], seen_at=now, ended_at=None, end_reason=""
+            state=Session.State.ACTIVE,
+            media_token_id="",
+            stream_sid=stream_sid[:64],
+            seen_at=now,
+            ended_at=None,
+            end_reason="",
+            listen_url=settings.MEDIA_LISTEN_URL,
         )
         record_event(session=session, key=f"stream:resumed:{part}", source="stream", kind="stream-resumed", facts={"part": part})
         broadcast.call_changed_on_commit(session)

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.ledger import Begun
+from calls import broadcast
 from calls.models import Session, ToolRun
 
 _LONGEST_RESULT_CHARS = 8000
@@ -26,18 +27,20 @@ def begin_tool_run(session_id: str, *, tool: str, arguments: dict[str, Any], act
         runs = ToolRun.objects.filter(session=session, tool=tool, arguments_sha256=digest)
         last = runs.order_by("-number").first()
         if acts and last is not None:
-            return _again(last)
+            return _again(session, last)
         run = ToolRun.objects.create(
             session=session, tool=tool[:64], arguments_sha256=digest, number=last.number + 1 if last else 1, arguments=_storable(arguments)
         )
+        broadcast.beside_changed_on_commit(session, "tool", run.pk)
     return Begun(run.pk)
 
 
-def _again(run: ToolRun) -> Begun:
+def _again(session: Session, run: ToolRun) -> Begun:
     """What failed for certain may be tried again; what may have happened is never repeated."""
     if run.state != _State.FAILED:
         return Begun(None, run.state, run.result)
     ToolRun.objects.filter(pk=run.pk).update(state=_State.RUNNING, tries=run.tries + 1, started_at=timezone.now(), ended_at=None, result="")
+    broadcast.beside_changed_on_commit(session, "tool", run.pk)
     return Begun(run.pk)
 
 
@@ -46,6 +49,8 @@ def end_tool_run(run_id: int, *, state: str, result: str) -> bool:
     ended = ToolRun.objects.filter(pk=run_id, state=_State.RUNNING).update(
         state=_State(state), result=result.replace("\0", "")[:_LONGEST_RESULT_CHARS], ended_at=timezone.now()
     )
+    if ended:
+        broadcast.beside_changed_on_commit(Session.objects.get(tool_runs=run_id), "tool", run_id)
     return bool(ended)
 
 

@@ -12,10 +12,13 @@ from calls.models import Session, Transfer
 logger = structlog.get_logger()
 
 
-def decide_transfer(session_id: str, *, destination_id: int, name: str, numbers: Sequence[str], ring_s: int) -> bool:
+def decide_transfer(
+    session_id: str, *, destination_id: int, name: str, numbers: Sequence[str], ring_s: int, is_agents: bool = True
+) -> bool:
     """Keeps that this running call is to be handed over, and to whom. A later decision replaces an earlier one until the carrier has asked.
 
-    False if the session is over or the numbers were given out already: then nothing has changed.
+    False if the session is over or the numbers were given out already: then nothing has changed. An operator's decision (not
+    `is_agents`) is on the timeline under the operator's name, which whoever calls sees to.
     """
     with transaction.atomic():
         session = Session.objects.select_for_update(no_key=True).get(session_id=session_id)
@@ -32,13 +35,14 @@ def decide_transfer(session_id: str, *, destination_id: int, name: str, numbers:
                 "decided_at": timezone.now(),
             },
         )
-        record_event(
-            session=session,
-            key=f"transfer:decided:{destination_id}",
-            source="engine",
-            kind="transfer-decided",
-            facts={"destination": destination_id, "numbers": len(numbers)},
-        )
+        if is_agents:
+            record_event(
+                session=session,
+                key=f"transfer:decided:{destination_id}",
+                source="engine",
+                kind="transfer-decided",
+                facts={"destination": destination_id, "numbers": len(numbers)},
+            )
     logger.info("transfer_decided", session_id=session_id, destination_id=destination_id)
     return True
 

@@ -22,6 +22,7 @@ from calls.conductor.line import Line
 from calls.conductor.live import LiveFeed
 from calls.conductor.notes import Notebook
 from calls.conductor.on_call import on_call
+from calls.conductor.orders import obey
 from calls.conductor.resuming import Before, continued, recall
 from calls.conductor.rows import Writer
 from calls.conductor.till import Tab, Till
@@ -87,7 +88,7 @@ async def _converse(session: Session, link: AudioLink, notebook: Notebook, befor
     spec = session.agent_version.as_spec()
     plan, parts = await assembly.assemble_with_audio(spec, on_call(session, spec), link.sample_rate_hz)
     conversation = ConversationSession(continued(plan, before), parts, link, notebook.take)
-    _heartbeat.join(session.session_id, conversation.request_end)
+    _heartbeat.join(session.session_id, conversation.request_end, partial(obey, conversation.request))
     _till.join(tab, conversation.request_end)
     logger.info("conversation_started")
     ended = await conversation.run()

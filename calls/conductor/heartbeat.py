@@ -1,4 +1,4 @@
-"""One beat a second for all conversations of the process: a sign of life, the words being said, and ears for operators' hang-ups.
+"""One beat a second for all conversations of the process: a sign of life, the words being said, and ears for what operators want.
 
 Whoever finds no sign of life for a few seconds may take the call over, so a beat is small and late beats are told.
 """
@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from calls import commands
+from calls.commands import Order
 from calls.conductor.drafts import Drafts
 from calls.conductor.rows import in_thread
 from engine.events import EndReason
@@ -19,6 +20,7 @@ logger = structlog.get_logger()
 BEAT_S = 1.0
 
 RequestEnd = Callable[[EndReason], None]
+Obey = Callable[[Order], None]
 
 
 def _nobody_listens(_reason: EndReason) -> None:
@@ -30,6 +32,7 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self._running: dict[str, RequestEnd] = {}
+        self._obeying: dict[str, Obey] = {}
         self._asked: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._ends: EndReason | None = None
@@ -39,8 +42,10 @@ class Heartbeat:
     def __len__(self) -> int:
         return len(self._running)
 
-    def join(self, session_id: str, request_end: RequestEnd) -> None:
+    def join(self, session_id: str, request_end: RequestEnd, obey: Obey | None = None) -> None:
         self._running[session_id] = request_end
+        if obey is not None:
+            self._obeying[session_id] = obey
         if self._ends is not None:
             request_end(self._ends)
         loop = asyncio.get_running_loop()
@@ -56,6 +61,7 @@ class Heartbeat:
         """The conversation that joined with `request_end` is over; one that has taken the session up in the meantime stays."""
         if self._running.get(session_id) in (request_end, _nobody_listens):
             self._running.pop(session_id, None)
+            self._obeying.pop(session_id, None)
             self._asked.discard(session_id)
         if not self._running and self._task is not None:
             self._task.cancel()
@@ -72,7 +78,7 @@ class Heartbeat:
             await asyncio.sleep(BEAT_S)
             await self.drafts.write()
             try:
-                wanted = await in_thread(partial(commands.sessions_alive, list(self._running)))
+                wanted, orders = await in_thread(partial(_beat, list(self._running)))
             except Exception as error:  # noqa: BLE001 - the database is away: the talk goes on, the next beat tries again
                 logger.warning("heartbeat_missed", error=type(error).__name__)
                 continue
@@ -80,3 +86,10 @@ class Heartbeat:
                 if request_end := self._running.get(session_id):
                     self._asked.add(session_id)
                     request_end(EndReason.OPERATOR_HANGUP)
+            for order in orders:
+                if obey := self._obeying.get(order.session_id):
+                    obey(order)
+
+
+def _beat(session_ids: list[str]) -> tuple[frozenset[str], list[Order]]:
+    return commands.sessions_alive(session_ids), commands.take_orders(session_ids)

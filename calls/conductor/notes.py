@@ -62,7 +62,6 @@ class Notebook:
         """Never blocks and never raises for what is in the event."""
         match event:
             case UserTurnUpdated(text=text, at_ms=at_ms):
-                self._live.show(Turn.Speaker.CALLER, text)
                 self._caller_words(text, at_ms)
             case AgentTurnStarted(turn=number):
                 self._last_turn = max(self._last_turn, number)
@@ -135,6 +134,7 @@ class Notebook:
         if known is not None and known.number != draft.number:
             self._end_caller_draft(0)
         self._caller_draft = draft
+        self._live.show(Turn.Speaker.CALLER, text, draft.number)
         self._drafts.note(draft)
 
     def _end_caller_draft(self, turn: int) -> None:

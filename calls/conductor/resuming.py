@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 from django.utils import timezone
 
+from agents import prompts
 from calls import commands, queries
 from calls.conductor.rows import in_thread
 from calls.models import Session, Turn
@@ -33,8 +34,11 @@ class Before:
     part: int = 0
 
 
-def recalled(turns: Iterable[Turn], *, elapsed_ms: int, part: int) -> Before:
-    """Turns in the order in which they were spoken, as the model is to remember them: words of one side in a row are one message. Pure."""
+def recalled(turns: Iterable[Turn], *, elapsed_ms: int, part: int, notes: Iterable[str] = ()) -> Before:
+    """Turns in the order in which they were spoken, as the model is to remember them: words of one side in a row are one message.
+
+    What operators have whispered stands behind them. Pure.
+    """
     messages: list[Message] = []
     last_turn = 0
     for turn in turns:
@@ -47,6 +51,7 @@ def recalled(turns: Iterable[Turn], *, elapsed_ms: int, part: int) -> Before:
             messages[-1] = replace(messages[-1], content=f"{messages[-1].content} {text}")
         else:
             messages.append(Message("user" if role == "user" else "assistant", text))
+    messages += [Message("system", prompts.whisper(note)) for note in notes]
     return Before(tuple(messages), last_turn, elapsed_ms, part)
 
 
@@ -68,12 +73,12 @@ async def recall(session: Session) -> Before:
         return Before()
     elapsed_ms = max(0, round((timezone.now() - (session.started_at or timezone.now())).total_seconds() * 1000))
     try:
-        turns, part = await in_thread(partial(_read, session))
+        turns, part, notes = await in_thread(partial(_read, session))
     except Exception as error:  # noqa: BLE001 - a talk without memory is better than none
         logger.error("history_not_read", error=type(error).__name__)
         return Before(last_turn=_BEYOND_ANY_TURN, elapsed_ms=elapsed_ms, part=_BEYOND_ANY_TURN)
-    return recalled(turns, elapsed_ms=elapsed_ms, part=part)
+    return recalled(turns, elapsed_ms=elapsed_ms, part=part, notes=notes)
 
 
-def _read(session: Session) -> tuple[list[Turn], int]:
-    return queries.turns(session), queries.times_resumed(session)
+def _read(session: Session) -> tuple[list[Turn], int, list[str]]:
+    return queries.turns(session), queries.times_resumed(session), queries.whispered(session)

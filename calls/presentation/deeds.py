@@ -34,6 +34,11 @@ def tool_lines(session: Session) -> list[ToolLine]:
     return lines
 
 
+def run_words(run: ToolRun) -> tuple[str, str]:
+    """How a tool's run stands, and the tone of that."""
+    return _WORDS[ToolRun.State(run.state)]
+
+
 def _tool_line(run: ToolRun) -> ToolLine:
-    state, tone = _WORDS[ToolRun.State(run.state)]
+    state, tone = run_words(run)
     return ToolLine(run.tool, state, tone, " · ".join(f"{name}: {value}" for name, value in run.arguments.items()))

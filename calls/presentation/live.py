@@ -1,6 +1,6 @@
 """What live pages and their sockets draw of a call: JSON for the browser, computed once for both."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from calls import wording
 from calls.models import Recording, Session, Turn
-from calls.overview import DayFigures, RunningCalls
+from calls.overview import Beside, DayFigures, RunningCalls
+from calls.presentation.beside import beside_json
 from calls.presentation.spending import so_far
 from calls.status import TERMINAL
 
@@ -75,13 +76,22 @@ def version(session: Session) -> str:
 # --- JSON for the browser ---------------------------------------------------------------------------------------------------
 
 
-def call_json(session: Session, last: Turn | None = None) -> dict[str, Any]:
-    """One call as the live page and the call page draw it. Needs `call_log` and `agent` loaded."""
+def is_draft(turn: Turn) -> bool:
+    """Whether somebody is still saying it: see `calls.commands.drafts`."""
+    return turn.ended_ms <= turn.started_ms
+
+
+def call_json(session: Session, last: Turn | None = None, *, latency_ms: int | None = None, sees_numbers: bool = False) -> dict[str, Any]:
+    """One call as the live page and the call page draw it. Needs `call_log` and `agent` loaded.
+
+    `last` is its latest turn, `latency_ms` how long the caller waited for the latest answer.
+    """
     log = session.call_log
+    speaks = last is not None and is_live(session) and is_draft(last)
     return {
         "session_id": session.session_id,
         "agent": session.agent.name,
-        "number": wording.mask_number(session.user_phone),
+        "number": wording.number_words(session.user_phone, in_full=sees_numbers),
         "direction": log.direction,
         "status_words": wording.status_words(log.status),
         "tone": wording.status_tone(log.status),
@@ -90,9 +100,15 @@ def call_json(session: Session, last: Turn | None = None) -> dict[str, Any]:
         "duration_words": wording.duration_words(duration_s(session)),
         "end_words": why(session),
         "hangup_requested": session.hangup_requested_at is not None,
-        "last": {"speaker": last.speaker, "text": last.text[:LAST_WORDS_LIMIT]} if last else None,
+        "last": {"speaker": last.speaker, "text": last.text[:LAST_WORDS_LIMIT], "speaking": speaks} if last else None,
+        "latency_words": wording.latency_words(latency_ms) if latency_ms is not None else "",
+        "latency_tone": wording.latency_tone(latency_ms),
+        "talks": session.state == Session.State.ACTIVE and is_live(session),
         "url": reverse("call-page", args=[session.session_id]),
         "hangup_url": reverse("call-hangup", args=[session.session_id]),
+        "whisper_url": reverse("call-whisper", args=[session.session_id]),
+        "hand_over_url": reverse("call-hand-over", args=[session.session_id]),
+        "listen_url": reverse("call-listen", args=[session.session_id]),
         "cost_words": cost_words(session),
         "version": version(session),
     }
@@ -122,15 +138,39 @@ def turns_json(turns: Iterable[Turn]) -> list[dict[str, Any]]:
     return [turn_json({name: getattr(turn, name) for name in (*TURN_FACTS, *TURN_TIMES)}) for turn in turns]
 
 
-def snapshot_json(running: RunningCalls, figures: DayFigures) -> dict[str, Any]:
+def talk_json(session: Session, turns: Sequence[Turn], beside: Iterable[Beside]) -> dict[str, Any]:
+    """One call's whole transcript with what was done beside it. The words that somebody is just saying are marked as a `draft`."""
+    told = turns_json(turns)
+    latest = {turn.speaker: turn.number for turn in sorted(turns, key=lambda turn: turn.number)} if is_live(session) else {}
+    for turn, drawn in zip(turns, told, strict=True):
+        drawn["draft"] = latest.get(turn.speaker) == turn.number and is_draft(turn)
+    return {
+        "session_id": session.session_id,
+        "turns": told,
+        "beside": [beside_json(session, row) for row in beside],
+        "destinations": [{"id": one.id, "name": one.name} for one in session.agent_version.as_spec().destinations],
+    }
+
+
+def snapshot_json(running: RunningCalls, figures: DayFigures, *, sees_numbers: bool = False, may_listen: bool = False) -> dict[str, Any]:
     """The live page as it stands now."""
+    calls = [
+        call_json(
+            session,
+            running.last_turns.get(session.pk),
+            latency_ms=running.latencies.get(session.pk),
+            sees_numbers=sees_numbers,
+        )
+        for session in running.sessions
+    ]
     return {
         "kind": "snapshot",
         "server_now": timezone.now().isoformat(),
-        "calls": [call_json(session, running.last_turns.get(session.pk)) for session in running.sessions],
+        "calls": calls,
         "more": running.more,
         "figures": figures_json(figures, len(running.sessions) + running.more),
         "watched": None,
+        "may_listen": may_listen,
     }
 
 

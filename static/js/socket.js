@@ -1,15 +1,17 @@
 // A WebSocket that comes back: back-off with jitter, a heartbeat that finds half-dead connections, and a state people can see.
-// Every heartbeat asks for a fresh snapshot, so whatever was lost on the way is repaired within seconds.
+// Every heartbeat asks for a fresh snapshot, so whatever was lost on the way is repaired within seconds. While the server hears no updates
+// itself (a snapshot says so) the heart beats faster: the page then lives on snapshots.
 
 const FIRST_DELAY_MS = 400;
 const LONGEST_DELAY_MS = 15_000;
 const HEARTBEAT_MS = 15_000;
+const HEARTBEAT_WITHOUT_UPDATES_MS = 3_000;
 const ANSWER_MS = 8_000;
 const LOGGED_OUT = 4401;
 const NOT_YOURS = 4404;
 
 export class LiveSocket {
-  // onMessage(message), onState("connecting" | "live" | "reconnecting" | "refused", reason)
+  // onMessage(message), onState("connecting" | "live" | "slow" | "reconnecting" | "refused", reason)
   constructor(path, { onMessage, onState }) {
     this.url = new URL(path, location.href);
     this.url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -17,6 +19,7 @@ export class LiveSocket {
     this.onState = onState;
     this.failures = 0;
     this.refused = false;
+    this.updates = true;
     addEventListener("online", () => this.reconnectNow());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.beat());
     addEventListener("pagehide", () => this.close());
@@ -35,12 +38,21 @@ export class LiveSocket {
       if (this.socket !== socket) return;
       clearTimeout(this.answer);
       this.failures = 0;
-      this.onState("live", "");
-      this.onMessage(JSON.parse(event.data));
+      const message = JSON.parse(event.data);
+      if (typeof message.updates === "boolean" && message.updates !== this.updates) {
+        this.updates = message.updates;
+        this.keepBeating();
+      }
+      this.onState(this.updates ? "live" : "slow", "");
+      this.onMessage(message);
     });
     socket.addEventListener("close", (event) => this.socket === socket && this.lost(event.code));
+    this.keepBeating();
+  }
+
+  keepBeating() {
     clearInterval(this.heartbeat);
-    this.heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS);
+    this.heartbeat = setInterval(() => this.beat(), this.updates ? HEARTBEAT_MS : HEARTBEAT_WITHOUT_UPDATES_MS);
   }
 
   send(message) {
@@ -96,7 +108,7 @@ export class LiveSocket {
   }
 }
 
-const STATE_WORDS = { connecting: "Connecting", live: "Connected", reconnecting: "Reconnecting", refused: "Stopped" };
+const STATE_WORDS = { connecting: "Connecting", live: "Connected", slow: "Connected, every few seconds", reconnecting: "Reconnecting", refused: "Stopped" };
 
 // Shows a socket's state in an element like <span class="connection"><i class="dot"></i><span></span></span>.
 export function showState(node, state, reason) {

@@ -1,4 +1,5 @@
-// One conversation on the page: turns by upsert, interim text behind them, and a view that follows the end unless somebody reads above.
+// One conversation on the page: turns by upsert, what was done beside them (tools, notes), interim text behind, and a view that follows the
+// end unless somebody reads above.
 
 import { element, svgElement } from "./element.js";
 
@@ -36,8 +37,28 @@ function turnNode(turn) {
   return node;
 }
 
-const keyOf = (turn) => `${turn.speaker}-${turn.number}`;
-const inOrder = (one, other) => one.at_ms - other.at_ms || one.number - other.number;
+// A tool with what it was given and what it gave back, or an operator's note to the agent.
+function besideNode(entry) {
+  const node = element("div", `turn beside ${entry.kind}`);
+  const who = element("div", "turn-who", entry.kind === "tool" ? "Tool" : "Note");
+  who.append(element("time", "", entry.at_words));
+  const said = element("div", "turn-said");
+  const head = element("p", "beside-what", entry.what);
+  head.append(" ", element("span", `pill ${entry.tone}`, entry.state_words));
+  said.append(head);
+  for (const [name, text] of [["", entry.text], ["asked", entry.arguments], ["answered", entry.result]]) {
+    if (!text) continue;
+    const line = element("p", "beside-text");
+    if (name) line.append(element("b", "", `${name} `));
+    line.append(text);
+    said.append(line);
+  }
+  node.append(who, said);
+  return node;
+}
+
+const keyOf = (entry) => entry.key ?? `${entry.speaker}-${entry.number}`;
+const inOrder = (one, other) => one.at_ms - other.at_ms || (one.number ?? 0) - (other.number ?? 0);
 
 export class Transcript {
   // log: the element that holds turns (role=log); interim: the one that holds unfinished text; scroller: what scrolls, or null;
@@ -72,15 +93,21 @@ export class Transcript {
     if (this.latest) this.latest.hidden = true;
   }
 
-  // All turns as the server knows them; a turn that it does not know goes.
-  replace(turns) {
-    const known = new Set(turns.map(keyOf));
+  // All turns as the server knows them, and what was done beside them; what it does not know goes. A draft is still being said.
+  replace(turns, beside = []) {
+    const entries = [...turns.filter((turn) => !turn.draft), ...beside];
+    const known = new Set(entries.map(keyOf));
     for (const [key, entry] of [...this.entries]) {
       if (known.has(key)) continue;
       entry.node.remove();
       this.entries.delete(key);
     }
-    for (const turn of turns) this.put(turn, false);
+    for (const entry of entries) this.put(entry, false);
+    for (const turn of turns) {
+      const interim = this.interim.querySelector(`.${turn.speaker}`);
+      if (turn.draft && !(Number(interim?.dataset.number) >= turn.number)) this.say(turn.speaker, turn.text, turn.number);
+      else if (!turn.draft && interim && Number(interim.dataset.number) <= turn.number) interim.remove(); // its end went missing on the way
+    }
     this.follow();
   }
 
@@ -89,7 +116,7 @@ export class Transcript {
     const before = this.entries.get(key);
     const written = JSON.stringify(turn);
     if (before?.written === written) return;
-    const node = turnNode(turn);
+    const node = turn.kind ? besideNode(turn) : turnNode(turn);
     if (before) before.node.replaceWith(node);
     else {
       if (fresh) node.classList.add("fresh");
@@ -100,23 +127,26 @@ export class Transcript {
     }
     this.entries.set(key, { turn, node, written });
     if (fresh) {
-      this.say(turn.speaker, "");
+      if (turn.speaker) this.say(turn.speaker, "");
       this.follow();
     }
   }
 
   // What somebody seems to be saying right now; an empty text takes it back.
-  // An agent's words may arrive after the turn they belong to has ended: then they are old news.
+  // Words may arrive after the turn they belong to has ended: then they are old news.
   say(speaker, text, number = null) {
-    if (speaker === "agent" && this.entries.has(`agent-${number}`)) return;
+    if (this.entries.has(`${speaker}-${number}`)) return;
     const known = this.interim.querySelector(`.${speaker}`);
     if (!text) {
       known?.remove();
       return;
     }
-    if (known) known.querySelector(".turn-text").textContent = text;
-    else {
+    if (known) {
+      known.querySelector(".turn-text").textContent = text;
+      known.dataset.number = number ?? "";
+    } else {
       const node = element("div", `turn interim ${speaker}`);
+      node.dataset.number = number ?? "";
       const said = element("div", "turn-said");
       said.append(element("p", "turn-text", text));
       node.append(element("div", "turn-who", speaker === "agent" ? "Agent" : "Caller"), said);

@@ -81,6 +81,7 @@ def web(django_db_setup, django_db_blocker, recordings) -> Iterator[str]:
         "WEB_PORT": str(port),
         "WEBHOOK_BASE_URL": root,
         "AWS_S3_ENDPOINT_URL": recordings.endpoint_url,
+        "MEDIA_LISTEN_ORIGINS": "ws://127.0.0.1:*",
     }
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"]
     subprocess.run(collect, env=environment, check=True, timeout=START_LIMIT_S)

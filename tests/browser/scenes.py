@@ -77,6 +77,14 @@ def talk(session: Session, script, *, started_s_ago: int) -> None:
         at_ms += long_ms + 400
 
 
+def helped(session: Session, asked: dict[str, str], answered: str, note: str) -> None:
+    """The agent uses a tool, and somebody whispers to it."""
+    run = commands.begin_tool_run(session.session_id, tool="find_appointment", arguments=asked, acts=False)
+    assert run.run_id is not None
+    commands.end_tool_run(run.run_id, state="done", result=answered)
+    commands.whisper(session, text=note, by="asha")
+
+
 def stored_recording(session: Session) -> None:
     """Both sides on their channels, transcribed with the time of each word and drawn, as if the line added a little to every answer."""
     turns, late_ms = list(Turn.objects.filter(session=session)), 400
@@ -192,6 +200,7 @@ def clinic_morning(owner) -> dict[str, Session]:
     talk(second, HINDI, started_s_ago=48)
     first = made.talking_call(reception, user_phone="+919876543212")
     talk(first, BOOKING, started_s_ago=74)
+    helped(first, {"doctor": "Mehta", "day": "Monday"}, '{"free": ["10:30", "11:15"]}', "She is a regular: the fee is waived.")
     return {"live": first, "hindi": second, "dialling": dialling, "settled": settled, "failed": failed}
 
 
@@ -219,4 +228,5 @@ def absurd(owner) -> dict[str, Session]:
     told_elsewhere(settled, endpoint, "dead", "", "dead", error="e" * 300)
     live = made.talking_call(agent, user_phone="")
     talk(live, script, started_s_ago=4000)
+    helped(live, {"x" * 60: "<b>y</b>" * 80}, "Donaudampfschifffahrt" * 200, "W" * 600)
     return {"settled": settled, "live": live}

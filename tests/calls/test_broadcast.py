@@ -103,13 +103,13 @@ async def test_what_threads_leave_together_is_asked_for_once_and_read_only_where
     watched, unwatched = [await sync_to_async(lambda: made.ringing_call(made.agent_of(made.operator())))() for _ in range(2)]
     layer, channel = await listening(broadcast.call_group(watched.session_id))
     asked: list[tuple[str, ...]] = []
-    listened_to = broadcast._listened_to
+    listened_to = broadcast.listened_to
 
     async def counted(layer, groups):
         asked.append(groups)
         return await listened_to(layer, groups)
 
-    monkeypatch.setattr(broadcast, "_listened_to", counted)
+    monkeypatch.setattr(broadcast, "listened_to", counted)
     read: list[str] = []
 
     def facts(name: str):

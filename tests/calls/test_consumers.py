@@ -11,12 +11,14 @@ from django.contrib.sessions.models import Session as LogIn
 from django.test import Client
 
 from calls import broadcast, commands
+from calls.commands import Draft
 from calls.models import Session, Turn
+from deploy.local.valkey import Valkey
 from tests.calls import made_calls as made
 from voiceagents.routing import websocket
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ANSWER_S = 10
+ANSWER_S = 60
 
 
 class Socket(WebsocketCommunicator):
@@ -123,9 +125,9 @@ async def test_a_reload_finds_everything_again(watch):
     await do(_tell, session, 0)
     socket = await watch("/ws/live/", owner)
     (call,) = (await heard(socket, "snapshot"))["calls"]
-    assert call["last"] == {"speaker": "agent", "text": "Good morning."}
+    assert call["last"] == {"speaker": "agent", "text": "Good morning.", "speaking": False}
     await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
-    assert [turn["text"] for turn in (await heard(socket, "turns"))["turns"]] == ["Hello?", "Good morning."]
+    assert [turn["text"] for turn in (await heard(socket, "talk"))["turns"]] == ["Hello?", "Good morning."]
 
 
 async def test_a_snapshot_repairs_what_the_layer_lost(watch):
@@ -134,7 +136,7 @@ async def test_a_snapshot_repairs_what_the_layer_lost(watch):
     socket = await watch("/ws/live/", owner)
     await heard(socket, "snapshot")
     await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
-    assert (await heard(socket, "turns"))["turns"] == []
+    assert (await heard(socket, "talk"))["turns"] == []
     # Rows written past the commands are what a lost message looks like: nobody was told.
     await do(Turn.objects.create, session=session, number=0, speaker="caller", text="Hello?", started_ms=0, ended_ms=900)
     await do(Turn.objects.create, session=session, number=1, speaker="agent", text="Good morning.", started_ms=1500, ended_ms=2500)
@@ -206,3 +208,88 @@ async def test_nonsense_from_a_browser_is_ignored(watch, nonsense):
     await socket.send_to(**({"bytes_data": nonsense} if isinstance(nonsense, bytes) else {"text_data": nonsense}))
     await socket.send_json_to({"kind": "sync"})
     assert (await heard(socket, "snapshot"))["calls"] == []
+
+
+async def test_a_reload_finds_who_speaks_and_what_was_done_beside(watch):
+    owner = await do(made.operator)
+    session = await do(made.talking_call, await do(made.agent_of, owner))
+    await do(_tell, session, 0)
+    run = await do(commands.begin_tool_run, session.session_id, tool="book", arguments={"day": "Monday"}, acts=True)
+    await do(commands.keep_drafts, [Draft(session.pk, 2, "caller", "No, I would rather", 12_000)])
+    socket = await watch("/ws/live/", owner)
+    (call,) = (await heard(socket, "snapshot"))["calls"]
+    assert call["last"] == {"speaker": "caller", "text": "No, I would rather", "speaking": True}
+    assert (call["latency_words"], call["latency_tone"], call["talks"]) == ("790 ms", "good", True)
+    await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
+    talk = await heard(socket, "talk")
+    assert [(turn["text"], turn["draft"]) for turn in talk["turns"]] == [
+        ("Hello?", False),
+        ("Good morning.", False),
+        ("No, I would rather", True),
+    ]
+    (tool,) = talk["beside"]
+    assert (tool["kind"], tool["what"], tool["arguments"], tool["state_words"], tool["result"]) == (
+        "tool",
+        "book",
+        "day: Monday",
+        "Running",
+        "",
+    )
+    await do(commands.end_tool_run, run.run_id, state="done", result="Booked.")
+    entry = (await heard(socket, "beside"))["entry"]
+    assert (entry["key"], entry["result"], entry["tone"]) == (tool["key"], "Booked.", "good")
+    await do(commands.whisper, session, text="Be kind.", by="asha")
+    entry = (await heard(socket, "beside"))["entry"]
+    assert (entry["kind"], entry["what"], entry["text"], entry["tone"]) == ("note", "asha whispered", "Be kind.", "wait")
+    await do(commands.take_orders, [session.session_id])
+    assert (await heard(socket, "beside"))["entry"]["state_words"] == "The agent knows"
+
+
+async def test_what_is_beside_a_stranger_s_call_is_told_to_nobody_else(watch):
+    owner, other = await do(made.operator), await do(made.operator)
+    session = await do(made.talking_call, await do(made.agent_of, owner))
+    socket = await watch("/ws/live/", other)
+    await heard(socket, "snapshot")
+    await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
+    await do(commands.whisper, session, text="Be kind.", by="asha")
+    await socket.send_json_to({"kind": "sync"})
+    answer = await socket.receive_json_from(timeout=ANSWER_S)
+    assert (answer["kind"], answer["watched"], answer["may_listen"]) == ("snapshot", None, False)
+
+
+async def test_a_page_lives_on_snapshots_while_the_broker_is_away(watch, tmp_path, settings, monkeypatch):
+    monkeypatch.setattr("calls.broadcast_hearing.HEAR_AGAIN_S", 0.1)
+    monkeypatch.setattr("calls.consumers.SYNC_EVERY_S", 0.0)
+    broker = Valkey(tmp_path / "valkey", durable=False)
+    broker.start()
+    layer = {**settings.CHANNEL_LAYERS["default"], "CONFIG": {"hosts": [broker.url], "prefix": "va"}}
+    settings.CHANNEL_LAYERS = {"default": layer}
+    owner = await do(made.operator)
+    session = await do(made.talking_call, await do(made.agent_of, owner))
+
+    async def synced(socket, updates: bool):
+        """The first snapshot that says so."""
+        async with asyncio.timeout(60):
+            while True:
+                await socket.send_json_to({"kind": "sync"})
+                if (snapshot := await heard(socket, "snapshot"))["updates"] is updates:
+                    return snapshot
+
+    try:
+        early = await watch("/ws/live/", owner)
+        assert (await heard(early, "snapshot"))["updates"] is True
+        await asyncio.to_thread(broker.stop)
+        assert (await synced(early, False))["calls"][0]["last"] is None
+        late = await watch("/ws/live/", owner)  # opened without a broker
+        assert (await heard(late, "snapshot"))["updates"] is False
+        await do(_tell, session, 0)  # told to nobody
+        for socket in (early, late):
+            assert (await synced(socket, False))["calls"][0]["last"]["text"] == "Good morning."
+        await asyncio.to_thread(broker.start, broker.port)
+        for socket in (early, late):
+            await synced(socket, True)
+        await do(_tell, session, 1)
+        for socket in (early, late):
+            assert (await heard(socket, "turn"))["turn"]["number"] == 2
+    finally:
+        await asyncio.to_thread(broker.stop)

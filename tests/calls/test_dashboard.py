@@ -121,7 +121,7 @@ def test_a_snapshot_masks_numbers_and_shows_the_last_words(signed_in, owner):
     response = signed_in.get("/")
     (call,) = first_snapshot(response)["calls"]
     assert call["number"] == "+91••••••••12"
-    assert call["last"] == {"speaker": "agent", "text": "The clinic."}
+    assert call["last"] == {"speaker": "agent", "text": "The clinic.", "speaking": False}
     assert b"9876543" not in response.content
 
 
@@ -323,7 +323,7 @@ def test_queries_do_not_grow_with_the_calls(signed_in, owner, django_assert_max_
         made.use(session, key=str(index))
     for number in range(1, 31):
         made.exchange(session, number, "Hello?", "Hello.")
-    with django_assert_max_num_queries(17):  # two of them for what this user may see
+    with django_assert_max_num_queries(18):  # two of them for what this user may see
         signed_in.get("/")
     with django_assert_max_num_queries(13):  # three for what stands on top (alarms, endpoints, prices), two for what this user may see
         signed_in.get("/calls/")

@@ -47,7 +47,7 @@ def test_only_dispatch_enqueues():
 def test_only_commands_write_the_rows_of_a_call():
     models = (
         "Session|CallLog|CallEvent|Turn|Recording|UsageLine|Charge|Attempt|ToolRun|Transfer|Analysis|RecordingDeletion"
-        "|PriceOverride|ExchangeRate|Waveform|CallNote|CallTag|CallShare"
+        "|PriceOverride|ExchangeRate|Waveform|CallNote|CallTag|CallShare|OperatorOrder"
     )
     write = re.compile(rf"^(models\.)?({models})\.(objects|ever)\.(create|bulk_create|update_or_create|get_or_create)$")
     allowed = ["calls/commands", "calls/jobs", "calls/dispatch"]
