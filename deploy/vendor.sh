@@ -1,5 +1,5 @@
 #!/bin/sh
-# Refreshes static/vendor from the npm packages that package.json pins. Needs npm; a machine that only runs voiceagents does not.
+# Refreshes static/vendor (and the accessibility checker of the browser tests) from the npm packages that package.json pins. Needs npm; a machine that only runs voiceagents does not.
 # The lock file keeps versions and integrity hashes, and no address of whichever registry this machine uses.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,4 +19,7 @@ cp "$modules/htmx.org/dist/htmx.min.js" "$modules/htmx.org/LICENSE" static/vendo
 cp "$modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2" static/vendor/inter/inter.woff2
 cp "$modules/@fontsource-variable/inter/LICENSE" static/vendor/inter/
 chmod 644 static/vendor/*/*
+# For the browser tests alone: nothing of it is served. MPL-2.0, unchanged; its head names licence and authors.
+cp "$modules/axe-core/axe.min.js" tests/browser/axe.min.js
+chmod 644 tests/browser/axe.min.js
 ls -l static/vendor/htmx static/vendor/inter
