@@ -6,6 +6,7 @@ that makes no sense raises, because that is a bug.
 
 from calls.commands.accounting import account, reprice
 from calls.commands.alarms import clear_alarm, raise_alarm
+from calls.commands.choices import TooManyViews, begin_export, choose_columns, delete_view, note_export, save_view
 from calls.commands.conversation import (
     FinishedTurn,
     add_turn,
@@ -30,6 +31,7 @@ from calls.commands.dialling import (
 from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.hangup import request_hangup
 from calls.commands.keeping import account_storage
+from calls.commands.listing import list_call
 from calls.commands.media import DEAD_AFTER, claim_media, is_awaited, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
 from calls.commands.prices import add_exchange_rate, add_price_override, end_price_override, store_price_override
@@ -62,6 +64,7 @@ __all__ = [
     "Draft",
     "FinishedTurn",
     "Metered",
+    "TooManyViews",
     "account",
     "account_storage",
     "add_exchange_rate",
@@ -74,16 +77,19 @@ __all__ = [
     "admit_caller",
     "analysis_over",
     "apply_carrier_report",
+    "begin_export",
     "begin_settlement",
     "begin_tool_run",
     "book",
     "call_analysed",
     "cancel_dial",
     "check_budgets",
+    "choose_columns",
     "claim_dial",
     "claim_media",
     "clear_alarm",
     "decide_transfer",
+    "delete_view",
     "dial_accepted",
     "dial_put_off",
     "dial_refused",
@@ -98,8 +104,10 @@ __all__ = [
     "is_resumed",
     "issue_media_token",
     "keep_drafts",
+    "list_call",
     "may_resume",
     "meter_calls",
+    "note_export",
     "note_poll",
     "open_call",
     "order_due_deletions",
@@ -118,6 +126,7 @@ __all__ = [
     "request_hangup",
     "resume_media",
     "retry_job",
+    "save_view",
     "sessions_alive",
     "store_price_override",
     "sweep_silent_sessions",
