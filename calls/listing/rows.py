@@ -31,7 +31,7 @@ class ListedFacts(models.Model):
             Func(
                 F("ended_at"),
                 F("answered_at"),
-                template="GREATEST(EXTRACT(EPOCH FROM (%(expressions)s))::integer, 0)",
+                template="CASE WHEN %(expressions)s >= interval '0' THEN EXTRACT(EPOCH FROM %(expressions)s)::integer END",
                 arg_joiner=" - ",
                 output_field=models.IntegerField(),
             ),

@@ -183,6 +183,7 @@ def test_accounting_writes_what_the_list_shows(owner):
     made.use(session)
     made.end(session)
     before = CallLog.objects.get(session=session)
+    assert CallLog.objects.get(session=made.ringing_call(session.agent)).talk_s is None
     assert (before.cost, before.latency_ms, CallWords.objects.count()) == (None, None, 0)
     commands.account(session)
     log = CallLog.objects.get(session=session)
