@@ -104,7 +104,7 @@ FILTERS = [
 
 
 def _text(log) -> str:
-    return log.session.turns.get().text
+    return str(log.session.turns.get().text)
 
 
 @pytest.mark.parametrize("walked", [1, 20_000], ids=["gathered", "walked"])
@@ -204,8 +204,8 @@ def test_a_cost_without_a_rate_is_unknown_and_with_one_it_is_exact(owner, settin
 def test_what_a_language_model_read_is_the_calls_outcome(owner):
     session = made.talking_call(made.agent_of(owner))
     made.end(session)
-    facts = {"summary": "s", "outcome": "achieved", "sentiment": "neutral", "extraction": None, "evidence": {}}
-    commands.call_analysed(session, **facts, provider="p", model="m", request_id="r")
+    read = {"summary": "s", "outcome": "achieved", "sentiment": "neutral", "provider": "p", "model": "m", "request_id": "r"}
+    commands.call_analysed(session, extraction=None, evidence={}, **read)
     commands.account(session)
     assert CallLog.objects.get(session=session).outcome == "achieved"
 

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -33,6 +34,12 @@ def signed_in(owner):
 
 def shown(html: str) -> list[str]:
     return re.findall(r'class="call-link" href="/calls/(\w+)/"', html)
+
+
+def linked(pattern: str, html: str) -> str:
+    found = re.search(pattern, html, re.S)
+    assert found
+    return found[1]
 
 
 def settled(agent, said: str = "Mujhe refund चाहिए", **how):
@@ -113,10 +120,10 @@ def test_the_list_is_turned_in_both_directions(signed_in, owner, monkeypatch):
     ids = [made.ringing_call(agent).session_id for _ in range(5)][::-1]
     first = signed_in.get("/calls/").content.decode()
     assert shown(first) == ids[:2] and 'id="newer"' not in first and "About" in first
-    older = re.search(r'id="older".*?href="(\?after=\d+)"', first, re.S).group(1)
+    older = linked(r'id="older".*?href="(\?after=\d+)"', first)
     second = signed_in.get(f"/calls/{older}").content.decode()
     assert shown(second) == ids[2:4]
-    newer = re.search(r'id="newer".*?href="(\?before=\d+)"', second, re.S).group(1)
+    newer = linked(r'id="newer".*?href="(\?before=\d+)"', second)
     made.ringing_call(agent)
     back = signed_in.get(f"/calls/{newer}", headers={"HX-Request": "true", "HX-Target": "newer"}).content.decode()
     assert shown(back) == ids[:2] and 'id="newer"' in back and 'id="older"' not in back and "<table" not in back
@@ -166,6 +173,10 @@ def test_a_view_needs_a_name_and_there_is_an_end_to_them(signed_in, owner):
 # --- exports ----------------------------------------------------------------------------------------------------------------
 
 
+def taken(response: Any) -> bytes:
+    return b"".join(response.streaming_content)
+
+
 def may(owner, *names: str) -> Client:
     owner.user_permissions.add(*Permission.objects.filter(codename__in=names))
     client = Client()
@@ -186,7 +197,7 @@ def test_an_export_has_every_call_that_matches_masks_numbers_and_leaves_an_audit
     made.ringing_call(made.agent_of(made.operator()))
     response = may(owner, "export_calls").get(reverse("call-export-csv"), {"agent": agent.pk})
     assert response["Content-Disposition"].startswith('attachment; filename="calls-') and "no-store" in response["Cache-Control"]
-    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    text = taken(response).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["Call"] for row in rows] == [session.session_id for session in reversed(sessions)]
     last = rows[-1]
@@ -208,9 +219,9 @@ def test_an_export_that_is_broken_off_says_how_far_it_came(owner, monkeypatch):
     for _ in range(3):
         made.ringing_call(agent)
     response = may(owner, "export_calls").get(reverse("call-export-csv"))
-    monkeypatch.setattr(list_page.commands, "note_export", lambda *_, **__: (_ for _ in ()).throw(OSError("gone")))
+    monkeypatch.setattr(commands, "note_export", lambda *_, **__: (_ for _ in ()).throw(OSError("gone")))
     with pytest.raises(OSError, match="gone"):
-        list(response.streaming_content)
+        taken(response)
     assert CallExport.objects.get().ended_at is None
 
 
@@ -218,7 +229,7 @@ def test_superusers_export_numbers(owner):
     made.ringing_call(made.agent_of(owner), user_phone="+919876543212")
     client = Client()
     client.force_login(made.operator(superuser=True))
-    book = zipfile.ZipFile(io.BytesIO(b"".join(client.get(reverse("call-export-xlsx")).streaming_content)))
+    book = zipfile.ZipFile(io.BytesIO(taken(client.get(reverse("call-export-xlsx")))))
     assert b"+919876543212" in book.read("xl/worksheets/sheet1.xml") and CallExport.objects.get().with_numbers
 
 

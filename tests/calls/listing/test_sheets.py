@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from calls.listing.sheets import PIECE_BYTES, csv_pieces, harmless, xlsx_pieces
+from calls.listing.sheets import PIECE_BYTES, Cell, csv_pieces, harmless, xlsx_pieces
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-ROW = ["sess_1", "=1+1", "नमस्ते <&> \x00\ud800", datetime(2026, 3, 1, 18, 0), 84, Decimal("1.4160"), None, True]  # noqa: DTZ001
+ROW: list[Cell] = ["sess_1", "=1+1", "नमस्ते <&> \x00\ud800", datetime(2026, 3, 1, 18, 0), 84, Decimal("1.4160"), None, True]  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1", "|x", "%0A"])
@@ -26,7 +26,8 @@ def test_any_other_cell_stays_as_it_is(text):
 
 
 def test_csv_can_be_read_back():
-    pieces = b"".join(csv_pieces(["A", "B"], [["=x", 'say "hi",\nthere'], [None, Decimal("2.50")]]))
+    rows: list[list[Cell]] = [["=x", 'say "hi",\nthere'], [None, Decimal("2.50")]]
+    pieces = b"".join(csv_pieces(["A", "B"], rows))
     assert pieces.startswith(b"\xef\xbb\xbf")
     assert list(csv.reader(io.StringIO(pieces.decode("utf-8-sig")))) == [["A", "B"], ["'=x", 'say "hi",\nthere'], ["", "2.50"]]
 
