@@ -26,7 +26,7 @@ COLUMNS: Final = {
         Column("agent", "Agent"),
         Column("version", "Version", is_number=True),
         Column("caller", "Caller"),
-        Column("exophone", "Our number"),
+        Column("exophone", "Exophone"),
         Column("direction", "Direction"),
         Column("status", "Status"),
         Column("confirmation", "Confirmed"),
