@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-upload bench-readme leaks torture torture-page lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-list bench-upload bench-readme leaks torture torture-page lock vendor screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-peers: dev-venv ## The same calls on a bare relay and on Pipecat (its own 
 
 bench-capacity: dev-venv ## How many calls one core carries, by trying (FRAMES="20 100"; ARGS=--peers for the peers too)
 	@exec $(PY) -m bench --capacity $(ARGS)
+
+bench-list: dev-venv ## How quick the list of calls is with ten thousand and a million calls (ROWS="10000 1000000 10000000")
+	@exec $(PY) -m bench.calls_list $(ARGS)
 
 bench-upload: dev-venv ## What storing a recording of 1 GiB adds to a worker's memory (ARGS="--size-mb 1024")
 	@exec $(PY) -m bench.upload $(ARGS)

@@ -19,6 +19,7 @@ from calls.models import (
     Analysis,
     Attempt,
     CallEvent,
+    CallExport,
     CallLog,
     Charge,
     Job,
@@ -197,6 +198,16 @@ class ChargeAdmin(OwnOnly):
     @admin.display(description=_("Amount"), ordering="amount")
     def shown_amount(self, charge: Charge) -> str:
         return _("%(amount)s (superseded)") % {"amount": charge} if hasattr(charge, "superseded_by") else str(charge)
+
+
+@admin.register(CallExport)
+class CallExportAdmin(OwnOnly):
+    """Who took calls out of here. Everybody sees their own exports, superusers all."""
+
+    owner_path = "user"
+    list_display = ("began_at", "user", "form", "calls", "with_numbers", "query", "ended_at")
+    list_filter = ("form", "with_numbers", "began_at")
+    list_select_related = ("user",)
 
 
 class AttemptInline(ReadOnlyInline):

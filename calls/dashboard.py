@@ -1,18 +1,13 @@
-"""The operators' pages: live, list of calls, one call. They show what queries find and ask commands for what operators want."""
+"""The operators' pages: live, one call (the list: `calls.list_page`). They show what queries find and ask commands for what is wanted."""
 
 import json
-from datetime import datetime, time, timedelta
-from typing import Any
-from urllib.parse import urlencode
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,12 +15,10 @@ from agents.models import Agent
 from calls import alarms, commands, ledger, overview, presentation, queries, wording
 from calls.dispatch import JobKind
 from calls.models import Session
+from calls.on_top import on_top
 from calls.outgoing import endpoints
 from calls.page import shown
 from calls.status import Direction
-
-PAGE_ROWS = 40
-ALARM_ROWS = 10  # more than people act on at once; the admin has them all
 
 
 @require_safe
@@ -39,83 +32,10 @@ def live(request: HttpRequest) -> HttpResponse:
         "snapshot": presentation.snapshot_json(running, figures, **allowed),
         "longest_note": commands.LONGEST_NOTE_CHARS,
         "set_up": overview.set_up(request.user),
-        "alarms": _alarms(request),
-        "budget_alarms": overview.budget_alarms(request.user),
+        **on_top(request.user),
         "voicebot_url": f"{settings.WEBHOOK_BASE_URL}/api/v1/webhooks/exotel/voicebot",
     }
     return render(request, "calls/live.html", context)
-
-
-def _alarms(request: HttpRequest) -> list[presentation.AlarmLine]:
-    calls = [presentation.alarm_line(alarm) for alarm in alarms.open_alarms(request.user)[:ALARM_ROWS]]
-    hooks = [presentation.endpoint_line(endpoint) for endpoint in alarms.endpoints_off(request.user)[:ALARM_ROWS]]
-    return [*calls, *hooks, *presentation.price_line(ledger.unpriced_uses(request.user))]
-
-
-class FilterForm(forms.Form):
-    """What the list is narrowed to, as people type it. Dates are days in the display time zone, both included."""
-
-    status = forms.ChoiceField(
-        required=False, choices=[("", "Any status"), *((str(status), words) for status, (words, _) in wording.STATUS.items())]
-    )
-    direction = forms.ChoiceField(required=False, choices=[("", "Both directions"), *((str(d), d.value.capitalize()) for d in Direction)])
-    agent = forms.ModelChoiceField(queryset=Agent.objects.none(), required=False, empty_label="Any agent")
-    number = forms.CharField(required=False, max_length=40)
-    since = forms.DateField(required=False, error_messages={"invalid": "Write the first day as YYYY-MM-DD."})
-    until = forms.DateField(required=False, error_messages={"invalid": "Write the last day as YYYY-MM-DD."})
-
-    def __init__(self, user: queries.User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        agent = self.fields["agent"]
-        assert isinstance(agent, forms.ModelChoiceField)
-        agent.queryset = overview.agents_of(user)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        since, until = cleaned.get("since"), cleaned.get("until")
-        if since and until and until < since:
-            raise forms.ValidationError("The last day lies before the first. Swap the two dates.")
-        return cleaned
-
-    def filters(self) -> queries.CallFilters:
-        """The filters that make sense; a field with a mistake filters nothing and is reported beside the list."""
-        self.is_valid()
-        wanted = self.cleaned_data
-        agent, since, until = wanted.get("agent"), wanted.get("since"), wanted.get("until")
-        return queries.CallFilters(
-            status=wanted.get("status", ""),
-            direction=wanted.get("direction", ""),
-            agent_id=agent.pk if agent else None,
-            number=wanted.get("number", ""),
-            since=_midnight(since) if since else None,
-            until=_midnight(until + timedelta(days=1)) if until else None,
-        )
-
-
-def _midnight(day: Any) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
-
-
-@require_safe
-@never_cache
-@login_required
-def call_list(request: HttpRequest) -> HttpResponse:
-    """Every call, newest first, filtered. htmx asks for the results alone, or for the rows after a cursor alone."""
-    form = FilterForm(request.user, request.GET)
-    page = queries.call_list(request.user, form.filters(), after=request.GET.get("after"), limit=PAGE_ROWS)
-    kept = {name: value for name in form.fields if (value := request.GET.get(name))}
-    context = {
-        "form": form,
-        "rows": [presentation.call_row(session) for session in page.rows],
-        "older": f"?{urlencode({**kept, 'after': page.next_cursor})}" if page.next_cursor else "",
-        "filtered": bool(kept),
-        "continued": bool(request.GET.get("after")),
-        "alarms": _alarms(request),
-        "budget_alarms": overview.budget_alarms(request.user),
-    }
-    target = getattr(getattr(request, "htmx", None), "target", None)
-    template = {"results": "calls/_results.html", "older": "calls/_rows.html"}.get(target or "", "calls/list.html")
-    return render(request, template, context)
 
 
 @require_safe

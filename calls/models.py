@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from calls.endings import Confirmation, EndedBy
+from calls.listing.rows import CALL_INDEXES, SAME_BEGINNING, ListedFacts
 from calls.price_rows import ExchangeRate as ExchangeRate
 from calls.price_rows import PriceOverride as PriceOverride
 from calls.status import CallStatus, Direction
@@ -51,12 +52,13 @@ class Session(models.Model):
         ordering = ["-id"]
         permissions = [("view_numbers", "Can see callers' numbers in full"), ("listen_live", "Can listen to calls while they go on")]
         indexes = [models.Index(fields=["state", "seen_at"], condition=models.Q(state="active"), name="session_active")]
+        triggers = [SAME_BEGINNING]
 
     def __str__(self) -> str:
         return self.session_id
 
 
-class CallLog(models.Model):
+class CallLog(ListedFacts):
     """Our record of one phone call as the carrier lives it.
 
     The columns of `calls.timeline.COLUMNS` are the stored result of folding the call's events; nothing else writes them.
@@ -93,13 +95,12 @@ class CallLog(models.Model):
     polls = models.PositiveSmallIntegerField(default=0, help_text="How often Call Details were asked after the end.")
     poll_after = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True, help_text="Every post-call step is done and every known charge is stored.")
-    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["owner", "-id"], name="call_owner_newest"),
-            models.Index(fields=["agent", "-id"], name="call_agent_newest"),
+            *CALL_INDEXES,
             models.Index(fields=["poll_after"], condition=models.Q(poll_after__isnull=False), name="call_to_poll"),
         ]
 
@@ -376,6 +377,10 @@ from calls.budget_rows import BudgetNotice as BudgetNotice  # noqa: E402
 from calls.budget_rows import CallSpend as CallSpend  # noqa: E402
 from calls.budget_rows import SpendDay as SpendDay  # noqa: E402
 from calls.live_rows import OperatorOrder as OperatorOrder  # noqa: E402
+from calls.listing.rows import CallExport as CallExport  # noqa: E402
+from calls.listing.rows import CallWords as CallWords  # noqa: E402
+from calls.listing.rows import ChosenColumns as ChosenColumns  # noqa: E402
+from calls.listing.rows import SavedView as SavedView  # noqa: E402
 from calls.outgoing.rows import OutgoingDelivery as OutgoingDelivery  # noqa: E402
 from calls.outgoing.rows import WebhookAttempt as WebhookAttempt  # noqa: E402
 from calls.outgoing.rows import WebhookEndpoint as WebhookEndpoint  # noqa: E402

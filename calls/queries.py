@@ -11,13 +11,29 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.core.cache import cache
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from agents.models import Agent
 from calls import charges
 from calls.alignment import Alignment, Heard, Spoken, align, voice_of
-from calls.models import CallEvent, CallLog, Charge, Job, OperatorOrder, Recording, Session, ToolRun, Transfer, Turn, UsageLine
+from calls.listing.filters import CallFilters as CallFilters
+from calls.listing.finding import Order, Wish, find
+from calls.models import (
+    CallEvent,
+    CallLog,
+    Charge,
+    ChosenColumns,
+    Job,
+    OperatorOrder,
+    Recording,
+    SavedView,
+    Session,
+    ToolRun,
+    Transfer,
+    Turn,
+    UsageLine,
+)
 from calls.price_book import price_book
 from calls.status import TERMINAL, CallStatus, Direction
 from engine.errors import ProviderError
@@ -67,58 +83,70 @@ def calls_in_progress(user: User) -> QuerySet[Session]:
 
 
 @dataclass(frozen=True, slots=True)
-class CallFilters:
-    """What a list of calls is narrowed to. `number` matches either side, as digits; times are aware, `until` exclusive."""
-
-    status: str = ""
-    direction: str = ""
-    agent_id: int | None = None
-    number: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def condition(self) -> Q:
-        wanted = Q()
-        if self.status:
-            wanted &= Q(call_log__status=self.status)
-        if self.direction:
-            wanted &= Q(call_log__direction=self.direction)
-        if self.agent_id is not None:
-            wanted &= Q(agent_id=self.agent_id)
-        digits = "".join(character for character in self.number if character.isdigit())
-        if self.number and not digits:
-            wanted &= Q(pk__in=())
-        elif digits:
-            # 080…, 91… and +91… name the same line: what counts is the national part.
-            tail = digits.lstrip("0")[-10:]
-            wanted &= Q(user_phone__contains=tail) | Q(agent_phone__contains=tail)
-        if self.since is not None:
-            wanted &= Q(created_at__gte=self.since)
-        if self.until is not None:
-            wanted &= Q(created_at__lt=self.until)
-        return wanted
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
-    """Some sessions, newest first. `next_cursor` continues after the last of them; None at the end."""
+    """Some sessions in the list's order. `next_cursor` goes on after the last, `previous_cursor` before the first; None at an end."""
 
     rows: list[Session]
     next_cursor: int | None
+    previous_cursor: int | None = None
 
 
-def call_list(user: User, filters: CallFilters, after: int | str | None = None, limit: int = PAGE_ROWS) -> Page:
-    """One page by key: calls that arrive meanwhile neither shift it nor repeat a row. A senseless cursor starts at the newest.
+def call_list(
+    user: User,
+    filters: CallFilters,
+    after: int | str | None = None,
+    limit: int = PAGE_ROWS,
+    *,
+    before: int | str | None = None,
+    order: Order = Order.NEWEST,
+) -> Page:
+    """One page by key: calls that arrive meanwhile neither shift it nor repeat a row. A senseless cursor starts at the beginning.
 
-    Each row has its turns' latencies and its charges prefetched (`session.turns.all()`, `session.charges.all()`).
+    Each row has its turns' latencies and its charges prefetched (`session.turns.all()`, `session.charges.all()`). Raises `SearchTooBroad`.
     """
-    rows = visible_sessions(user).filter(filters.condition()).order_by("-id")
-    cursor = str(after or "")
-    if cursor.isascii() and cursor.isdigit() and len(cursor) < 19:
-        rows = rows.filter(pk__lt=int(cursor))
     light = Turn.objects.only("session_id", "number", "speaker", "latency_ms")
-    found = list(rows.prefetch_related(Prefetch("turns", queryset=light), "charges", "spends")[: limit + 1])
-    return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
+    related = (Prefetch("turns", queryset=light), "charges", "spends")
+    return page_of(user, filters, related, order=order, after=after, before=before, limit=limit)
+
+
+def page_of(
+    user: User,
+    filters: CallFilters,
+    related: Sequence[Any],
+    *,
+    order: Order,
+    after: int | str | None,
+    before: int | str | None,
+    limit: int,
+) -> Page:
+    """As `call_list`, with `related` prefetched instead."""
+    if not user.is_authenticated:
+        return Page([], None)
+    wish = wish_of(user, filters, order)
+    found = find(wish, after=_cursor(after), before=_cursor(before), limit=limit)
+    rows = {session.pk: session for session in visible_sessions(user).filter(pk__in=found.pks).prefetch_related(*related)}
+    shown = [rows[pk] for pk in found.pks if pk in rows]
+    return Page(shown, found.pks[-1] if found.has_next else None, found.pks[0] if found.pks and found.has_previous else None)
+
+
+def wish_of(user: User, filters: CallFilters, order: Order) -> Wish:
+    return Wish(None if getattr(user, "is_superuser", False) else user.pk or 0, filters, order)
+
+
+def _cursor(told: int | str | None) -> int | None:
+    cursor = str(told or "")
+    return int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else None
+
+
+def views_of(user: User) -> QuerySet[SavedView]:
+    """The user's own views of the list, by name."""
+    return SavedView.objects.filter(user_id=user.pk or 0)
+
+
+def chosen_columns(user: User) -> list[str]:
+    """The columns in which this user last wanted the list; empty if they never chose."""
+    found = ChosenColumns.objects.filter(user_id=user.pk or 0).values_list("columns", flat=True).first()
+    return found if isinstance(found, list) else []
 
 
 def call_page(user: User, session_id: str) -> Session | None:

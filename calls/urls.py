@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from calls import dashboard, live_doors, money_page
+from calls import dashboard, list_page, live_doors, money_page
 from calls.page import doors as page
 
 urlpatterns = [
@@ -10,7 +10,12 @@ urlpatterns = [
     path("money/", money_page.money, name="money"),
     path("money/drift.csv", money_page.drift_csv, name="money-drift"),
     path("agents/", include("calls.agent_pages.urls")),
-    path("calls/", dashboard.call_list, name="call-list"),
+    path("calls/", list_page.call_list, name="call-list"),
+    path("calls/export.csv", list_page.export, {"form": "csv"}, name="call-export-csv"),
+    path("calls/export.xlsx", list_page.export, {"form": "xlsx"}, name="call-export-xlsx"),
+    path("calls/columns/", list_page.choose_columns, name="call-columns"),
+    path("calls/views/", list_page.save_view, name="call-view-save"),
+    path("calls/views/<int:view_id>/delete/", list_page.delete_view, name="call-view-delete"),
     path("calls/tags/", page.tags, name="call-tags"),
     path("calls/<str:session_id>/", dashboard.call_page, name="call-page"),
     path("calls/<str:session_id>/waveform.json", page.waveform, name="call-waveform"),

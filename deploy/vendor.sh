@@ -1,5 +1,5 @@
 #!/bin/sh
-# Refreshes static/vendor from the npm packages that package.json pins. Needs npm; a machine that only runs voiceagents does not.
+# Refreshes static/vendor (and the accessibility checker of the browser tests) from the npm packages that package.json pins. Needs npm; a machine that only runs voiceagents does not.
 # The lock file keeps versions and integrity hashes, and no address of whichever registry this machine uses.
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,4 +20,7 @@ cp "$modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2" sta
 cp "$modules/@fontsource-variable/inter/LICENSE" static/vendor/inter/
 cp "$modules/wavesurfer.js/dist/wavesurfer.esm.js" "$modules/wavesurfer.js/dist/plugins/regions.esm.js" "$modules/wavesurfer.js/LICENSE" static/vendor/wavesurfer/
 chmod 644 static/vendor/*/*
+# For the browser tests alone: nothing of it is served. MPL-2.0, unchanged; its head names licence and authors.
+cp "$modules/axe-core/axe.min.js" tests/browser/axe.min.js
+chmod 644 tests/browser/axe.min.js
 ls -l static/vendor/htmx static/vendor/inter static/vendor/wavesurfer

@@ -7,6 +7,7 @@ that makes no sense raises, because that is a bug.
 from calls.commands.accounting import account, reprice
 from calls.commands.alarms import clear_alarm, raise_alarm
 from calls.commands.attempts import begin_attempt, close_attempt
+from calls.commands.choices import TooManyViews, begin_export, choose_columns, delete_view, note_export, save_view
 from calls.commands.conversation import (
     FinishedTurn,
     add_turn,
@@ -32,6 +33,7 @@ from calls.commands.drafts import Draft, drop_draft, keep_drafts
 from calls.commands.drawing import draw_waveform, waveform_drawn
 from calls.commands.hangup import request_hangup
 from calls.commands.keeping import account_storage
+from calls.commands.listing import list_call
 from calls.commands.media import DEAD_AFTER, claim_media, is_awaited, is_resumed, issue_media_token, may_resume, resume_media
 from calls.commands.opening import open_call
 from calls.commands.orders import LONGEST_NOTE_CHARS, Order, hand_over, listening, take_orders, whisper
@@ -82,6 +84,7 @@ __all__ = [
     "Happened",
     "Metered",
     "Order",
+    "TooManyViews",
     "account",
     "account_storage",
     "add_exchange_rate",
@@ -97,17 +100,20 @@ __all__ = [
     "analysis_over",
     "apply_carrier_report",
     "begin_attempt",
+    "begin_export",
     "begin_settlement",
     "begin_tool_run",
     "book",
     "call_analysed",
     "cancel_dial",
     "check_budgets",
+    "choose_columns",
     "claim_dial",
     "claim_media",
     "clear_alarm",
     "close_attempt",
     "decide_transfer",
+    "delete_view",
     "dial_accepted",
     "dial_put_off",
     "dial_refused",
@@ -124,10 +130,12 @@ __all__ = [
     "is_resumed",
     "issue_media_token",
     "keep_drafts",
+    "list_call",
     "listening",
     "may_resume",
     "meter_calls",
     "meter_handed_over",
+    "note_export",
     "note_poll",
     "open_call",
     "order_due_deletions",
@@ -151,6 +159,7 @@ __all__ = [
     "resume_media",
     "retry_job",
     "revoke_share",
+    "save_view",
     "sessions_alive",
     "share_call",
     "share_opened",

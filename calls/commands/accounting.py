@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from calls import broadcast, charges, queries
+from calls.commands.listing import list_call
 from calls.commands.settlement import write_usage
 from calls.commands.spending import book
 from calls.commands.timeline import record_event
@@ -51,6 +52,7 @@ def account(session: Session) -> int:
         stored = store_charges(session, wanted, replace_if=charges.betters, reason="accounted again: more was known")
         book(session)
         beside = (JobKind.ACCOUNT, JobKind.DRAW_RECORDING, JobKind.DELETE_RECORDING)
+        list_call(session)
         unfinished = Job.objects.filter(session=session).exclude(state=Job.State.DONE).exclude(kind__in=beside)
         if log.settled_at is None and not unfinished.exists():
             CallLog.objects.filter(pk=log.pk).update(settled_at=timezone.now())
@@ -75,6 +77,7 @@ def reprice(session: Session, *, reason: str, dry_run: bool = False, pricing: ch
         changes = [*stored.replaced, *((_nothing(charge), charge) for charge in stored.made)]
         if changes and not dry_run:
             book(session)
+            list_call(session)
             broadcast.call_changed_on_commit(session)
     if changes and not dry_run:
         logger.info("call_repriced", session_id=session.session_id, superseded=len(stored.replaced), charges=len(stored.made))

@@ -46,6 +46,7 @@ def queue_outbound_call(
         )
         CallLog.objects.create(
             session=session,
+            created_at=session.created_at,
             owner_id=owner.pk,
             agent=agent,
             direction=Direction.OUTBOUND,

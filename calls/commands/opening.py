@@ -33,6 +33,7 @@ def open_call(*, agent_version: AgentVersion, direction: str, user_phone: str, a
             )
             CallLog.objects.create(
                 session=session,
+                created_at=session.created_at,
                 owner_id=agent.owner_id,
                 agent=agent,
                 call_sid=call_sid,

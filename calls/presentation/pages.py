@@ -1,17 +1,22 @@
 """What pages render on the server: one frozen value for each line, already in words."""
 
 from dataclasses import dataclass
-from statistics import median
 
 from calls import wording
 from calls.alignment import voice_of
-from calls.charges import total_of
-from calls.models import CallLog, Job, Recording, Session
+from calls.listing.said import Line
+from calls.models import Analysis, CallLog, Job, Recording, Session
 from calls.presentation.live import duration_s, is_live, why
 from calls.presentation.reading import voice_names
 from calls.presentation.spending import SoFar, call_minute_words, so_far
 from calls.status import CallStatus
 
+_OUTCOME_TONE = {
+    Analysis.Outcome.ACHIEVED: "good",
+    Analysis.Outcome.PARTLY: "warn",
+    Analysis.Outcome.NOT_ACHIEVED: "bad",
+}
+OUTCOME = {str(outcome): (str(outcome.label), _OUTCOME_TONE.get(outcome, "quiet")) for outcome in Analysis.Outcome}
 # Nobody hangs up a call that was never answered.
 _SAYS_IT_ALL = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
 
@@ -28,6 +33,8 @@ class CallRow:
     ended_by: str
     why: str
     live: bool
+    outcome: str
+    outcome_tone: str
     duration: str
     latency: str
     latency_tone: str
@@ -36,32 +43,34 @@ class CallRow:
     accounted: bool
     minute: str
     so_far: SoFar
+    said: Line | None
 
 
-def call_row(session: Session) -> CallRow:
-    """Needs turns and charges prefetched."""
+def call_row(session: Session, *, with_number: bool = False, said: Line | None = None) -> CallRow:
+    """Needs `spends` prefetched: once a call is accounted they are what it cost. `said`: where the words were said that were looked for."""
     log = session.call_log
-    latencies = [turn.latency_ms for turn in session.turns.all() if turn.latency_ms is not None]
-    middle = median(latencies) if latencies else None
-    charges = list(session.charges.all())
-    totals = total_of(charges)
+    spends = list(session.spends.all())
+    totals = {spend.currency: spend.used for spend in spends if spend.is_final}
     return CallRow(
         session=session,
         log=log,
-        number=wording.mask_number(session.user_phone),
+        number=session.user_phone if with_number and session.user_phone else wording.mask_number(session.user_phone),
         status=wording.status_words(log.status),
         tone=wording.status_tone(log.status),
         ended_by="" if is_live(session) or log.status in _SAYS_IT_ALL else wording.ENDER.get(log.ended_by, ""),
         why=why(session),
         live=is_live(session),
+        outcome=OUTCOME.get(log.outcome, ("", ""))[0],
+        outcome_tone=OUTCOME.get(log.outcome, ("", ""))[1],
         duration=wording.duration_words(duration_s(session)),
-        latency=wording.latency_words(middle),
-        latency_tone=wording.latency_tone(middle),
+        latency=wording.latency_words(log.latency_ms),
+        latency_tone=wording.latency_tone(log.latency_ms),
         costs=[wording.money_words(amount, currency, at_most=4) for currency, amount in sorted(totals.items())],
-        unpriced=sum(charge.amount is None for charge in charges),
-        accounted=bool(charges) or log.settled_at is not None,
-        minute=call_minute_words(session, totals, sum(charge.amount is None for charge in charges)),
+        unpriced=log.unpriced,
+        accounted=bool(totals) or log.settled_at is not None,
+        minute=call_minute_words(session, totals, log.unpriced),
         so_far=so_far(session),
+        said=said,
     )
 
 

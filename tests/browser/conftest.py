@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -159,6 +160,20 @@ def _session_cookie(user) -> str:
     client = Client()
     client.force_login(user)
     return client.cookies["sessionid"].value
+
+
+AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+_JUDGED = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+  .filter((found) => ["serious", "critical"].includes(found.impact))
+  .map((found) => `${found.id}: ${found.help}: ${found.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`)"""
+
+
+async def axe(page: Page) -> list[str]:
+    """What keeps people with screen readers, keyboards or weak eyes from using the page as it stands: serious and critical findings."""
+    # Evaluated by the debugger, so the page's policy (no inline code) stays as it is.
+    await page.evaluate(AXE)
+    found: list[str] = await page.evaluate(_JUDGED)
+    return found
 
 
 @pytest.fixture

@@ -1,0 +1,166 @@
+"""The filters of the list of calls as people type them: read from the address, told back as chips, kept in views."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from agents.models import Agent
+from calls import overview, wording
+from calls.endings import Confirmation, EndedBy
+from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters
+from calls.listing.finding import Order
+from calls.models import Analysis
+from calls.status import Direction
+
+_LENGTH: Final = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,4}):)?(\d{1,5})")
+TESTS: Final = [("", "Real calls"), (WITH_TESTS, "Real calls and tests"), (ONLY_TESTS, "Tests alone")]
+
+
+class LengthField(forms.CharField):
+    """How long a call is: `m:ss`, `h:mm:ss`, or minutes. Cleans to seconds."""
+
+    def clean(self, value: Any) -> int | None:
+        text = super().clean(value).strip()
+        if not text:
+            return None
+        found = _LENGTH.fullmatch(text)
+        if found is None:
+            raise forms.ValidationError("Write the duration as minutes and seconds, such as 2:30, or as minutes.")
+        hours, minutes, last = (int(part or 0) for part in found.groups())
+        return hours * 3600 + minutes * 60 + last if ":" in text else last * 60
+
+
+def _choices(nothing: str, known: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [("", nothing), *known.items()]
+
+
+class FilterForm(forms.Form):
+    """What the list is narrowed to, as people type it. Dates are days in the display time zone, both included."""
+
+    text = forms.CharField(required=False, max_length=200)
+    number = forms.CharField(required=False, max_length=40)
+    status = forms.ChoiceField(
+        required=False, choices=_choices("Any status", {str(status): words for status, (words, _) in wording.STATUS.items()})
+    )
+    agent = forms.ModelChoiceField(queryset=Agent.objects.none(), required=False, empty_label="Any agent")
+    since = forms.DateField(required=False, error_messages={"invalid": "Write the first day as YYYY-MM-DD."})
+    until = forms.DateField(required=False, error_messages={"invalid": "Write the last day as YYYY-MM-DD."})
+    outcome = forms.ChoiceField(required=False, choices=_choices("Any outcome", dict(Analysis.Outcome.choices)))
+    direction = forms.ChoiceField(required=False, choices=_choices("Both directions", {str(d): d.value.capitalize() for d in Direction}))
+    ended_by = forms.ChoiceField(
+        required=False, choices=_choices("Anybody", {str(e): wording.ENDER[e].removeprefix("by ") for e in EndedBy})
+    )
+    least = LengthField(required=False, max_length=9)
+    most = LengthField(required=False, max_length=9)
+    cost_least = forms.DecimalField(required=False, min_value=Decimal(0), max_digits=9, decimal_places=4)
+    cost_most = forms.DecimalField(required=False, min_value=Decimal(0), max_digits=9, decimal_places=4)
+    unconfirmed = forms.BooleanField(required=False)
+    tests = forms.ChoiceField(required=False, choices=TESTS)
+    sort = forms.ChoiceField(required=False, choices=[("", "newest"), *((str(order), str(order)) for order in Order)])
+
+    BEHIND: Final = ("outcome", "direction", "ended_by", "least", "most", "cost_least", "cost_most", "unconfirmed", "tests")
+
+    def __init__(self, user: AbstractBaseUser | AnonymousUser, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        agent = self.fields["agent"]
+        assert isinstance(agent, forms.ModelChoiceField)
+        agent.queryset = overview.agents_of(user).order_by("name")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            raise forms.ValidationError("The last day lies before the first. Swap the two dates.")
+        for least, most, what in (("least", "most", "duration"), ("cost_least", "cost_most", "cost")):
+            if None not in (low := cleaned.get(least), high := cleaned.get(most)) and high < low:  # type: ignore[operator]  # neither is None
+                raise forms.ValidationError(f"The largest {what} is smaller than the smallest. Swap the two.")
+        return cleaned
+
+    def filters(self) -> CallFilters:
+        """The filters that make sense; a field with a mistake filters nothing and is reported beside the list."""
+        self.is_valid()
+        wanted = self.cleaned_data
+        agent, since, until = wanted.get("agent"), wanted.get("since"), wanted.get("until")
+        return CallFilters(
+            status=wanted.get("status", ""),
+            direction=wanted.get("direction", ""),
+            agent_id=agent.pk if agent else None,
+            number=wanted.get("number", ""),
+            since=_midnight(since) if since else None,
+            until=_midnight(until + timedelta(days=1)) if until else None,
+            outcome=wanted.get("outcome", ""),
+            ended_by=wanted.get("ended_by", ""),
+            confirmation=Confirmation.NOT_CONFIRMED if wanted.get("unconfirmed") else "",
+            talk_least_s=wanted.get("least"),
+            talk_most_s=wanted.get("most"),
+            cost_least=wanted.get("cost_least"),
+            cost_most=wanted.get("cost_most"),
+            text=wanted.get("text", ""),
+            tests=wanted.get("tests") or WITHOUT_TESTS,
+        )
+
+    @property
+    def order(self) -> Order:
+        self.is_valid()
+        return Order(self.cleaned_data.get("sort") or Order.NEWEST)
+
+    def kept(self) -> dict[str, str]:
+        """What was asked for, as it was typed: for links, views and the audit line."""
+        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).strip())}
+
+    @property
+    def has_more(self) -> bool:
+        """Whether one of the filters that are folded away is set."""
+        return any(name in self.kept() for name in self.BEHIND)
+
+    def chips(self) -> list["Chip"]:
+        """One for each filter that narrows the list, with the address of the list without it."""
+        self.is_valid()
+        kept = self.kept()
+        return [
+            Chip(words, "?" + urlencode({key: value for key, value in kept.items() if key != name}))
+            for name in kept
+            if (words := self._words(name, self.cleaned_data.get(name)))
+        ]
+
+    def _words(self, name: str, value: Any) -> str:
+        if value in (None, "", False):
+            return ""
+        if name in ("since", "until"):
+            return f"{'From' if name == 'since' else 'Until'} {date_format(value, 'j M Y')}"
+        if name in ("least", "most"):
+            return f"{'At least' if name == 'least' else 'At most'} {wording.duration_words(value)}"
+        if name in ("cost_least", "cost_most"):
+            amount = wording.money_words(value, settings.BILLING_CURRENCY, at_least=0)
+            return f"{'At least' if name == 'cost_least' else 'At most'} {amount}"
+        choices: Any = getattr(self.fields[name], "choices", ()) if name != "agent" else ()
+        label = str(dict(choices).get(str(value), ""))
+        words = {
+            "text": f"Said: {value}",
+            "number": f"Number {value}",
+            "agent": str(value),
+            "ended_by": f"Ended by: {label}",
+            "unconfirmed": "Not confirmed by carrier",
+            "sort": "",
+        }
+        return words.get(name, label)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    words: str
+    without: str
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

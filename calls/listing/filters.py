@@ -1,0 +1,146 @@
+"""What a list of calls is narrowed to, as conditions for Postgres. The same for the page, its exports and the API."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from calls.listing.words import Search, search
+
+# The list shows real calls; whoever asks for tests gets them.
+WITHOUT_TESTS: Final = "without"
+ONLY_TESTS: Final = "only"
+WITH_TESTS: Final = "with"
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Parts of a WHERE with their values. `c` is the call's row, `w` that of its words."""
+
+    parts: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, part: str, *values: Any) -> None:
+        self.parts.append(part)
+        self.values += values
+
+    def __add__(self, more: "Conditions") -> "Conditions":
+        return Conditions([*self.parts, *more.parts], [*self.values, *more.values])
+
+    def on(self, row: str) -> "Conditions":
+        """The same on another row, which has these columns too."""
+        return Conditions([part.replace("c.", f"{row}.") for part in self.parts], self.values)
+
+    def __str__(self) -> str:
+        return " AND ".join(self.parts) or "TRUE"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilters:
+    """What a list of calls is narrowed to. `number` matches the last digits of either side; times are aware, `until` exclusive.
+
+    `cost_least` and `cost_most` are in the billing currency. A call of which nobody knows the duration or the cost is in no range of them.
+    """
+
+    status: str = ""
+    direction: str = ""
+    agent_id: int | None = None
+    number: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    outcome: str = ""
+    ended_by: str = ""
+    confirmation: str = ""
+    talk_least_s: int | None = None
+    talk_most_s: int | None = None
+    cost_least: Decimal | None = None
+    cost_most: Decimal | None = None
+    text: str = ""
+    tests: str = WITH_TESTS
+
+    @property
+    def said(self) -> Search | None:
+        return search(self.text) if self.text.strip() else None
+
+    @property
+    def senseless(self) -> bool:
+        """A number without digits, a text without words: nothing can match."""
+        said = self.said
+        return (said is not None and not said.tsquery) or bool(self.number and not _digits(self.number))
+
+    def driving(self) -> Conditions:
+        """The one condition whose index gives calls in their order, if there is one: the list is walked along it."""
+        found = Conditions()
+        if self.tests == ONLY_TESTS:
+            found.add("c.is_test")
+        elif self.agent_id is not None:
+            return self.on_agent()
+        elif self.confirmation:
+            found.add("c.confirmation = %s", self.confirmation)
+        elif self.ended_by and self.ended_by not in ("caller", "agent"):
+            found.add("c.ended_by = %s", self.ended_by)
+        elif self.outcome:
+            found.add("c.outcome = %s", self.outcome)
+        elif self.status:
+            found.add("c.status = %s", self.status)
+        elif self.direction:
+            found.add("c.direction = %s", self.direction)
+        return found
+
+    def on_agent(self) -> Conditions:
+        found = Conditions()
+        if self.agent_id is not None:
+            found.add("c.agent_id = %s", self.agent_id)
+        return found
+
+    def on_call(self) -> Conditions:
+        """Everything that the call's own row decides, days apart."""
+        found = Conditions()
+        if self.tests == ONLY_TESTS:
+            found.add("c.is_test")
+        elif self.tests == WITHOUT_TESTS:
+            found.add("NOT c.is_test")
+        for column in ("status", "direction", "agent_id", "outcome", "ended_by", "confirmation"):
+            if (value := getattr(self, column)) not in ("", None):
+                found.add(f"c.{column} = %s", value)
+        for part, bound in (
+            ("c.talk_s >= %s", self.talk_least_s),
+            ("c.talk_s <= %s", self.talk_most_s),
+            ("c.cost >= %s", self.cost_least),
+            ("c.cost <= %s", self.cost_most),
+        ):
+            if bound is not None:
+                found.add(part, bound)
+        if digits := _digits(self.number):
+            # 080…, 91… and +91… name the same line: what counts is the national part.
+            backwards = digits[-10:][::-1] + "%"
+            side = 'reverse(c.{}) COLLATE "C" LIKE %s'
+            found.add(f"({side.format('from_phone')} OR {side.format('to_phone')})", backwards, backwards)
+        for phrase in self.said.phrases if self.said else ():
+            pattern = f"%{phrase.replace(chr(92), chr(92) * 2).replace('%', chr(92) + '%').replace('_', chr(92) + '_')}%"
+            found.add(
+                "(EXISTS (SELECT FROM calls_turn t WHERE t.session_id = c.session_id AND t.text ILIKE %s)"
+                " OR EXISTS (SELECT FROM calls_recording r WHERE r.session_id = c.session_id AND r.transcript_text ILIKE %s))",
+                pattern,
+                pattern,
+            )
+        return found
+
+    def between(self, row: str) -> Conditions:
+        """The days, on the call's own row or on that of its words."""
+        found = Conditions()
+        if self.since is not None:
+            found.add(f"{row}.created_at >= %s", self.since)
+        if self.until is not None:
+            found.add(f"{row}.created_at < %s", self.until)
+        return found
+
+    def on_words(self) -> Conditions:
+        found = Conditions()
+        if self.said is not None:
+            found.add("w.words @@ %s::tsquery", self.said.tsquery)
+        return found
+
+
+def _digits(typed: str) -> str:
+    return "".join(character for character in typed if character.isascii() and character.isdigit())

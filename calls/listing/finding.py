@@ -1,0 +1,210 @@
+"""Finds one page of calls among any number of them.
+
+Two steps, each with a bound of its own, because no single plan is quick for common and for rare things:
+
+1. *Walk*: the next `WALKED` calls along the index that gives them in the list's order. Whatever at least one call in five hundred has is
+   found here, and nobody sorts anything.
+2. *Gather*: what the walk did not find is rare, so all of it is fetched by the indexes of what was asked for, and then sorted.
+
+A planner that chose between the two by its statistics would now and then walk ten million calls for a word that nobody ever said.
+"""
+# ruff: noqa: S608 - statements are put together from our own words alone; what people typed is always among the values
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
+
+from calls.listing.filters import CallFilters, Conditions
+
+WALKED: Final = 20_000
+# Nobody waits longer for a page; what would take longer is narrowed by the one who asks.
+PATIENCE_MS: Final = 8000
+
+
+class Order(StrEnum):
+    """How the list is sorted. Calls of which nobody knows the duration, cost or latency are not in a list sorted by it."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    LONGEST = "longest"
+    SHORTEST = "shortest"
+    COSTLIEST = "costliest"
+    CHEAPEST = "cheapest"
+    SLOWEST = "slowest"
+    FASTEST = "fastest"
+
+    @property
+    def column(self) -> str:
+        return _COLUMN[self]
+
+    @property
+    def is_descending(self) -> bool:
+        return self in (Order.NEWEST, Order.LONGEST, Order.COSTLIEST, Order.SLOWEST)
+
+
+_COLUMN: Final = {
+    Order.NEWEST: "created_at", Order.OLDEST: "created_at", Order.LONGEST: "talk_s", Order.SHORTEST: "talk_s",
+    Order.COSTLIEST: "cost", Order.CHEAPEST: "cost", Order.SLOWEST: "latency_ms", Order.FASTEST: "latency_ms",
+}  # fmt: skip
+
+
+class SearchTooBroad(Exception):
+    """It took too long to find these calls."""
+
+    message = "This combination takes too long to search. Narrow it: fewer days, one agent, or a rarer word."
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Primary keys of sessions in the list's order, and whether there is more on either side."""
+
+    pks: list[int]
+    has_next: bool
+    has_previous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is looked for: whose calls (None: everybody's), which, and in which order."""
+
+    owner_id: int | None
+    filters: CallFilters
+    order: Order = Order.NEWEST
+
+
+def find(wish: Wish, *, after: int | None = None, before: int | None = None, limit: int, patience_ms: int = PATIENCE_MS) -> Found:
+    """The `limit` calls that follow the session `after`, or precede `before`; the first ones if neither is known.
+
+    By key: calls that arrive meanwhile neither shift a page nor repeat a row. Raises `SearchTooBroad`.
+    """
+    if wish.filters.senseless:
+        return Found([], False, False)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_MANNERS, [str(patience_ms)])
+            place = _place(cursor, wish.order, after or before)
+            backwards = place is not None and not after
+            pks = _search(cursor, wish, place, backwards, limit + 1)
+            if backwards and not pks:
+                # Nothing before it: whoever turns back this far wants the beginning.
+                place, backwards = None, False
+                pks = _search(cursor, wish, place, backwards, limit + 1)
+            transaction.set_rollback(True)  # nothing was written, and the manners end here even inside somebody else's transaction
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise SearchTooBroad from error
+        raise
+    more, pks = len(pks) > limit, pks[:limit]
+    if backwards:
+        return Found(pks[::-1], has_next=True, has_previous=more)
+    return Found(pks, has_next=more, has_previous=place is not None)
+
+
+def estimate(wish: Wish) -> int:
+    """About how many calls that are, by Postgres' statistics: nothing is counted, so it costs the same for any number."""
+    if wish.filters.senseless:
+        return 0
+    where, source = _on_call(wish) + wish.filters.on_words(), "calls_calllog c"
+    if wish.filters.said is not None:
+        source += " JOIN calls_callwords w ON w.session_id = c.session_id"
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT c.session_id FROM {source} WHERE {where}", where.values)
+        (plan,) = cursor.fetchone()
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    return int(plan[0]["Plan"]["Plan Rows"])
+
+
+# --- the two steps ----------------------------------------------------------------------------------------------------------
+
+# Compiling a plan takes longer than these take, and a bitmap that does not fit into memory makes Postgres read far more rows than it must.
+_MANNERS: Final = (
+    "SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true), set_config('max_parallel_workers_per_gather', '0', true),"
+    " set_config('statement_timeout', %s, true)"
+)
+
+
+def _search(cursor: Any, wish: Wish, place: tuple[Any, int] | None, backwards: bool, limit: int) -> list[int]:
+    direction = "DESC" if wish.order.is_descending is not backwards else "ASC"
+    for step in (_walk, _gather):
+        statement, values = step(wish, _beyond(wish.order, place, direction), direction)
+        cursor.execute(f"{statement} LIMIT %s", [*values, limit])
+        pks = [pk for (pk,) in cursor.fetchall()]
+        if len(pks) == limit:
+            break
+    return pks
+
+
+def _walk(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[Any]]:
+    """Calls along one index and nothing else: any other condition inside could make Postgres read ten million rows for `WALKED`."""
+    column, filters = wish.order.column, wish.filters
+    by_time, said = column == "created_at", filters.said is not None
+    row = "w" if by_time and said else "c"
+    whose, rest = _whose(wish, row), filters.on_call()
+    if by_time:
+        drive = (filters.on_agent() if said else filters.driving()).on(row)
+        drive, beside = (drive, whose) if drive.parts else (whose, Conditions())
+        drive += filters.between(row)
+    else:
+        drive, beside = Conditions(), whose + filters.between(row)
+    drive += beyond.on(row)
+    order = f"ORDER BY {row}.{column} {direction}, {row}.session_id {direction}"
+    table = "calls_callwords" if row == "w" else "calls_calllog"
+    join = ""
+    if row == "w" and rest.parts:
+        join = "JOIN calls_calllog c ON c.session_id = w.session_id"
+    elif row == "c" and said:
+        join = "JOIN calls_callwords w ON w.session_id = c.session_id"
+    where = beside + rest + filters.on_words()
+    walked = f"(SELECT {row}.* FROM {table} {row} WHERE {drive} {order} LIMIT {WALKED}) {row}"
+    return f"SELECT {row}.session_id FROM {walked} {join} WHERE {where} {order}", [*drive.values, *where.values]
+
+
+def _gather(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[Any]]:
+    """Everything that there is, by whatever indexes serve, and then sorted."""
+    column, filters = wish.order.column, wish.filters
+    where = _on_call(wish) + beyond
+    source, values = "calls_calllog c", list[Any]()
+    if filters.said is not None:
+        # Fenced: by the words alone, which their index finds; the planner must not walk instead.
+        words = filters.on_words() + _whose(wish, "w") + filters.between("w")
+        fenced = f"(SELECT w.session_id FROM calls_callwords w WHERE {words} OFFSET 0)"
+        source, values = f"{fenced} w JOIN calls_calllog c ON c.session_id = w.session_id", words.values
+    gathered = f"WITH gathered AS MATERIALIZED (SELECT c.session_id, c.{column} FROM {source} WHERE {where})"
+    order = f"ORDER BY {column} {direction}, session_id {direction}"
+    return f"{gathered} SELECT session_id FROM gathered {order}", [*values, *where.values]
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------------
+
+
+def _on_call(wish: Wish) -> Conditions:
+    return _whose(wish, "c") + wish.filters.on_call() + wish.filters.between("c")
+
+
+def _whose(wish: Wish, row: str) -> Conditions:
+    found = Conditions()
+    if wish.owner_id is not None:
+        found.add(f"{row}.owner_id = %s", wish.owner_id)
+    return found
+
+
+def _place(cursor: Any, order: Order, session_pk: int | None) -> tuple[Any, int] | None:
+    """Where in the order a call stands now; None if it has no place in it."""
+    if session_pk is None:
+        return None
+    cursor.execute(f"SELECT {order.column} FROM calls_calllog WHERE session_id = %s AND {order.column} IS NOT NULL", [session_pk])
+    row = cursor.fetchone()
+    return (row[0], session_pk) if row else None
+
+
+def _beyond(order: Order, place: tuple[Any, int] | None, direction: str) -> Conditions:
+    found = Conditions()
+    if order.column != "created_at":
+        found.add(f"c.{order.column} IS NOT NULL")
+    if place is not None:
+        found.add(f"(c.{order.column}, c.session_id) {'<' if direction == 'DESC' else '>'} (%s, %s)", *place)
+    return found

@@ -1,0 +1,220 @@
+"""Finding calls: every filter alone and together, in every order, from both sides, whichever of the two steps finds them."""
+
+import random
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from calls import commands, queries
+from calls.listing import finding
+from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters
+from calls.listing.finding import Order, SearchTooBroad, Wish, estimate, find
+from calls.models import CallLog, CallWords, Session
+from tests.calls import made_calls as made
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owner():
+    return made.operator()
+
+
+@pytest.fixture
+def many(owner):
+    """Eighteen calls of two agents with every kind of difference, the order of their beginnings shuffled against their keys."""
+    agents = [made.agent_of(owner, "One"), made.agent_of(owner, "Two")]
+    luck, now = random.Random(7), timezone.now()
+    made_calls = []
+    for index in range(18):
+        session = made.ringing_call(
+            agents[index % 2], direction="inbound" if index % 3 else "outbound", user_phone=f"+9198765000{index:02}"
+        )
+        commands.add_turn(
+            session=session, number=0, speaker="caller", text=f"word{index % 5} नमस्ते number {index}", started_ms=0, ended_ms=1
+        )
+        commands.list_call(session)
+        Session.objects.filter(pk=session.pk).update(created_at=now - timedelta(hours=luck.randint(1, 900)))
+        CallLog.objects.filter(session=session).update(
+            status=luck.choice(["completed", "busy", "failed"]),
+            outcome=luck.choice(["", "achieved", "unclear"]),
+            ended_by=luck.choice(["caller", "agent", "crash"]),
+            confirmation=luck.choice(["", "confirmed", "not-confirmed"]),
+            duration_s=luck.choice([None, 0, 30, 30, 90, 600]),
+            cost=luck.choice([None, Decimal("0.5"), Decimal("3.25"), Decimal(12)]),
+            latency_ms=luck.choice([None, 400, 900]),
+            is_test=index % 7 == 0,
+        )
+        made_calls.append(session)
+    return made_calls
+
+
+def expected(owner, keep, order: Order) -> list[int]:
+    """What plain Python makes of all rows."""
+    logs = [log for log in CallLog.objects.filter(owner=owner) if keep(log) and getattr(log, order.column) is not None]
+    logs.sort(key=lambda log: (getattr(log, order.column), log.session_id), reverse=order.is_descending)
+    return [log.session_id for log in logs]
+
+
+def pages(wish: Wish, limit: int) -> list[int]:
+    """All of it, page by page, and back again."""
+    found, after, last = [], None, None
+    while True:
+        page = find(wish, after=after, limit=limit)
+        found += page.pks
+        last = page
+        if not page.has_next:
+            break
+        after = page.pks[-1]
+    back = list(last.pks)
+    while last.has_previous and back:
+        last = find(wish, before=back[0], limit=limit)
+        if not last.pks or last.pks[0] in back:
+            break
+        back = last.pks + back
+    assert back == found
+    return found
+
+
+FILTERS = [
+    (CallFilters(), lambda log: True),
+    (CallFilters(status="busy"), lambda log: log.status == "busy"),
+    (CallFilters(direction="outbound"), lambda log: log.direction == "outbound"),
+    (CallFilters(outcome="achieved", ended_by="crash"), lambda log: log.outcome == "achieved" and log.ended_by == "crash"),
+    (CallFilters(ended_by="caller"), lambda log: log.ended_by == "caller"),
+    (CallFilters(confirmation="not-confirmed"), lambda log: log.confirmation == "not-confirmed"),
+    (CallFilters(talk_least_s=30, talk_most_s=90), lambda log: log.duration_s in (30, 90)),
+    (CallFilters(cost_least=Decimal(1)), lambda log: log.cost is not None and log.cost >= 1),
+    (CallFilters(cost_most=Decimal("3.25")), lambda log: log.cost is not None and log.cost <= Decimal("3.25")),
+    (CallFilters(tests=WITHOUT_TESTS), lambda log: not log.is_test),
+    (CallFilters(tests=ONLY_TESTS), lambda log: log.is_test),
+    (CallFilters(number="00007"), lambda log: log.from_phone.endswith("00007") or log.to_phone.endswith("00007")),
+    (CallFilters(text="word3"), lambda log: "word3" in _text(log)),
+    (CallFilters(text="नमस्ते", status="completed"), lambda log: log.status == "completed"),
+    (CallFilters(text='"number 1" -word0'), lambda log: _text(log).endswith("number 1")),
+    (CallFilters(text="nobody"), lambda log: False),
+    (
+        CallFilters(status="busy", text="word1", tests=WITHOUT_TESTS),
+        lambda log: log.status == "busy" and "word1" in _text(log) and not log.is_test,
+    ),
+]
+
+
+def _text(log) -> str:
+    return str(log.session.turns.get().text)
+
+
+@pytest.mark.parametrize("walked", [1, 20_000], ids=["gathered", "walked"])
+@pytest.mark.parametrize("order", [Order.NEWEST, Order.LONGEST, Order.CHEAPEST])
+def test_every_filter_in_every_order_finds_what_plain_python_finds(owner, many, monkeypatch, order, walked):
+    monkeypatch.setattr(finding, "WALKED", walked)
+    for filters, keep in FILTERS:
+        assert pages(Wish(owner.pk, filters, order), 5) == expected(owner, keep, order), filters
+    assert pages(Wish(None, CallFilters(), order), 5) == expected(owner, lambda log: True, order)
+
+
+def test_an_agent_and_days_narrow_by_whatever_index(owner, many):
+    first, since = many[0].agent_id, timezone.now() - timedelta(hours=400)
+    filters = CallFilters(agent_id=first, since=since, until=timezone.now() - timedelta(hours=10))
+    keep = lambda log: log.agent_id == first and filters.since <= log.created_at < filters.until  # noqa: E731
+    for order in (Order.NEWEST, Order.LONGEST):
+        assert pages(Wish(owner.pk, filters, order), 4) == expected(owner, keep, order)
+        texts = CallFilters(agent_id=first, since=filters.since, until=filters.until, text="नमस्ते")
+        assert pages(Wish(owner.pk, texts, order), 4) == expected(owner, keep, order)
+
+
+def test_calls_that_arrive_meanwhile_neither_shift_nor_repeat(owner, many):
+    wish = Wish(owner.pk, CallFilters())
+    first = find(wish, limit=10)
+    made.ringing_call(many[0].agent)
+    second = find(wish, after=first.pks[-1], limit=10)
+    assert not set(first.pks) & set(second.pks) and second.has_previous
+    back = find(wish, before=second.pks[0], limit=10)
+    assert back.pks == first.pks and back.has_previous  # the call that has arrived is before them
+
+
+def test_before_the_first_comes_the_first_again(owner, many):
+    first = find(Wish(owner.pk, CallFilters()), limit=5)
+    again = find(Wish(owner.pk, CallFilters()), before=first.pks[0], limit=5)
+    assert again.pks == first.pks and not again.has_previous and again.has_next
+
+
+def test_somebody_elses_calls_are_found_by_nothing(many):
+    stranger = made.operator()
+    for filters, _keep in FILTERS:
+        assert find(Wish(stranger.pk, filters), limit=50).pks == []
+
+
+@pytest.mark.parametrize("filters", [CallFilters(number="none"), CallFilters(text="!!!")])
+def test_what_cannot_match_is_not_even_asked(owner, many, filters, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert find(Wish(owner.pk, filters), limit=5).pks == []
+        assert estimate(Wish(owner.pk, filters)) == 0
+
+
+def test_a_search_without_end_is_given_up_with_words(owner, many):
+    slow = Wish(owner.pk, CallFilters(text="नमस्ते"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finding, "_gather", lambda *_: ("SELECT session_id FROM calls_calllog WHERE pg_sleep(30) IS NOT NULL", []))
+        with pytest.raises(SearchTooBroad):
+            find(slow, limit=50, patience_ms=100)
+    assert Session.objects.count() == 18  # the transaction around it goes on
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+def test_an_estimate_counts_nothing(owner, many):
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE calls_calllog")
+    assert 12 <= estimate(Wish(None, CallFilters(tests=WITH_TESTS))) <= 24
+    assert estimate(Wish(owner.pk, CallFilters(text="nobody"))) <= 5
+
+
+# --- what the list needs is written by the commands that know it ---------------------------------------------------------------
+
+
+def test_accounting_writes_what_the_list_shows(owner):
+    session = made.talking_call(made.agent_of(owner))
+    made.exchange(session, 0, "Mujhe refund चाहिए", "Of course.")
+    made.use(session)
+    made.end(session)
+    before = CallLog.objects.get(session=session)
+    assert CallLog.objects.get(session=made.ringing_call(session.agent)).talk_s is None
+    assert (before.cost, before.latency_ms, CallWords.objects.count()) == (None, None, 0)
+    commands.account(session)
+    log = CallLog.objects.get(session=session)
+    summary = queries.charges_summary(session)
+    assert (log.cost, log.unpriced, log.latency_ms, log.talk_s) == (summary.converted, 1, 790, 84)
+    assert [found.pk for found in queries.call_list(owner, CallFilters(text="REFUND चाहिए")).rows] == [session.pk]
+
+
+def test_a_cost_without_a_rate_is_unknown_and_with_one_it_is_exact(owner, settings):
+    settings.BILLING_CURRENCY = "USD"
+    session = made.talking_call(made.agent_of(owner))
+    made.use(session, unpriced=False)
+    commands.account(session)
+    log = CallLog.objects.get(session=session)
+    assert log.cost == queries.charges_summary(session).converted
+
+
+def test_what_a_language_model_read_is_the_calls_outcome(owner):
+    session = made.talking_call(made.agent_of(owner))
+    made.end(session)
+    read = {"summary": "s", "outcome": "achieved", "sentiment": "neutral", "provider": "p", "model": "m", "request_id": "r"}
+    commands.call_analysed(session, extraction=None, evidence={}, **read)
+    commands.account(session)
+    assert CallLog.objects.get(session=session).outcome == "achieved"
+
+
+def test_a_call_whose_beginning_is_mended_moves_in_the_list(owner):
+    agent = made.agent_of(owner)
+    older, newer = made.ringing_call(agent), made.ringing_call(agent)
+    commands.add_turn(session=newer, number=0, speaker="caller", text="hello", started_ms=0, ended_ms=1)
+    commands.list_call(newer)
+    Session.objects.filter(pk=newer.pk).update(created_at=timezone.now() - timedelta(days=9))
+    assert [row.pk for row in queries.call_list(owner, CallFilters()).rows] == [older.pk, newer.pk]
+    assert CallWords.objects.get(session=newer).created_at == Session.objects.get(pk=newer.pk).created_at
