@@ -11,14 +11,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from agents.models import Agent
-from calls import alarms, commands, ledger, overview, presentation, queries, wording
+from calls import commands, overview, presentation, queries
 from calls.dispatch import JobKind
 from calls.models import Session
 from calls.on_top import on_top
 from calls.outgoing import endpoints
 from calls.page import shown
-from calls.status import Direction
 
 
 @require_safe

@@ -376,11 +376,11 @@ from calls.budget_rows import Budget as Budget  # noqa: E402
 from calls.budget_rows import BudgetNotice as BudgetNotice  # noqa: E402
 from calls.budget_rows import CallSpend as CallSpend  # noqa: E402
 from calls.budget_rows import SpendDay as SpendDay  # noqa: E402
-from calls.live_rows import OperatorOrder as OperatorOrder  # noqa: E402
 from calls.listing.rows import CallExport as CallExport  # noqa: E402
 from calls.listing.rows import CallWords as CallWords  # noqa: E402
 from calls.listing.rows import ChosenColumns as ChosenColumns  # noqa: E402
 from calls.listing.rows import SavedView as SavedView  # noqa: E402
+from calls.live_rows import OperatorOrder as OperatorOrder  # noqa: E402
 from calls.outgoing.rows import OutgoingDelivery as OutgoingDelivery  # noqa: E402
 from calls.outgoing.rows import WebhookAttempt as WebhookAttempt  # noqa: E402
 from calls.outgoing.rows import WebhookEndpoint as WebhookEndpoint  # noqa: E402
