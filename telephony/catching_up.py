@@ -1,4 +1,4 @@
-"""Brings what was spooled while Postgres was away into the inbox, in order. Repeating it is harmless: the inbox knows each delivery by its
+"""Brings what was spooled into the inbox, in order. Repeating it is harmless: the inbox knows each delivery by its
 fingerprint, so one that comes twice is applied once.
 """
 

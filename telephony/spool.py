@@ -1,4 +1,5 @@
-"""Deliveries on the local disk, for as long as Postgres is away: appended, synced, and read back in the order in which they came.
+"""Deliveries on the local disk, for as long as Postgres is away or too many come at once: appended, synced, and read back in the order in
+which they came.
 
 One file for each process and outage, a line for each delivery: checksum, then JSON. Nothing here knows what a delivery means; secrets are
 taken out before it gets here. A file is taken over for reading by renaming it; whoever appends looks under a lock whether it still has

@@ -6,7 +6,7 @@ HEAD is answered like GET and changes nothing.
 
 While Postgres is away a delivery goes to the spool (`telephony.spool`) and the door answers what is safe for a call that it cannot look up,
 within two seconds. If there is no room on the disk either, a door whose sender tries again answers 503; one behind which a caller waits
-answers all the same.
+answers all the same. Callbacks that come too many at once are spooled too (`telephony.crowd`), so that a flood of them holds up no caller.
 """
 
 import re
@@ -25,6 +25,7 @@ from providers.exotel.webhooks import CallReport, is_call_sid
 from telephony import applying, catching_up, doors, inbox, parameters, spool
 from telephony.away import DATABASE, Away
 from telephony.credentials import is_authorised
+from telephony.crowd import Crowd
 from telephony.doors import Visit
 from telephony.parameters import Unreadable
 from telephony.spool import Spooled, SpoolFull
@@ -32,6 +33,7 @@ from telephony.spool import Spooled, SpoolFull
 logger = structlog.get_logger()
 
 DATABASE.on_return = catching_up.in_background
+CROWD = Crowd()
 
 _SESSION_ID = re.compile(r"sess_[0-9A-Za-z]{1,35}")
 
@@ -77,10 +79,22 @@ def _view(door: Door) -> Callable[..., HttpResponse]:
 def _visited(door: Door, delivery: Spooled) -> HttpResponse:
     """Keeps the delivery, in the inbox or else on the disk, and answers."""
     report = webhooks.read(delivery.params)
+    if not door.comes_again:
+        return _answered(door, delivery, report)
+    if not CROWD.enter():
+        return _spooled(door, delivery, report, "too many at once")
+    try:
+        return _answered(door, delivery, report)
+    finally:
+        if CROWD.leave():
+            catching_up.in_background()
+
+
+def _answered(door: Door, delivery: Spooled, report: CallReport) -> HttpResponse:
     try:
         visit = DATABASE.ask(partial(_keep, delivery, report))
     except Away as away:
-        return _spooled(door, delivery, report, away)
+        return _spooled(door, delivery, report, str(away))
     try:
         return door.answer(visit)
     except Away:
@@ -88,15 +102,15 @@ def _visited(door: Door, delivery: Spooled) -> HttpResponse:
         return door.blind(report)
 
 
-def _spooled(door: Door, delivery: Spooled, report: CallReport, away: Away) -> HttpResponse:
+def _spooled(door: Door, delivery: Spooled, report: CallReport, why: str) -> HttpResponse:
     try:
         spool.append(delivery)
     except SpoolFull as full:
-        logger.error("delivery_not_kept", door=door.name, reason=full.reason, database=str(away))
+        logger.error("delivery_not_kept", door=door.name, reason=full.reason, database=why)
         if door.comes_again:
             return JsonResponse({"error": "There is neither a database nor room on the disk to keep this. Send it again."}, status=503)
     else:
-        logger.warning("delivery_spooled", door=door.name, reason=str(away))
+        logger.warning("delivery_spooled", door=door.name, reason=why)
     return door.blind(report)
 
 

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "audit",
 ]
 MIDDLEWARE = [
+    "voiceagents.doors_first.doors_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # a long transcript is mostly markup; lengths are blurred against BREACH

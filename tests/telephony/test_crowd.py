@@ -1,0 +1,81 @@
+"""A flood of callbacks: only a few are with the database at once, the others are on the disk, and none is lost."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from calls.models import CallLog
+from telephony import catching_up, spool, webhooks
+from telephony.crowd import Crowd
+from telephony.models import WebhookDelivery
+from tests.providers.exotel import payloads
+from tests.telephony.conftest import as_form, as_query, door
+
+
+def test_as_many_as_there_is_room_for_and_the_last_one_out_says_whether_others_were_sent_on():
+    crowd = Crowd(most=2)
+    assert [crowd.enter() for _ in range(3)] == [True, True, False]
+    assert [crowd.leave(), crowd.leave()] == [False, True]
+    assert crowd.enter()
+    assert not crowd.leave(), "nobody was sent on since"
+
+
+def test_of_many_threads_no_more_are_inside_than_may_be():
+    crowd, lock, inside, most = Crowd(most=3), threading.Lock(), 0, 0
+
+    def visit(_: int) -> None:
+        nonlocal inside, most
+        if not crowd.enter():
+            return
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0)
+        with lock:
+            inside -= 1
+        crowd.leave()
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(visit, range(2_000)))
+    assert 1 <= most <= 3
+    assert [crowd.enter() for _ in range(4)] == [True, True, True, False], "everybody has left"
+
+
+@pytest.fixture
+def crowd(monkeypatch, tmp_path, settings) -> Crowd:
+    """A door in which one delivery is being kept, and no room for another."""
+    settings.WEBHOOK_SPOOL_DIR = tmp_path / "spool"
+    crowd = Crowd(most=1)
+    assert crowd.enter()
+    monkeypatch.setattr(webhooks, "CROWD", crowd)
+    return crowd
+
+
+@pytest.mark.django_db
+def test_where_too_many_come_at_once_a_callback_goes_to_the_disk_and_a_caller_does_not_wait(client, answering, crowd):
+    assert as_query(client, door("voicebot"), payloads.VOICEBOT).json()["url"]
+    for _ in range(2):
+        answer = as_form(client, door("status"), payloads.TERMINAL_FORM)
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+    assert spool.waiting().deliveries == 2
+    assert CallLog.objects.get().status != "completed"
+
+    assert catching_up.catch_up() == 2
+    assert CallLog.objects.get().status == "completed"
+    assert WebhookDelivery.objects.get(door="status").copies == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_one_out_brings_what_was_sent_on(client, answering, crowd):
+    as_query(client, door("voicebot"), payloads.VOICEBOT)
+    as_form(client, door("status"), payloads.TERMINAL_FORM)
+    assert spool.waiting().deliveries == 1
+    with crowd._lock:
+        crowd._inside = 0  # the one inside is done
+    as_form(client, door("status"), payloads.BASE_CALLBACK)
+    deadline = time.monotonic() + 60
+    while spool.waiting().deliveries and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert CallLog.objects.get().status == "completed"
