@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from calls import commands, list_page
-from calls.listing import exported
+from calls.listing import exported, sheets
+from calls.listing.filters import CallFilters
+from calls.listing.finding import Order, Wish
 from calls.models import CallExport, CallLog, ChosenColumns, SavedView
 from tests.calls import made_calls as made
 
@@ -223,6 +226,31 @@ def test_an_export_that_is_broken_off_says_how_far_it_came(owner, monkeypatch):
     with pytest.raises(OSError, match="gone"):
         taken(response)
     assert CallExport.objects.get().ended_at is None
+
+
+def test_an_export_has_each_call_once_although_one_loses_its_place_meanwhile(owner, monkeypatch):
+    monkeypatch.setattr(exported, "AT_ONCE", 2)
+    agent = made.agent_of(owner)
+    for _ in range(5):
+        settled(agent)
+    batches = exported.Lines(Wish(owner.pk, CallFilters(), Order.COSTLIEST), with_numbers=False).batches()
+    written = [line[0] for line in next(batches)]
+    CallLog.objects.filter(session__session_id=written[-1]).update(cost=None)
+    written += [line[0] for batch in batches for line in batch]
+    assert len(written) == len(set(written)) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_takes_their_time_over_an_export_holds_no_connection(owner, monkeypatch):
+    monkeypatch.setattr(exported, "AT_ONCE", 1)
+    monkeypatch.setattr(sheets, "PIECE_BYTES", 1)
+    agent = made.agent_of(owner)
+    for _ in range(3):
+        made.ringing_call(agent)
+    pieces = iter(may(owner, "export_calls").get(reverse("call-export-csv")).streaming_content)
+    for _ in range(2):
+        assert next(pieces)
+        assert connection.connection is None
 
 
 def test_superusers_export_numbers(owner):
