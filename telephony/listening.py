@@ -7,9 +7,9 @@ who is slow misses packets and holds up nobody. Nothing is heard before it is ke
 import asyncio
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ TOO_SLOW: Final = 1013
 _PATH: Final = re.compile(rf".*{listening.PATH}/(?P<ticket>[^/]+)/?")
 
 _offered: dict[str, ExotelLink] = {}
+_ears: Counter[str] = Counter()  # by session, those included who are being let in
 _used: deque[tuple[float, str]] = deque()
 
 
@@ -73,11 +74,15 @@ async def door(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()  # websocket.connect
     try:
         ticket, link = _admit(scope["path"])
-        session = await _keep_begin(ticket)
+        with _seat(ticket.session_id):
+            await _listen(ticket, link, receive, send)
     except _NotNow as refusal:
         logger.warning("listener_refused", status=refusal.status, reason=str(refusal))
         await deny(scope, send, refusal.status)
-        return
+
+
+async def _listen(ticket: Ticket, link: ExotelLink, receive: Receive, send: Send) -> None:
+    session = await _keep_begin(ticket)
     began_s = time.monotonic()
     ear, flag = _ear()
     try:
@@ -100,10 +105,21 @@ def _admit(path: str) -> tuple[Ticket, ExotelLink]:
     link = _offered.get(ticket.session_id)
     if link is None:
         raise _NotNow(404, "the call is over, or held by another process: see MEDIA_LISTEN_URL")
-    if link.tap is not None and len(link.tap.ears) >= MOST_EARS:
+    if _ears[ticket.session_id] >= MOST_EARS:
         raise _NotNow(503, f"{MOST_EARS} people listen to this call already")
     _use_up(ticket)
     return ticket, link
+
+
+@contextmanager
+def _seat(session_id: str) -> Iterator[None]:
+    _ears[session_id] += 1
+    try:
+        yield
+    finally:
+        _ears[session_id] -= 1
+        if not _ears[session_id]:
+            del _ears[session_id]
 
 
 def _use_up(ticket: Ticket) -> None:
@@ -127,7 +143,7 @@ def _hearing(link: ExotelLink, ear: Ear) -> Iterator[None]:
     tap = link.tap = link.tap or Tap(link.sample_rate_hz, link.chunk_bytes)
     tap.ears.append(ear)
     try:
-        if link.is_closed:
+        if link.is_over:
             ear.end()
         yield
     finally:
@@ -165,7 +181,7 @@ async def _read(ear: Ear, receive: Receive) -> None:
 
 
 async def _keep_begin(ticket: Ticket) -> Session:
-    """Who listens is kept first: without that nobody hears anything."""
+    """Who listens is kept first: without that nobody hears anything. Raises `_NotNow`."""
     try:
         async with asyncio.timeout(KEEP_LIMIT_S):
             return await in_thread(partial(_begin, ticket))
@@ -184,6 +200,8 @@ def _begin(ticket: Ticket) -> Session:
 
 
 async def _keep_end(session: Session, ticket: Ticket, seconds: int) -> None:
-    with suppress(Exception):
+    try:
         async with asyncio.timeout(KEEP_LIMIT_S):
             await in_thread(partial(commands.listening, session, key=ticket.ticket_id, by=ticket.by, seconds=seconds))
+    except Exception as error:  # noqa: BLE001 - the log line above has the rest
+        logger.warning("listening_end_not_kept", session_id=ticket.session_id, seconds=seconds, error=type(error).__name__)
