@@ -32,6 +32,7 @@ NOT_YOURS = 4404
 SEND_LIMIT_S = 5.0
 MOST_WAITING = 500  # updates for one page; one that falls behind gets a snapshot instead
 SYNC_EVERY_S = 0.5  # a page asks every 15 s; one that asks all the time gets no more than this
+STAYS_S = 60.0  # a page that asks for nothing is asked so often whether its user may still be here
 CALL_KINDS = frozenset({"call.opened", "call.updated", "call.ended", "call.settled"})
 
 P = ParamSpec("P")
@@ -48,7 +49,7 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
     """What both sockets share: log-in, snapshots on demand, forwarding. The far side is a browser that may be slow or gone."""
 
     closed = False
-    synced_at = float("-inf")
+    synced_at = checked_at = float("-inf")
     _listener: Listener | None = None
 
     async def __call__(
@@ -98,6 +99,8 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
         try:
             while True:
                 update = await self._news.get()
+                if not await self._may_stay():
+                    return
                 if update is None:
                     await self._send_snapshot()
                 else:
@@ -125,15 +128,23 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
                 await self.close(code=LOGGED_OUT)
             else:
                 await self._send_snapshot()
-        elif content.get("kind") == "watch" and isinstance(content.get("session_id"), str):
+        elif content.get("kind") == "watch" and isinstance(content.get("session_id"), str) and await self._may_stay():
             async with self._told_one_by_one:
                 await self.watch(content["session_id"][:64])
 
     async def logged_in(self) -> bool:
         """Whether the cookie that opened this socket still belongs to an active user, asked of the rows and not of the handshake."""
+        self.checked_at = asyncio.get_running_loop().time()
         store = import_module(settings.SESSION_ENGINE).SessionStore
         self.user = await get_user({"session": store(self.scope["session"].session_key)})
         return bool(self.user.is_authenticated and self.user.is_active)
+
+    async def _may_stay(self) -> bool:
+        """A log-out ends the watching whether the far side asks for snapshots or not: it need not be our page."""
+        if asyncio.get_running_loop().time() - self.checked_at < STAYS_S or await self.logged_in():
+            return True
+        await self.close(code=LOGGED_OUT)
+        return False
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         if not self.closed:
