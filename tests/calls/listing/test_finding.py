@@ -2,7 +2,7 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -210,6 +210,12 @@ def test_accounting_writes_what_the_list_shows(owner):
     summary = queries.charges_summary(session)
     assert (log.cost, log.unpriced, log.latency_ms, log.talk_s) == (summary.converted, 1, 790, 84)
     assert [found.pk for found in queries.call_list(owner, CallFilters(text="REFUND चाहिए")).rows] == [session.pk]
+
+
+def test_no_stamp_of_the_carrier_makes_a_call_unwritable(owner):
+    session = made.ringing_call(made.agent_of(owner))
+    CallLog.objects.filter(session=session).update(answered_at=timezone.now(), ended_at=datetime(9999, 12, 31, tzinfo=UTC))
+    assert CallLog.objects.get(session=session).talk_s == 2**31 - 1
 
 
 def test_a_cost_without_a_rate_is_unknown_and_with_one_it_is_exact(owner, settings):

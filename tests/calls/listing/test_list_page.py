@@ -166,6 +166,17 @@ def test_a_view_keeps_filters_order_and_columns_for_one_person(signed_in, owner)
     assert SavedView.objects.count() == 0
 
 
+def test_a_view_that_postgres_would_not_store_is_stored_without_the_reason(signed_in, owner):
+    answer = signed_in.post(reverse("call-view-save"), {"name": "Night\0desk", "query": "number=98%00765"})
+    assert answer.status_code == 302
+    assert [(view.name, view.query) for view in SavedView.objects.all()] == [("Nightdesk", {"number": "98765"})]
+
+
+def test_the_last_day_of_all_days_is_a_day(signed_in, owner):
+    session = made.ringing_call(made.agent_of(owner))
+    assert shown(signed_in.get("/calls/", {"since": "0001-01-01", "until": "9999-12-31"}).content.decode()) == [session.session_id]
+
+
 def test_a_view_needs_a_name_and_there_is_an_end_to_them(signed_in, owner):
     assert "Give the view a name" in signed_in.post(reverse("call-view-save"), {"name": " "}, follow=True).content.decode()
     SavedView.objects.bulk_create(SavedView(user=owner, name=f"v{n}") for n in range(40))
