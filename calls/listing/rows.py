@@ -32,7 +32,8 @@ class ListedFacts(models.Model):
                 F("ended_at"),
                 F("answered_at"),
                 # Bounded: a carrier's stamp of the year 9999 must not make the row unwritable.
-                template="CASE WHEN %(expressions)s >= interval '0' THEN LEAST(EXTRACT(EPOCH FROM %(expressions)s), 2147483647)::integer END",
+                template="CASE WHEN %(expressions)s >= interval '0'"
+                " THEN LEAST(EXTRACT(EPOCH FROM %(expressions)s), 2147483647)::integer END",
                 arg_joiner=" - ",
                 output_field=models.IntegerField(),
             ),
