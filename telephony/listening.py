@@ -33,6 +33,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 MOST_EARS: Final = 5  # for one call
 KEEP_LIMIT_S: Final = 2.5
+ASK_AGAIN_S: Final = 30.0  # so long may somebody go on who may not listen any more
 SEND_LIMIT_S: Final = 5.0
 TOO_SLOW: Final = 1013
 # The balancer may keep the prefix by which it found this process.
@@ -85,6 +86,7 @@ async def _listen(ticket: Ticket, link: ExotelLink, receive: Receive, send: Send
     session = await _keep_begin(ticket)
     began_s = time.monotonic()
     ear, flag = _ear()
+    asking = asyncio.create_task(_ask_again(ticket, ear), name="listener-asked-about")
     try:
         await send({"type": "websocket.accept"})
         told = {"rate_hz": link.sample_rate_hz, "channels": 2, "packet_ms": PACKET_MS}
@@ -92,6 +94,7 @@ async def _listen(ticket: Ticket, link: ExotelLink, receive: Receive, send: Send
         with _hearing(link, ear):
             await _play(ear, flag, receive, send)
     finally:
+        asking.cancel()
         logger.info("listener_left", session_id=ticket.session_id, missed_packets=ear.dropped)
         await _keep_end(session, ticket, round(time.monotonic() - began_s))
 
@@ -195,8 +198,23 @@ def _begin(ticket: Ticket) -> Session:
     session = queries.find_session(session_id=ticket.session_id)
     if session is None:
         raise _NotNow(404, "no such call")
+    if not queries.hears(ticket.session_id, by=ticket.by):
+        raise _NotNow(403, "not permitted any more")
     commands.listening(session, key=ticket.ticket_id, by=ticket.by)
     return session
+
+
+async def _ask_again(ticket: Ticket, ear: Ear) -> None:
+    """Whoever loses the permission or the account hears no more. While the rows cannot be asked, what they said last counts."""
+    while not ear.is_over:
+        await asyncio.sleep(ASK_AGAIN_S)
+        try:
+            may_stay = await in_thread(partial(queries.hears, ticket.session_id, by=ticket.by))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is asked again
+            logger.warning("listener_not_asked_about", session_id=ticket.session_id, error=type(error).__name__)
+            continue
+        if not may_stay:
+            ear.end()
 
 
 async def _keep_end(session: Session, ticket: Ticket, seconds: int) -> None:
