@@ -204,6 +204,17 @@ async def test_a_far_side_that_never_asks_for_a_snapshot_is_logged_out_too(watch
     assert output["code"] == 4401 and not {"turn", "talk"} & set(kinds)
 
 
+async def test_who_is_no_superuser_any_more_stops_seeing_everybody_s_calls(watch):
+    user = await do(made.operator, superuser=True)
+    await do(made.talking_call, await do(made.agent_of, await do(made.operator)))
+    socket = await watch("/ws/live/", user)
+    assert len((await heard(socket, "snapshot"))["calls"]) == 1
+    user.is_superuser = False
+    await do(user.save)
+    await socket.send_json_to({"kind": "sync"})
+    assert await closed_with(socket) == 1012
+
+
 async def test_a_call_page_hears_its_own_call_only(watch):
     owner = await do(made.operator)
     agent = await do(made.agent_of, owner)
