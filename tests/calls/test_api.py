@@ -14,7 +14,6 @@ from rest_framework.test import APIClient
 
 from agents.models import Agent
 from calls import commands
-from calls.listing.finding import SearchTooBroad
 from calls.models import CallLog, Charge, Job, Recording, Session, UsageLine
 from calls.status import Direction
 from telephony.models import Phone
@@ -255,15 +254,6 @@ def test_a_filter_that_makes_no_sense_is_refused(api: APIClient, query: dict[str
     answer = api.get(URL, query)
     assert answer.status_code == 400
     assert words in " ".join(answer.json()["errors"][field])
-
-
-def test_a_search_that_would_take_too_long_is_refused_with_what_to_do(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_broad(*_args: Any, **_how: Any) -> None:
-        raise SearchTooBroad
-
-    monkeypatch.setattr("calls.queries.find", too_broad)
-    answer = api.get(URL, {"number": "1"})
-    assert answer.status_code == 400 and "Narrow it" in answer.json()["detail"]
 
 
 def test_the_list_does_not_ask_once_per_call(api: APIClient, agent: Agent, django_assert_max_num_queries: Any) -> None:
