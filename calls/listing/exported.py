@@ -46,7 +46,8 @@ class Lines:
             lines = [self._line(rows[pk]) for pk in found.pks if pk in rows]
             self.count += len(lines)
             # Whoever downloads may take their time: the pool's few connections are for those who wait for a page.
-            connection.close_if_unusable_or_obsolete()
+            if not connection.in_atomic_block:
+                connection.close()
             yield lines
             if not found.has_next:
                 return
