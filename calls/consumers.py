@@ -29,9 +29,11 @@ logger = structlog.get_logger()
 
 LOGGED_OUT = 4401  # close codes that static/js/socket.js knows
 NOT_YOURS = 4404
+SEES_OTHERS = 1012  # the page comes back, and watches what its user may see now
 SEND_LIMIT_S = 5.0
 MOST_WAITING = 500  # updates for one page; one that falls behind gets a snapshot instead
 SYNC_EVERY_S = 0.5  # a page asks every 15 s; one that asks all the time gets no more than this
+STAYS_S = 60.0  # of a far side that asks for no snapshots: how long what was known of its user counts
 CALL_KINDS = frozenset({"call.opened", "call.updated", "call.ended", "call.settled"})
 
 P = ParamSpec("P")
@@ -48,8 +50,9 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
     """What both sockets share: log-in, snapshots on demand, forwarding. The far side is a browser that may be slow or gone."""
 
     closed = False
-    synced_at = float("-inf")
+    synced_at = checked_at = float("-inf")
     _listener: Listener | None = None
+    _groups: list[str] | None = None
 
     async def __call__(
         self,
@@ -80,6 +83,7 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
         if groups is None:
             await self.close(code=NOT_YOURS)
             return
+        self._groups = groups
         # First the subscription, then the snapshot: what happens in between is told twice, never lost.
         self._listener = Listener(groups, self._hear)
         self._background.append(asyncio.create_task(self._listener.run(), name="page hears"))
@@ -98,6 +102,8 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
         try:
             while True:
                 update = await self._news.get()
+                if not await self._stays():
+                    return
                 if update is None:
                     await self._send_snapshot()
                 else:
@@ -121,19 +127,33 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
             if now - self.synced_at < SYNC_EVERY_S:
                 return
             self.synced_at = now
-            if not await self.logged_in():  # a log-out elsewhere ends the watching here
-                await self.close(code=LOGGED_OUT)
-            else:
+            if await self._may_stay():
                 await self._send_snapshot()
-        elif content.get("kind") == "watch" and isinstance(content.get("session_id"), str):
+        elif content.get("kind") == "watch" and isinstance(content.get("session_id"), str) and await self._stays():
             async with self._told_one_by_one:
                 await self.watch(content["session_id"][:64])
 
     async def logged_in(self) -> bool:
         """Whether the cookie that opened this socket still belongs to an active user, asked of the rows and not of the handshake."""
+        self.checked_at = asyncio.get_running_loop().time()
         store = import_module(settings.SESSION_ENGINE).SessionStore
         self.user = await get_user({"session": store(self.scope["session"].session_key)})
         return bool(self.user.is_authenticated and self.user.is_active)
+
+    async def _stays(self) -> bool:
+        """Whether this far side may be told more. It need not be our page: one that asks for nothing is asked about all the same."""
+        return asyncio.get_running_loop().time() - self.checked_at < STAYS_S or await self._may_stay()
+
+    async def _may_stay(self) -> bool:
+        """Asks the rows: a log-out elsewhere ends the watching here, and so does a call or a right that was taken away."""
+        code = LOGGED_OUT
+        if await self.logged_in():
+            groups = await self.groups_to_watch()
+            if groups == self._groups:
+                return True
+            code = NOT_YOURS if groups is None else SEES_OTHERS
+        await self.close(code=code)
+        return False
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         if not self.closed:

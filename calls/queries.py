@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.core.cache import cache
 from django.db.models import Prefetch, QuerySet
@@ -318,6 +319,12 @@ def sees_numbers(user: User) -> bool:
 def may_listen(user: User) -> bool:
     """Whether this user may listen to the calls that they can see."""
     return isinstance(user, PermissionsMixin) and user.has_perm("calls.listen_live")
+
+
+def hears(session_id: str, *, by: str) -> bool:
+    """Whether whoever has this user name may listen to this call now."""
+    user = get_user_model()._default_manager.filter(**{get_user_model().USERNAME_FIELD: by}, is_active=True).first()
+    return user is not None and may_listen(user) and visible_sessions(user).filter(session_id=session_id).exists()
 
 
 def has_transfer(session: Session) -> bool:

@@ -82,6 +82,11 @@ class ExotelLink:
         """Our side closed the socket, or found that it cannot be written to any more."""
         return self._closed
 
+    @property
+    def is_over(self) -> bool:
+        """Nothing more is heard on this line, and nothing said."""
+        return self._ended or self._closed
+
     # --- from the socket -------------------------------------------------------------------------------------------------
 
     def feed(self, text: str | bytes) -> bool:
@@ -147,6 +152,8 @@ class ExotelLink:
             self._ended, self.ending = True, ending
             if self._looking is not None:
                 self._looking.cancel()
+            if self.tap is not None:
+                self.tap.end()
             self._events.append(LinkEnded(reason))
             self._arrived.set()
 

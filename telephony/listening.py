@@ -7,9 +7,9 @@ who is slow misses packets and holds up nobody. Nothing is heard before it is ke
 import asyncio
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -33,12 +33,14 @@ Send = Callable[[Message], Awaitable[None]]
 
 MOST_EARS: Final = 5  # for one call
 KEEP_LIMIT_S: Final = 2.5
+ASK_AGAIN_S: Final = 30.0  # so long may somebody go on who may not listen any more
 SEND_LIMIT_S: Final = 5.0
 TOO_SLOW: Final = 1013
 # The balancer may keep the prefix by which it found this process.
 _PATH: Final = re.compile(rf".*{listening.PATH}/(?P<ticket>[^/]+)/?")
 
 _offered: dict[str, ExotelLink] = {}
+_ears: Counter[str] = Counter()  # by session, those included who are being let in
 _used: deque[tuple[float, str]] = deque()
 
 
@@ -73,13 +75,18 @@ async def door(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()  # websocket.connect
     try:
         ticket, link = _admit(scope["path"])
-        session = await _keep_begin(ticket)
+        with _seat(ticket.session_id):
+            await _listen(ticket, link, receive, send)
     except _NotNow as refusal:
         logger.warning("listener_refused", status=refusal.status, reason=str(refusal))
         await deny(scope, send, refusal.status)
-        return
+
+
+async def _listen(ticket: Ticket, link: ExotelLink, receive: Receive, send: Send) -> None:
+    session = await _keep_begin(ticket)
     began_s = time.monotonic()
     ear, flag = _ear()
+    asking = asyncio.create_task(_ask_again(ticket, ear), name="listener-asked-about")
     try:
         await send({"type": "websocket.accept"})
         told = {"rate_hz": link.sample_rate_hz, "channels": 2, "packet_ms": PACKET_MS}
@@ -87,6 +94,7 @@ async def door(scope: Scope, receive: Receive, send: Send) -> None:
         with _hearing(link, ear):
             await _play(ear, flag, receive, send)
     finally:
+        asking.cancel()
         logger.info("listener_left", session_id=ticket.session_id, missed_packets=ear.dropped)
         await _keep_end(session, ticket, round(time.monotonic() - began_s))
 
@@ -100,10 +108,21 @@ def _admit(path: str) -> tuple[Ticket, ExotelLink]:
     link = _offered.get(ticket.session_id)
     if link is None:
         raise _NotNow(404, "the call is over, or held by another process: see MEDIA_LISTEN_URL")
-    if link.tap is not None and len(link.tap.ears) >= MOST_EARS:
+    if _ears[ticket.session_id] >= MOST_EARS:
         raise _NotNow(503, f"{MOST_EARS} people listen to this call already")
     _use_up(ticket)
     return ticket, link
+
+
+@contextmanager
+def _seat(session_id: str) -> Iterator[None]:
+    _ears[session_id] += 1
+    try:
+        yield
+    finally:
+        _ears[session_id] -= 1
+        if not _ears[session_id]:
+            del _ears[session_id]
 
 
 def _use_up(ticket: Ticket) -> None:
@@ -127,7 +146,7 @@ def _hearing(link: ExotelLink, ear: Ear) -> Iterator[None]:
     tap = link.tap = link.tap or Tap(link.sample_rate_hz, link.chunk_bytes)
     tap.ears.append(ear)
     try:
-        if link.is_closed:
+        if link.is_over:
             ear.end()
         yield
     finally:
@@ -165,7 +184,7 @@ async def _read(ear: Ear, receive: Receive) -> None:
 
 
 async def _keep_begin(ticket: Ticket) -> Session:
-    """Who listens is kept first: without that nobody hears anything."""
+    """Who listens is kept first: without that nobody hears anything. Raises `_NotNow`."""
     try:
         async with asyncio.timeout(KEEP_LIMIT_S):
             return await in_thread(partial(_begin, ticket))
@@ -179,11 +198,28 @@ def _begin(ticket: Ticket) -> Session:
     session = queries.find_session(session_id=ticket.session_id)
     if session is None:
         raise _NotNow(404, "no such call")
+    if not queries.hears(ticket.session_id, by=ticket.by):
+        raise _NotNow(403, "not permitted any more")
     commands.listening(session, key=ticket.ticket_id, by=ticket.by)
     return session
 
 
+async def _ask_again(ticket: Ticket, ear: Ear) -> None:
+    """Whoever loses the permission or the account hears no more. While the rows cannot be asked, what they said last counts."""
+    while not ear.is_over:
+        await asyncio.sleep(ASK_AGAIN_S)
+        try:
+            may_stay = await in_thread(partial(queries.hears, ticket.session_id, by=ticket.by))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is asked again
+            logger.warning("listener_not_asked_about", session_id=ticket.session_id, error=type(error).__name__)
+            continue
+        if not may_stay:
+            ear.end()
+
+
 async def _keep_end(session: Session, ticket: Ticket, seconds: int) -> None:
-    with suppress(Exception):
+    try:
         async with asyncio.timeout(KEEP_LIMIT_S):
             await in_thread(partial(commands.listening, session, key=ticket.ticket_id, by=ticket.by, seconds=seconds))
+    except Exception as error:  # noqa: BLE001 - the log line above has the rest
+        logger.warning("listening_end_not_kept", session_id=ticket.session_id, seconds=seconds, error=type(error).__name__)

@@ -1,6 +1,6 @@
 """`make bench-list`: how long the list of calls takes with 10,000 and with 1,000,000 calls (ROWS="10000 1000000 10000000").
 
-Each size has a database of its own in an embedded Postgres with its factory settings; it is kept in .local/bench/list for the next time.
+Each size has a database of its own in an embedded Postgres with its factory settings; it is kept in .local/bench-list for the next time.
 What is timed is what a browser waits for, less the network: the whole request through Django, its rows rendered.
 """
 

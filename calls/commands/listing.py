@@ -7,7 +7,7 @@ from django.db import connection
 
 from calls import charges
 from calls.listing.words import lexemes
-from calls.models import Analysis, Charge, Recording, Session, Turn
+from calls.models import Analysis, CallLog, CallWords, Charge, Recording, Session, Turn
 
 _MOST_UNPRICED = 32_767
 _KEEP_WORDS = """
@@ -23,7 +23,12 @@ UPDATE calls_calllog SET cost = %s, unpriced = %s, outcome = %s, latency_ms = (
 
 
 def list_call(session: Session) -> None:
-    """Stores cost, outcome, turn latency and words as they are known now. Repeatable; belongs into the transaction that made them known."""
+    """Stores cost, outcome, turn latency and words as they are known now. Repeatable; belongs into the transaction that made them known.
+
+    The call's log is locked before anything is read: who reads sooner must not write later.
+    """
+    if not CallLog.objects.select_for_update(no_key=True).filter(session=session).values_list("pk"):
+        return
     made = list(Charge.objects.filter(session=session).only("amount", "currency", "exchange_rate", "rate_currency"))
     known = [charge for charge in made if charge.amount is not None]
     amounts = [charges.converted(charge, settings.BILLING_CURRENCY) for charge in known]
@@ -41,3 +46,5 @@ def _keep_words(session: Session) -> None:
     if words := lexemes(texts):
         with connection.cursor() as cursor:
             cursor.execute(_KEEP_WORDS, [words, session.pk])
+    else:
+        CallWords.objects.filter(session=session).delete()

@@ -90,16 +90,20 @@ RETURNING wish.id, talk.session_id, wish.kind, wish.text
 
 
 def take_orders(session_ids: Collection[str]) -> list[Order]:
-    """What operators want of these talks and nobody has taken yet, in its order. Each is given once: whoever asks carries it out."""
+    """What operators want of these talks and nobody has taken yet, in its order. Each is given once: whoever asks carries it out.
+
+    All that is asked of the database stands in one transaction: what fails half-way has taken nothing.
+    """
     if not session_ids:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [timezone.now(), list(session_ids), Session.State.ACTIVE])
-        taken = [Order(*row) for row in sorted(cursor.fetchall())]
-    if taken:
-        talks = {talk.session_id: talk for talk in Session.objects.filter(session_id__in={order.session_id for order in taken})}
-        for order in taken:
-            broadcast.beside_changed_on_commit(talks[order.session_id], "note", order.pk)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE, [timezone.now(), list(session_ids), Session.State.ACTIVE])
+            taken = [Order(*row) for row in sorted(cursor.fetchall())]
+        if taken:
+            talks = {talk.session_id: talk for talk in Session.objects.filter(session_id__in={order.session_id for order in taken})}
+            for order in taken:
+                broadcast.beside_changed_on_commit(talks[order.session_id], "note", order.pk)
     return taken
 
 

@@ -53,9 +53,12 @@ class Heartbeat:
             self._task = loop.create_task(self._beat(), name="heartbeat")
 
     def talk_is_over(self, session_id: str, request_end: RequestEnd | None) -> None:
-        """Signs of life go on until its rows are written: a call whose end cannot be told yet has not died."""
+        """Signs of life go on until its rows are written: a call whose end cannot be told yet has not died. But what operators want is
+        left to whoever resumes the talk.
+        """
         if self._running.get(session_id) == request_end is not None:
             self._running[session_id] = _nobody_listens
+            self._obeying.pop(session_id, None)
 
     def leave(self, session_id: str, request_end: RequestEnd | None) -> None:
         """The conversation that joined with `request_end` is over; one that has taken the session up in the meantime stays."""
@@ -78,7 +81,7 @@ class Heartbeat:
             await asyncio.sleep(BEAT_S)
             await self.drafts.write()
             try:
-                wanted, orders = await in_thread(partial(_beat, list(self._running)))
+                wanted, orders = await in_thread(partial(_beat, list(self._running), list(self._obeying)))
             except Exception as error:  # noqa: BLE001 - the database is away: the talk goes on, the next beat tries again
                 logger.warning("heartbeat_missed", error=type(error).__name__)
                 continue
@@ -91,5 +94,5 @@ class Heartbeat:
                     obey(order)
 
 
-def _beat(session_ids: list[str]) -> tuple[frozenset[str], list[Order]]:
-    return commands.sessions_alive(session_ids), commands.take_orders(session_ids)
+def _beat(alive: list[str], obeying: list[str]) -> tuple[frozenset[str], list[Order]]:
+    return commands.sessions_alive(alive), commands.take_orders(obeying)

@@ -79,6 +79,8 @@ class FilterForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         since, until = cleaned.get("since"), cleaned.get("until")
+        if until == date.max:
+            cleaned["until"] = until = None  # no call lies behind the last day that there is
         if since and until and until < since:
             raise forms.ValidationError("The last day lies before the first. Swap the two dates.")
         for least, most, what in (("least", "most", "duration"), ("cost_least", "cost_most", "cost")):
@@ -116,7 +118,7 @@ class FilterForm(forms.Form):
 
     def kept(self) -> dict[str, str]:
         """What was asked for, as it was typed: for links, views and the audit line."""
-        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).strip())}
+        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).replace("\0", "").strip())}
 
     @property
     def has_more(self) -> bool:

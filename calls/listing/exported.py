@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from calls import wording
-from calls.listing.finding import Wish, find
+from calls.listing.finding import Place, Wish, find
 from calls.listing.sheets import Cell
 from calls.models import CallLog
 
@@ -38,16 +39,19 @@ class Lines:
     count: int = 0
 
     def batches(self) -> Iterator[list[list[Cell]]]:
-        after: int | None = None
+        place: Place | None = None
         while True:
-            found = find(self.wish, after=after, limit=AT_ONCE, patience_ms=PATIENCE_MS)
+            found = find(self.wish, beyond=place, limit=AT_ONCE, patience_ms=PATIENCE_MS)
             rows = {row[0]: row for row in CallLog.objects.filter(session_id__in=found.pks).values_list(*_READ)}
             lines = [self._line(rows[pk]) for pk in found.pks if pk in rows]
             self.count += len(lines)
+            # Whoever downloads may take their time: the pool's few connections are for those who wait for a page.
+            if not connection.in_atomic_block:
+                connection.close()
             yield lines
             if not found.has_next:
                 return
-            after = found.pks[-1]
+            place = found.last
 
     def _line(self, row: tuple[Any, ...]) -> list[Cell]:
         cells: list[Any] = list(row[1:])

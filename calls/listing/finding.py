@@ -58,13 +58,20 @@ class SearchTooBroad(Exception):
     message = "This combination takes too long to search. Narrow it: fewer days, one agent, or a rarer word."
 
 
+Place = tuple[Any, int]  # what the list is sorted by, and the session
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Primary keys of sessions in the list's order, and whether there is more on either side."""
+    """Primary keys of sessions in the list's order, and whether there is more on either side.
+
+    `last` is where the last of them stood in the order: from there the list goes on whatever becomes of that call.
+    """
 
     pks: list[int]
     has_next: bool
     has_previous: bool
+    last: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,16 @@ class Wish:
     order: Order = Order.NEWEST
 
 
-def find(wish: Wish, *, after: int | None = None, before: int | None = None, limit: int, patience_ms: int = PATIENCE_MS) -> Found:
-    """The `limit` calls that follow the session `after`, or precede `before`; the first ones if neither is known.
+def find(
+    wish: Wish,
+    *,
+    after: int | None = None,
+    before: int | None = None,
+    beyond: Place | None = None,
+    limit: int,
+    patience_ms: int = PATIENCE_MS,
+) -> Found:
+    """The `limit` calls that follow the place `beyond`, or the session `after`, or precede `before`; the first ones if none is known.
 
     By key: calls that arrive meanwhile neither shift a page nor repeat a row. Raises `SearchTooBroad`.
     """
@@ -86,22 +101,23 @@ def find(wish: Wish, *, after: int | None = None, before: int | None = None, lim
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_MANNERS, [str(patience_ms)])
-            place = _place(cursor, wish.order, after or before)
-            backwards = place is not None and not after
-            pks = _search(cursor, wish, place, backwards, limit + 1)
-            if backwards and not pks:
+            place = beyond or _place(cursor, wish, after or before)
+            backwards = place is not None and not (beyond or after)
+            places = _search(cursor, wish, place, backwards, limit + 1)
+            if backwards and not places:
                 # Nothing before it: whoever turns back this far wants the beginning.
                 place, backwards = None, False
-                pks = _search(cursor, wish, place, backwards, limit + 1)
+                places = _search(cursor, wish, place, backwards, limit + 1)
             transaction.set_rollback(True)  # nothing was written, and the manners end here even inside somebody else's transaction
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise SearchTooBroad from error
         raise
-    more, pks = len(pks) > limit, pks[:limit]
+    more, places = len(places) > limit, places[:limit]
     if backwards:
-        return Found(pks[::-1], has_next=True, has_previous=more)
-    return Found(pks, has_next=more, has_previous=place is not None)
+        places = places[::-1]
+    pks, last = [pk for _, pk in places], places[-1] if places else None
+    return Found(pks, has_next=backwards or more, has_previous=more if backwards else place is not None, last=last)
 
 
 def estimate(wish: Wish) -> int:
@@ -127,15 +143,15 @@ _MANNERS: Final = (
 )
 
 
-def _search(cursor: Any, wish: Wish, place: tuple[Any, int] | None, backwards: bool, limit: int) -> list[int]:
+def _search(cursor: Any, wish: Wish, place: Place | None, backwards: bool, limit: int) -> list[Place]:
     direction = "DESC" if wish.order.is_descending is not backwards else "ASC"
     for step in (_walk, _gather):
         statement, values = step(wish, _beyond(wish.order, place, direction), direction)
         cursor.execute(f"{statement} LIMIT %s", [*values, limit])
-        pks = [pk for (pk,) in cursor.fetchall()]
-        if len(pks) == limit:
+        places: list[Place] = cursor.fetchall()
+        if len(places) == limit:
             break
-    return pks
+    return places
 
 
 def _walk(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[Any]]:
@@ -160,7 +176,7 @@ def _walk(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[Any
         join = "JOIN calls_callwords w ON w.session_id = c.session_id"
     where = beside + rest + filters.on_words()
     walked = f"(SELECT {row}.* FROM {table} {row} WHERE {drive} {order} LIMIT {WALKED}) {row}"
-    return f"SELECT {row}.session_id FROM {walked} {join} WHERE {where} {order}", [*drive.values, *where.values]
+    return f"SELECT {row}.{column}, {row}.session_id FROM {walked} {join} WHERE {where} {order}", [*drive.values, *where.values]
 
 
 def _gather(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[Any]]:
@@ -175,7 +191,7 @@ def _gather(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[A
         source, values = f"{fenced} w JOIN calls_calllog c ON c.session_id = w.session_id", words.values
     gathered = f"WITH gathered AS MATERIALIZED (SELECT c.session_id, c.{column} FROM {source} WHERE {where})"
     order = f"ORDER BY {column} {direction}, session_id {direction}"
-    return f"{gathered} SELECT session_id FROM gathered {order}", [*values, *where.values]
+    return f"{gathered} SELECT {column}, session_id FROM gathered {order}", [*values, *where.values]
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------------
@@ -192,16 +208,18 @@ def _whose(wish: Wish, row: str) -> Conditions:
     return found
 
 
-def _place(cursor: Any, order: Order, session_pk: int | None) -> tuple[Any, int] | None:
-    """Where in the order a call stands now; None if it has no place in it."""
+def _place(cursor: Any, wish: Wish, session_pk: int | None) -> Place | None:
+    """Where in the order a call stands now; None if it has no place in it, or is somebody else's: that would tell what it cost."""
     if session_pk is None:
         return None
-    cursor.execute(f"SELECT {order.column} FROM calls_calllog WHERE session_id = %s AND {order.column} IS NOT NULL", [session_pk])
-    row = cursor.fetchone()
-    return (row[0], session_pk) if row else None
+    column, whose = wish.order.column, _whose(wish, "c")
+    whose.add(f"c.session_id = %s AND c.{column} IS NOT NULL", session_pk)
+    cursor.execute(f"SELECT c.{column}, c.session_id FROM calls_calllog c WHERE {whose}", whose.values)
+    found: Place | None = cursor.fetchone()
+    return found
 
 
-def _beyond(order: Order, place: tuple[Any, int] | None, direction: str) -> Conditions:
+def _beyond(order: Order, place: Place | None, direction: str) -> Conditions:
     found = Conditions()
     if order.column != "created_at":
         found.add(f"c.{order.column} IS NOT NULL")

@@ -31,7 +31,9 @@ class ListedFacts(models.Model):
             Func(
                 F("ended_at"),
                 F("answered_at"),
-                template="CASE WHEN %(expressions)s >= interval '0' THEN EXTRACT(EPOCH FROM %(expressions)s)::integer END",
+                # Bounded: a carrier's stamp of the year 9999 must not make the row unwritable.
+                template="CASE WHEN %(expressions)s >= interval '0'"
+                " THEN LEAST(EXTRACT(EPOCH FROM %(expressions)s), 2147483647)::integer END",
                 arg_joiner=" - ",
                 output_field=models.IntegerField(),
             ),

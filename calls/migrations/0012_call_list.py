@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='calllog',
             name='talk_s',
-            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(models.F('duration_s'), models.Func(models.F('ended_at'), models.F('answered_at'), arg_joiner=' - ', output_field=models.IntegerField(), template="CASE WHEN %(expressions)s >= interval '0' THEN EXTRACT(EPOCH FROM %(expressions)s)::integer END")), help_text="The carrier's figure, else what our own stamps say.", output_field=models.IntegerField(null=True)),
+            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(models.F('duration_s'), models.Func(models.F('ended_at'), models.F('answered_at'), arg_joiner=' - ', output_field=models.IntegerField(), template="CASE WHEN %(expressions)s >= interval '0' THEN LEAST(EXTRACT(EPOCH FROM %(expressions)s), 2147483647)::integer END")), help_text="The carrier's figure, else what our own stamps say.", output_field=models.IntegerField(null=True)),
         ),
         migrations.AddField(
             model_name='calllog',

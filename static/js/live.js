@@ -19,6 +19,9 @@ let chosen = false; // somebody picked the watched call, so a new call must not 
 const socket = new LiveSocket("/ws/live/", { onMessage: receive, onState: showConnection });
 startClock();
 
+// Who acts on a call, or only reaches for it, has picked it: what they type and press must not land in the next one.
+for (const act of ["click", "focusin"]) part("watch").addEventListener(act, () => (chosen ||= Boolean(watched)));
+
 function showConnection(state, reason) {
   showState(part("connection"), state, reason);
   if (state === "refused") watch.stopListening();

@@ -51,9 +51,9 @@ export class Watched {
     setText(part("watch-end"), call.live ? "" : call.end_words);
     const form = part("hangup");
     form.hidden = !call.live;
-    form.setAttribute("action", call.hangup_url);
-    form.setAttribute("hx-post", call.hangup_url);
     const button = form.querySelector("button");
+    // htmx read the form's own address once, when the page came; the button's it reads with each click.
+    button.setAttribute("formaction", call.hangup_url);
     button.disabled = call.hangup_requested || form.classList.contains("htmx-request");
     setText(button.querySelector("span"), call.hangup_requested ? "Hanging up" : "Hang up");
     part("whisper").hidden = !call.talks;

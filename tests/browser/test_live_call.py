@@ -93,6 +93,30 @@ async def test_an_operator_hangs_up_after_confirming(open_page, do, operator):
     assert await do(hangup_requested, session)
 
 
+async def test_the_call_that_is_hung_up_is_the_one_that_is_watched_now(open_page, do, operator):
+    first = await do(made.talking_call, await do(made.agent_of, operator, "First"))
+    page = await open_page("/", operator)
+    await expect(page.locator('[data-part="watch-agent"]')).to_have_text("First")
+    second = await do(made.talking_call, await do(made.agent_of, operator, "Second"))
+    await page.locator(".call-row", has_text="Second").click()
+    await page.get_by_role("button", name="Hang up").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
+    await expect(page.get_by_role("button", name="Hanging up")).to_be_disabled()
+    assert await do(hangup_requested, second) and not await do(hangup_requested, first)
+
+
+async def test_a_call_that_somebody_reaches_for_is_not_taken_from_under_their_hands(open_page, do, operator):
+    first = await do(made.talking_call, await do(made.agent_of, operator, "First"))
+    page = await open_page("/", operator)
+    title = page.locator('[data-part="watch-agent"]')
+    await page.get_by_label("Whisper to the agent").fill("Her name is")
+    await do(made.talking_call, await do(made.agent_of, operator, "Second"))
+    await expect(page.locator(".call-row")).to_have_count(2)
+    await do(made.end, first)
+    await expect(page.locator('[data-part="count"]')).to_have_text("1")
+    await expect(title).to_have_text("First")
+
+
 async def test_the_answer_to_a_hang_up_that_comes_after_its_news_enables_nothing(open_page, do, operator):
     await do(made.talking_call, await do(made.agent_of, operator))
     page = await open_page("/", operator)

@@ -1,6 +1,7 @@
 """The dashboard's sockets over the real channel layer: who is let in, what is forwarded, and what a snapshot repairs."""
 
 import asyncio
+import json
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session as LogIn
 from django.test import Client
 
-from calls import broadcast, commands
+from calls import broadcast, commands, consumers
 from calls.commands import Draft
 from calls.models import Session, Turn
 from deploy.local.valkey import Valkey
@@ -181,6 +182,37 @@ async def test_a_log_out_elsewhere_ends_the_watching(watch):
     await do(LogIn.objects.all().delete)
     await socket.send_json_to({"kind": "sync"})
     assert await closed_with(socket) == 4401
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["asking for a call", "asking for nothing"])
+async def test_a_far_side_that_never_asks_for_a_snapshot_is_logged_out_too(watch, monkeypatch, asks):
+    owner = await do(made.operator)
+    session = await do(made.talking_call, await do(made.agent_of, owner))
+    socket = await watch("/ws/live/", owner)
+    await heard(socket, "snapshot")
+    await do(LogIn.objects.all().delete)
+    monkeypatch.setattr(consumers, "STAYS_S", 0.0)
+    if asks:
+        await socket.send_json_to({"kind": "watch", "session_id": session.session_id})
+    else:
+        await do(_tell, session, 0)
+    # Whatever came before the log-out may still be on its way; nothing that was said comes.
+    kinds: list[str] = []
+    async with asyncio.timeout(ANSWER_S):
+        while (output := await socket.receive_output(timeout=ANSWER_S))["type"] != "websocket.close":
+            kinds.append(json.loads(output["text"])["kind"])
+    assert output["code"] == 4401 and not {"turn", "talk"} & set(kinds)
+
+
+async def test_who_is_no_superuser_any_more_stops_seeing_everybody_s_calls(watch):
+    user = await do(made.operator, superuser=True)
+    await do(made.talking_call, await do(made.agent_of, await do(made.operator)))
+    socket = await watch("/ws/live/", user)
+    assert len((await heard(socket, "snapshot"))["calls"]) == 1
+    user.is_superuser = False
+    await do(user.save)
+    await socket.send_json_to({"kind": "sync"})
+    assert await closed_with(socket) == 1012
 
 
 async def test_a_call_page_hears_its_own_call_only(watch):

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from calls.commands import Order
+from calls.conductor import heartbeat
 from calls.conductor.heartbeat import Heartbeat
 from calls.conductor.till import Tab, Till
 from calls.models import Session
@@ -19,6 +21,32 @@ async def test_the_one_that_leaves_late_does_not_take_its_successor_along():
     assert told == [("second", EndReason.SHUTDOWN)]
     beat.leave("sess_1", second)
     assert len(beat) == 0
+
+
+async def test_what_operators_want_is_taken_for_a_talk_and_not_for_one_whose_rows_are_being_written(monkeypatch):
+    asked: list[tuple[list[str], list[str]]] = []
+
+    def beat_of(alive: list[str], obeying: list[str]):
+        asked.append((alive, obeying))
+        return frozenset(), [Order(1, name, "whisper", "Be brief.") for name in obeying]
+
+    monkeypatch.setattr(heartbeat, "_beat", beat_of)
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.01)
+    obeyed: list[str] = []
+    beat, request_end = Heartbeat(), lambda reason: None
+
+    async def beats(count: int) -> None:
+        async with asyncio.timeout(60):
+            while len(asked) < count:
+                await asyncio.sleep(0.005)
+
+    beat.join("sess_1", request_end, lambda order: obeyed.append(order.session_id))
+    await beats(1)
+    beat.talk_is_over("sess_1", request_end)
+    seen = len(asked)
+    await beats(seen + 2)
+    assert asked[0] == (["sess_1"], ["sess_1"]) and asked[-1] == (["sess_1"], []) and "sess_1" in obeyed
+    beat.leave("sess_1", request_end)
 
 
 async def test_its_tab_stays_open_too():

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -172,6 +173,18 @@ def test_an_order_is_taken_once_and_only_by_its_talk(session, agent):
     assert [order.text for order in commands.take_orders([session.session_id, other.session_id])] == [NOTE, "And smile."]
     assert commands.take_orders([session.session_id]) == []
     assert OperatorOrder.objects.filter(taken_at=None).count() == 0
+
+
+def test_a_database_that_fails_half_way_has_given_nothing_out(session, monkeypatch):
+    commands.whisper(session, text=NOTE, by="asha")
+
+    def away(*_args):
+        raise OperationalError("the database is away")
+
+    with monkeypatch.context() as patch, pytest.raises(OperationalError):
+        patch.setattr("calls.broadcast.beside_changed_on_commit", away)
+        commands.take_orders([session.session_id])
+    assert [order.text for order in commands.take_orders([session.session_id])] == [NOTE]
 
 
 def test_a_process_that_takes_the_call_over_remembers_the_notes():

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import User
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -28,6 +29,7 @@ LOUD = base64.b64encode((4000).to_bytes(2, "little") * 160).decode()
 def talk(url, root, session, settings):
     """A call whose agent speaks, and its stream."""
     settings.MEDIA_LISTEN_URL = root
+    User.objects.create_superuser("meera")
     with opened(url) as stream:
         stream.start()
         stream.until("media")
@@ -141,3 +143,18 @@ def test_nobody_hears_anything_before_it_is_kept_who_listens(talk, session, monk
     assert door._offered[session.session_id].tap is None
     speak(talk, 5)
     assert eventually(lambda: door._offered[session.session_id].received_frames == 5)
+
+
+@pytest.mark.parametrize("loses", [{"is_superuser": False}, {"is_active": False}], ids=["the permission", "the account"])
+def test_whoever_may_not_listen_any_more_hears_no_more(talk, session, monkeypatch, loses):
+    monkeypatch.setattr(door, "ASK_AGAIN_S", 0.05)
+    unused = ticket(session)
+    with listener(ticket(session)) as ears:
+        ears.recv(timeout=45)
+        User.objects.filter(username="meera").update(**loses)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                ears.recv(timeout=45)
+    assert refused(unused) == 403
+    assert eventually(lambda: [kind for _, kind, _ in events(session)] == ["listening-began", "listening-ended"])
+    assert session.session_id in door._offered  # the call goes on

@@ -1,8 +1,14 @@
 """Both sides of a call for whoever listens: at the same time, as they are heard, and never more than a moment late."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
+from calls import listening
+from calls.models import Session
+from telephony import listening as door
+from telephony.link import ExotelLink
 from telephony.tap import MOST_AHEAD_MS, PACKET_MS, WINDOW, Ear, Tap
 
 RATE_HZ, CHUNK = 8000, 3200
@@ -115,3 +121,57 @@ def test_one_slow_listener_takes_nothing_from_another(tap, ear):
         quick.take()
         quick.confirm(1)
     assert (ear.dropped, quick.dropped) == (30 - WINDOW, 0)
+
+
+# --- the line and its door ------------------------------------------------------------------------------------------------------
+
+
+async def nobody(_message) -> None:
+    pass
+
+
+@pytest.fixture
+async def link() -> ExotelLink:
+    return ExotelLink(nobody, stream_sid="stream", sample_rate_hz=RATE_HZ, chunk_bytes=CHUNK)
+
+
+async def test_listening_is_over_with_the_line_however_long_its_rows_take(link, ear):
+    with door.offered("sess_over", link), door._hearing(link, ear):
+        assert not ear.is_over
+        link.feed('{"event": "stop", "stop": {"reason": "callended"}}')
+        assert ear.is_over
+    late = Ear(lambda: None)
+    with door._hearing(link, late):
+        assert late.is_over
+
+
+async def test_those_who_are_being_let_in_count_too(link, monkeypatch):
+    monkeypatch.setattr(door, "MOST_EARS", 1)
+    is_kept = asyncio.Event()
+
+    async def keep(_ticket):
+        await is_kept.wait()
+        raise door._NotNow(404, "no such call")
+
+    monkeypatch.setattr(door, "_keep_begin", keep)
+    statuses: list[int] = []
+
+    async def knock() -> None:
+        async def receive():
+            return {"type": "websocket.connect"}
+
+        async def send(message) -> None:
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        url = listening.address(Session(session_id="sess_seats", listen_url=""), by="meera")
+        await door.door({"path": url, "extensions": {"websocket.http.response": {}}}, receive, send)
+
+    with door.offered("sess_seats", link):
+        first = asyncio.create_task(knock())
+        await asyncio.sleep(0)
+        await knock()
+        assert statuses == [503]
+        is_kept.set()
+        await first
+        await knock()
+    assert statuses == [503, 404, 404] and not door._ears

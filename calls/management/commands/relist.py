@@ -1,4 +1,7 @@
-"""`manage.py relist`: stores anew what the list of calls shows and finds; once after an upgrade, or if somebody wrote rows by hand."""
+"""`manage.py relist`: stores anew what the list of calls shows and finds; once after an upgrade, or if somebody wrote rows by hand.
+
+The newest come first. One that was broken off goes on with `--missing`.
+"""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -17,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--missing", action="store_true", help="Only calls of which no words are kept.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sessions = Session.objects.filter(call_log__isnull=False).order_by("-id")
+        sessions = Session.objects.filter(call_log__isnull=False).only("pk").order_by("-id")
         if options["missing"]:
             sessions = sessions.filter(said_words__isnull=True)
         done = 0

@@ -1,18 +1,21 @@
 """Finding calls: every filter alone and together, in every order, from both sides, whichever of the two steps finds them."""
 
 import random
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
-from django.db import connection
+from django.core.management import call_command
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from calls import commands, queries
+from calls import charges, commands, queries
 from calls.listing import finding
 from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters
 from calls.listing.finding import Order, SearchTooBroad, Wish, estimate, find
-from calls.models import CallLog, CallWords, Session
+from calls.models import CallLog, CallWords, Session, Turn
 from tests.calls import made_calls as made
 
 pytestmark = pytest.mark.django_db
@@ -148,6 +151,23 @@ def test_somebody_elses_calls_are_found_by_nothing(many):
         assert find(Wish(stranger.pk, filters), limit=50).pks == []
 
 
+def test_a_strangers_call_is_no_place_in_the_list(owner, many):
+    theirs = made.ringing_call(made.agent_of(made.operator()))
+    Session.objects.filter(pk=theirs.pk).update(created_at=timezone.now() - timedelta(hours=300))
+    everything = expected(owner, lambda log: True, Order.NEWEST)
+    assert find(Wish(owner.pk, CallFilters()), after=theirs.pk, limit=50).pks == everything
+    assert find(Wish(owner.pk, CallFilters()), before=theirs.pk, limit=50).pks == everything
+    assert 0 < len(find(Wish(None, CallFilters()), after=theirs.pk, limit=50).pks) < len(everything)
+
+
+def test_a_list_goes_on_from_a_place_although_the_call_that_stood_there_has_moved(owner, many):
+    wish = Wish(owner.pk, CallFilters(), Order.COSTLIEST)
+    everything = expected(owner, lambda log: True, Order.COSTLIEST)
+    first = find(wish, limit=5)
+    CallLog.objects.filter(session=first.pks[-1]).update(cost=None)
+    assert [*first.pks, *find(wish, beyond=first.last, limit=50).pks] == everything
+
+
 @pytest.mark.parametrize("filters", [CallFilters(number="none"), CallFilters(text="!!!")])
 def test_what_cannot_match_is_not_even_asked(owner, many, filters, django_assert_num_queries):
     with django_assert_num_queries(0):
@@ -192,6 +212,12 @@ def test_accounting_writes_what_the_list_shows(owner):
     assert [found.pk for found in queries.call_list(owner, CallFilters(text="REFUND चाहिए")).rows] == [session.pk]
 
 
+def test_no_stamp_of_the_carrier_makes_a_call_unwritable(owner):
+    session = made.ringing_call(made.agent_of(owner))
+    CallLog.objects.filter(session=session).update(answered_at=timezone.now(), ended_at=datetime(9999, 12, 31, tzinfo=UTC))
+    assert CallLog.objects.get(session=session).talk_s == 2**31 - 1
+
+
 def test_a_cost_without_a_rate_is_unknown_and_with_one_it_is_exact(owner, settings):
     settings.BILLING_CURRENCY = "USD"
     session = made.talking_call(made.agent_of(owner))
@@ -218,3 +244,44 @@ def test_a_call_whose_beginning_is_mended_moves_in_the_list(owner):
     Session.objects.filter(pk=newer.pk).update(created_at=timezone.now() - timedelta(days=9))
     assert [row.pk for row in queries.call_list(owner, CallFilters()).rows] == [older.pk, newer.pk]
     assert CallWords.objects.get(session=newer).created_at == Session.objects.get(pk=newer.pk).created_at
+
+
+def test_what_is_not_said_any_more_is_not_found_any_more(owner):
+    session = searched_call(owner)
+    Turn.objects.filter(session=session).delete()
+    commands.list_call(session)
+    assert not CallWords.objects.exists() and queries.call_list(owner, CallFilters(text="hello")).rows == []
+
+
+def searched_call(owner) -> Session:
+    session = made.ringing_call(made.agent_of(owner))
+    commands.add_turn(session=session, number=0, speaker="caller", text="hello", started_ms=0, ended_ms=1)
+    commands.list_call(session)
+    assert [found.pk for found in queries.call_list(owner, CallFilters(text="hello")).rows] == [session.pk]
+    return session
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_lists_a_call_anew_holds_its_log_before_reading_what_it_cost(owner, monkeypatch):
+    session = made.talking_call(made.agent_of(owner))
+    made.use(session)
+    commands.account(session)
+    tried: list[str] = []
+
+    def meanwhile() -> None:
+        try:
+            with transaction.atomic():
+                tried.append(str(CallLog.objects.select_for_update(nowait=True).get(session=session).pk))
+        except OperationalError:
+            tried.append("locked")
+        finally:
+            connection.close()
+
+    def converted(*told):
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(meanwhile).result()
+        return charges.converted(*told)
+
+    monkeypatch.setattr("calls.commands.listing.charges", SimpleNamespace(converted=converted))
+    call_command("relist")
+    assert set(tried) == {"locked"}

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from calls import commands, list_page
-from calls.listing import exported
+from calls.listing import exported, sheets
+from calls.listing.filters import CallFilters
+from calls.listing.finding import Order, Wish
 from calls.models import CallExport, CallLog, ChosenColumns, SavedView
 from tests.calls import made_calls as made
 
@@ -163,6 +166,17 @@ def test_a_view_keeps_filters_order_and_columns_for_one_person(signed_in, owner)
     assert SavedView.objects.count() == 0
 
 
+def test_a_view_that_postgres_would_not_store_is_stored_without_the_reason(signed_in, owner):
+    answer = signed_in.post(reverse("call-view-save"), {"name": "Night\0desk", "query": "number=98%00765"})
+    assert answer.status_code == 302
+    assert [(view.name, view.query) for view in SavedView.objects.all()] == [("Nightdesk", {"number": "98765"})]
+
+
+def test_the_last_day_of_all_days_is_a_day(signed_in, owner):
+    session = made.ringing_call(made.agent_of(owner))
+    assert shown(signed_in.get("/calls/", {"since": "0001-01-01", "until": "9999-12-31"}).content.decode()) == [session.session_id]
+
+
 def test_a_view_needs_a_name_and_there_is_an_end_to_them(signed_in, owner):
     assert "Give the view a name" in signed_in.post(reverse("call-view-save"), {"name": " "}, follow=True).content.decode()
     SavedView.objects.bulk_create(SavedView(user=owner, name=f"v{n}") for n in range(40))
@@ -223,6 +237,31 @@ def test_an_export_that_is_broken_off_says_how_far_it_came(owner, monkeypatch):
     with pytest.raises(OSError, match="gone"):
         taken(response)
     assert CallExport.objects.get().ended_at is None
+
+
+def test_an_export_has_each_call_once_although_one_loses_its_place_meanwhile(owner, monkeypatch):
+    monkeypatch.setattr(exported, "AT_ONCE", 2)
+    agent = made.agent_of(owner)
+    for rupees in range(5):
+        CallLog.objects.filter(session=made.ringing_call(agent)).update(cost=rupees)
+    batches = exported.Lines(Wish(owner.pk, CallFilters(), Order.COSTLIEST), with_numbers=False).batches()
+    written = [line[0] for line in next(batches)]
+    CallLog.objects.filter(session__session_id=written[-1]).update(cost=None)
+    written += [line[0] for batch in batches for line in batch]
+    assert len(written) == len(set(written)) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_takes_their_time_over_an_export_holds_no_connection(owner, monkeypatch):
+    monkeypatch.setattr(exported, "AT_ONCE", 1)
+    monkeypatch.setattr(sheets, "PIECE_BYTES", 1)
+    agent = made.agent_of(owner)
+    for _ in range(3):
+        made.ringing_call(agent)
+    pieces = iter(may(owner, "export_calls").get(reverse("call-export-csv")).streaming_content)
+    for _ in range(2):
+        assert next(pieces)
+        assert connection.connection is None
 
 
 def test_superusers_export_numbers(owner):
