@@ -86,10 +86,11 @@ def _alive(rule: AlertRule, owner_id: int, since: datetime) -> QuerySet[CallLog,
     return _logs(rule, owner_id, since).filter(talked).values("session_id")
 
 
-def _ended(rule: AlertRule, owner_id: int, since: datetime) -> QuerySet[CallLog]:
+def _ended(rule: AlertRule, owner_id: int, since: datetime, until: datetime) -> QuerySet[CallLog]:
+    """The calls that ended in this time, for the carrier or for us."""
     over = Q(status__in=TERMINAL) | Q(session__state=Session.State.ENDED)
     moment = Coalesce("ended_at", "session__ended_at", "created_at")
-    return _logs(rule, owner_id, since).filter(over).annotate(over_at=moment).filter(over_at__gte=since)
+    return _logs(rule, owner_id, since).filter(over).annotate(over_at=moment).filter(over_at__gte=since, over_at__lte=until)
 
 
 def _latency(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
@@ -107,7 +108,7 @@ def _latency(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
 
 
 def _failures(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
-    ended = _ended(rule, owner_id, now - rule.window)
+    ended = _ended(rule, owner_id, now - rule.window, now)
     dropped = Q(session__end_reason="link-lost", ended_by=EndedBy.CARRIER)
     failed = ended.filter(Q(status=CallStatus.FAILED) | Q(session__end_reason__in=_FAILED_TALKS) | dropped)
     total, bad = ended.count(), failed.count()
@@ -118,7 +119,8 @@ def _failures(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
 
 def _unconfirmed(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
     """No call at all is a figure too: nothing is left unconfirmed."""
-    waits = _ended(rule, owner_id, now - rule.window).filter(confirmation=Confirmation.NOT_CONFIRMED, over_at__lte=now - CONFIRMS_WITHIN)
+    ended = _ended(rule, owner_id, now - rule.window, now - CONFIRMS_WITHIN)
+    waits = ended.filter(confirmation=Confirmation.NOT_CONFIRMED)
     count = waits.count()
     return [Measured("", Reading(Decimal(count), count), calls=_newest(waits) if count else [])]
 

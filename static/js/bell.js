@@ -8,10 +8,11 @@ let timer = 0;
 
 function show({ open, unseen }) {
   const badge = bell.querySelector(".bell-count");
-  badge.textContent = unseen > 99 ? "99+" : String(unseen);
+  const shown = unseen > 99 ? "99+" : String(unseen);
+  badge.textContent = shown;
   badge.hidden = unseen === 0;
   bell.dataset.state = unseen ? "new" : open ? "open" : "";
-  const words = open ? `Alerts: ${unseen} new, ${open} open` : "Alerts: none";
+  const words = open ? `Alerts: ${shown} new, ${open} open` : "Alerts: none";
   bell.setAttribute("aria-label", words);
   bell.title = words;
   // Said aloud only when there are more than a minute ago, not on every page.

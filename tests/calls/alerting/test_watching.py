@@ -66,8 +66,7 @@ def test_an_alert_fires_once_recovers_relapses_and_is_over(rule, agent, clock):
     assert (alert.figures["value"], alert.latest["value"]) == ("4000", "700")
     at_once(1900, clock.now)  # below the limit, and not well
     clock.judge()
-    alert.refresh_from_db()
-    assert alert.well_since is None
+    assert Alert.objects.get().well_since is None
     at_once(700, clock.now)
     clock.judge()
     assert clock.judge(WELL_FOR - MINUTE).ended == 0
