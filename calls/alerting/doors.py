@@ -30,6 +30,7 @@ def alerts_page(request: HttpRequest) -> HttpResponse:
     past, older = shown.past_alerts(request.user, before)
     context = {
         "open": [] if before is not None else shown.open_alerts(request.user),
+        "most_open": shown.MOST_OPEN,
         "past": past,
         "older": older,
         "before": before,

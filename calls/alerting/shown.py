@@ -85,14 +85,12 @@ def lines(user: Person, alerts: Sequence[Alert]) -> list[AlertLine]:
 
 
 def _line(alert: Alert, began: dict[str, Any]) -> AlertLine:
-    now = ""
-    if alert.latest != alert.figures:
-        now = words.sentence(alert.kind, alert.subject, {**alert.figures, **alert.latest})
+    text, now = alert.sentence, words.sentence(alert.kind, alert.subject, {**alert.figures, **alert.latest})
     return AlertLine(
         alert=alert,
         title=words.title(alert.kind, alert.subject),
-        text=alert.sentence,
-        now=now,
+        text=text,
+        now=now if now != text else "",
         advice=words.ADVICE.get(alert.kind, ""),
         how=words.HOW_OVER.get(alert.how, ""),
         is_blind=alert.resolved_at is None and timezone.now() - alert.known_at > STANDS_STILL_AFTER,
