@@ -14,7 +14,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent, Destination, HttpTool
-from calls.models import Budget, ExchangeRate, PriceOverride, WebhookEndpoint
+from calls.models import AlertRule, Budget, ExchangeRate, PriceOverride, WebhookEndpoint
 from telephony.models import Phone
 
 PRIVATE: Final = "private"
@@ -73,6 +73,7 @@ follow(Phone, without=("created_at",))
 follow(PriceOverride, without=("created_at",))
 follow(ExchangeRate, without=("created_at",))
 follow(Budget, without=("created_at",))
+follow(AlertRule, private=("recipients",), without=("judged_at", "created_at"))
 follow(
     WebhookEndpoint,
     private=("secret", "previous_secret"),

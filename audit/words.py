@@ -84,6 +84,7 @@ _KINDS: Final = {
     "priceoverride": gettext_lazy("Own price"),
     "exchangerate": gettext_lazy("Exchange rate"),
     "budget": gettext_lazy("Budget"),
+    "alertrule": gettext_lazy("Alert rule"),
     "webhookendpoint": gettext_lazy("Webhook endpoint"),
     "user": gettext_lazy("Person"),
     "group": gettext_lazy("Group"),

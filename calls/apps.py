@@ -6,6 +6,7 @@ class CallsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """The admin finds `calls.admin` by itself; budgets and outgoing webhooks have rooms of their own."""
-        from calls import budget_admin  # noqa: F401
-        from calls.outgoing import admin  # noqa: F401
+        """The admin finds `calls.admin` by itself; alerts, budgets and outgoing webhooks have rooms of their own."""
+        import calls.alerting.admin
+        import calls.budget_admin
+        import calls.outgoing.admin  # noqa: F401

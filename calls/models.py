@@ -372,6 +372,9 @@ class Alarm(models.Model):
 
 
 # Django finds an application's models in this module.
+from calls.alerting.rows import Alert as Alert  # noqa: E402
+from calls.alerting.rows import AlertMail as AlertMail  # noqa: E402
+from calls.alerting.rows import AlertRule as AlertRule  # noqa: E402
 from calls.budget_rows import Budget as Budget  # noqa: E402
 from calls.budget_rows import BudgetNotice as BudgetNotice  # noqa: E402
 from calls.budget_rows import CallSpend as CallSpend  # noqa: E402

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from calls import dashboard, list_page, live_doors, money_page
+from calls.alerting import doors as alerts
 from calls.page import doors as page
 
 urlpatterns = [
@@ -10,6 +11,9 @@ urlpatterns = [
     path("money/", money_page.money, name="money"),
     path("money/drift.csv", money_page.drift_csv, name="money-drift"),
     path("agents/", include("calls.agent_pages.urls")),
+    path("alerts/", alerts.alerts_page, name="alerts"),
+    path("alerts/bell/", alerts.bell, name="alert-bell"),
+    path("alerts/<int:alert_id>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
     path("calls/", list_page.call_list, name="call-list"),
     path("calls/export.csv", list_page.export, {"form": "csv"}, name="call-export-csv"),
     path("calls/export.xlsx", list_page.export, {"form": "xlsx"}, name="call-export-xlsx"),

@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "voiceagents.settings")
 app = Celery("voiceagents")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.autodiscover_tasks(["calls.outgoing"])
+app.autodiscover_tasks(["calls.outgoing", "calls.alerting"])
 
 
 @app.on_after_finalize.connect
@@ -20,6 +20,8 @@ def _beat_table(sender: Celery, **_: object) -> None:
     sender.conf.beat_schedule = {
         "sweep-jobs": {"task": "calls.sweep_jobs", "schedule": settings.JOB_SWEEP_S},
         "sweep-webhooks": {"task": "calls.sweep_webhooks", "schedule": settings.JOB_SWEEP_S},
+        "judge-alerts": {"task": "calls.judge_alerts", "schedule": 60},
+        "sweep-alert-mails": {"task": "calls.sweep_alert_mails", "schedule": settings.JOB_SWEEP_S},
         "sweep-sessions": {"task": "calls.sweep_sessions", "schedule": 15},
         "tidy-recordings": {"task": "calls.tidy_recordings", "schedule": 3600},
         "sweep-overruns": {"task": "telephony.sweep_overruns", "schedule": 30},

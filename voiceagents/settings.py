@@ -191,7 +191,9 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "voiceagents.beat:SteadyScheduler"
 # Strangers' endpoints hold up nobody else's work. The sweep stands in the same queue: without a worker there it nudges nobody.
-CELERY_TASK_ROUTES = {f"calls.{name}": {"queue": "webhooks"} for name in ("deliver_webhook", "sweep_webhooks")}
+CELERY_TASK_ROUTES = {
+    f"calls.{name}": {"queue": "webhooks"} for name in ("deliver_webhook", "sweep_webhooks", "deliver_alert_mail", "sweep_alert_mails")
+}
 JOB_LEASE_S = env.integer("JOB_LEASE_S", 660, low=1, high=3600)
 JOB_SWEEP_S = env.integer("JOB_SWEEP_S", 15, low=1, high=300)
 RECONCILE_S = env.integer("RECONCILE_S", 20, low=1, high=600)
@@ -227,6 +229,20 @@ WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS") or (
 WEBHOOK_OFF_AFTER_DAYS = env.integer("WEBHOOK_OFF_AFTER_DAYS", 5, low=1, high=90)  # an endpoint that fails for so long is switched off
 FIELD_KEYS = env.keys("FIELD_KEYS")  # id:64 hex digits, …: operators' secrets; the last encrypts, each decrypts
 PREPARE_S = env.integer("PREPARE_S", 10, low=1, high=600)
+
+# --- e-mail: alerts go out by it --------------------------------------------------------------------------------------------
+EMAIL_HOST = env.text("EMAIL_HOST")  # empty: mails are kept and given up, saying so
+EMAIL_PORT = env.port("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+_email_security = env.text("EMAIL_SECURITY", "starttls").lower()
+if _email_security not in ("starttls", "tls", "none"):
+    raise environment.EnvironmentProblem(
+        f"EMAIL_SECURITY={_email_security} is not known. Write starttls (port 587), tls (port 465) or none."
+    )
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email_security == "starttls", _email_security == "tls"
+EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT_S", 15, low=1, high=20)  # for each answer of the mail server
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"voiceagents@{urlsplit(WEBHOOK_BASE_URL).hostname or 'localhost'}")
 
 # --- recordings ----------------------------------------------------------------------------------------------------------
 AWS_ACCESS_KEY_ID = env.text("AWS_ACCESS_KEY_ID")

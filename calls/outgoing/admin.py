@@ -28,18 +28,21 @@ from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
 from calls.models import OutgoingDelivery, WebhookAttempt, WebhookEndpoint, WebhookMessage
 from calls.outgoing import endpoints
-from calls.outgoing.rules import CALL_EVENTS
+from calls.outgoing.rules import ENDPOINT_EVENTS
 
 SHOWN_TRIES = 20
 
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's form has no parameters at run time
     events = forms.MultipleChoiceField(
-        choices=[(event.value, event.value) for event in CALL_EVENTS],
-        initial=list(CALL_EVENTS),
+        choices=[(event.value, event.value) for event in ENDPOINT_EVENTS],
+        initial=list(ENDPOINT_EVENTS),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         error_messages={"required": _("Choose at least one.")},
-        help_text=_("started: somebody answered. ended: the call is over. settled: recording, transcript and costs are complete."),
+        help_text=_(
+            "started: somebody answered. ended: the call is over. settled: recording, transcript and costs are complete. "
+            "alert: a rule of Alert rules found something, or it is over."
+        ),
     )
 
     class Meta:

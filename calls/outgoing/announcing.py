@@ -5,14 +5,15 @@ Asked after every change of a call, it tells what can be told and was not: askin
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from calls import dispatch
 from calls.models import CallLog, OutgoingDelivery, Session, WebhookEndpoint, WebhookMessage
-from calls.outgoing.payloads import as_body, call_payload
-from calls.outgoing.rules import due
+from calls.outgoing.payloads import alert_payload, as_body, call_payload
+from calls.outgoing.rules import EventType, due
 
 DELIVER = "calls.deliver_webhook"
 
@@ -54,6 +55,19 @@ def announce(session: Session) -> int:
                     send_to([message], endpoint)
             made += 1
     return made
+
+
+def announce_alert(owner_id: int, event: EventType, facts: dict[str, Any]) -> bool:
+    """Makes the message of an alert for its owner's endpoints, inside the caller's transaction; False if none wants to hear of alerts."""
+    listeners = [endpoint for endpoint in WebhookEndpoint.objects.filter(owner_id=owner_id) if event in endpoint.events]
+    if not listeners:
+        return False
+    now = timezone.now()
+    message = WebhookMessage.objects.create(owner_id=owner_id, type=event, body=as_body(alert_payload(event, facts, now)), created_at=now)
+    for endpoint in listeners:
+        if endpoint.active:
+            send_to([message], endpoint)
+    return True
 
 
 def send_to(messages: Sequence[WebhookMessage], endpoint: WebhookEndpoint) -> None:

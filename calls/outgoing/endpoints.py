@@ -148,8 +148,11 @@ def replay(messages: Sequence[WebhookMessage], endpoints: Sequence[WebhookEndpoi
 def replay_range(
     endpoint: WebhookEndpoint, by: User, *, since: datetime, until: datetime | None = None, delivered_too: bool = False
 ) -> int:
-    """Replays what the owner's calls had to tell between these moments, oldest first; without `delivered_too` only what did not arrive."""
-    messages = WebhookMessage.objects.filter(owner_id=endpoint.owner_id, created_at__gte=since, session__isnull=False)
+    """Replays what the owner's calls and alerts had to tell between these moments, oldest first.
+
+    Without `delivered_too` only what did not arrive.
+    """
+    messages = WebhookMessage.objects.filter(owner_id=endpoint.owner_id, created_at__gte=since).exclude(type=EventType.TEST)
     if until is not None:
         messages = messages.filter(created_at__lt=until)
     if not delivered_too:

@@ -59,6 +59,11 @@ def call_payload(event: EventType, session: Session, log: CallLog, at: datetime)
     )
 
 
+def alert_payload(event: EventType, facts: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """What is told of an alert; `facts` are made by `calls.alerting.telling`."""
+    return _envelope(event, at, {"version": VERSION, "sequence": SEQUENCE[event], **facts})
+
+
 def test_payload(at: datetime) -> dict[str, Any]:
     """What the button sends: it tells of no call."""
     return _envelope(EventType.TEST, at, {"version": VERSION, "sequence": SEQUENCE[EventType.TEST], "text": "This is a test."})

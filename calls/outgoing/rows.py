@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.encryption import EncryptedText
 from calls.outgoing import addresses
-from calls.outgoing.rules import CALL_EVENTS, EventType
+from calls.outgoing.rules import ENDPOINT_EVENTS, EventType
 from calls.outgoing.signing import new_secret
 
 
@@ -23,7 +23,7 @@ def new_message_id() -> str:
 
 
 def every_event() -> list[str]:
-    return [str(event) for event in CALL_EVENTS]
+    return [str(event) for event in ENDPOINT_EVENTS]
 
 
 class WithoutSecrets(models.Manager["WebhookEndpoint"]):
@@ -34,14 +34,16 @@ class WithoutSecrets(models.Manager["WebhookEndpoint"]):
 
 
 class WebhookEndpoint(models.Model):
-    """An address of the operator's own that is told what becomes of their calls."""
+    """An address of the operator's own that is told what becomes of their calls, and of their alerts."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhook_endpoints")
     url = models.CharField(
         _("address"), max_length=500, help_text=_("https://… It must answer 2xx within 15 seconds; redirects are not followed.")
     )
     description = models.CharField(max_length=120, blank=True, help_text=_("For people: what listens there."))
-    events = models.JSONField(default=every_event, help_text=_("What it is told: call.started, call.ended, call.settled."))
+    events = models.JSONField(
+        default=every_event, help_text=_("What it is told: call.started, call.ended, call.settled, alert.fired, alert.resolved.")
+    )
     secret = EncryptedText(default=new_secret, editable=False)
     previous_secret = EncryptedText(null=True, blank=True, editable=False)
     previous_until = models.DateTimeField(
@@ -75,10 +77,10 @@ class WebhookEndpoint(models.Model):
         if problem := addresses.problem(self.url, settings.WEBHOOK_ALLOWED_NETWORKS):
             problems["url"] = problem
         events = self.events
-        if not isinstance(events, list) or not events or not set(map(str, events)) <= set(CALL_EVENTS):
-            problems["events"] = _("Choose at least one of: %(known)s.") % {"known": ", ".join(CALL_EVENTS)}
+        if not isinstance(events, list) or not events or not set(map(str, events)) <= set(ENDPOINT_EVENTS):
+            problems["events"] = _("Choose at least one of: %(known)s.") % {"known": ", ".join(ENDPOINT_EVENTS)}
         else:
-            self.events = [str(event) for event in CALL_EVENTS if event in events]
+            self.events = [str(event) for event in ENDPOINT_EVENTS if event in events]
         if problems:
             raise ValidationError(problems)
 

@@ -14,12 +14,23 @@ class EventType(StrEnum):
     STARTED = "call.started"
     ENDED = "call.ended"
     SETTLED = "call.settled"
+    ALERT_FIRED = "alert.fired"
+    ALERT_RESOLVED = "alert.resolved"
     TEST = "webhook.test"
 
 
-# The place of each in the life of a call, told as `sequence`: whoever gets them out of order can put them in order.
-SEQUENCE = {EventType.STARTED: 1, EventType.ENDED: 2, EventType.SETTLED: 3, EventType.TEST: 0}
+# The place of each in the life of a call or an alert, told as `sequence`: whoever gets them out of order can put them in order.
+SEQUENCE = {
+    EventType.STARTED: 1,
+    EventType.ENDED: 2,
+    EventType.SETTLED: 3,
+    EventType.ALERT_FIRED: 1,
+    EventType.ALERT_RESOLVED: 2,
+    EventType.TEST: 0,
+}
 CALL_EVENTS = (EventType.STARTED, EventType.ENDED, EventType.SETTLED)
+# What an endpoint may choose from. An endpoint that chooses nothing gets all of it.
+ENDPOINT_EVENTS = (*CALL_EVENTS, EventType.ALERT_FIRED, EventType.ALERT_RESOLVED)
 
 RETRY_S = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 MOST_ATTEMPTS = len(RETRY_S) + 1

@@ -9,14 +9,14 @@ from rest_framework import serializers
 
 from agents.serializers import StrictMixin
 from calls.models import OutgoingDelivery, WebhookAttempt, WebhookEndpoint, WebhookMessage
-from calls.outgoing.rules import CALL_EVENTS, EventType
+from calls.outgoing.rules import ENDPOINT_EVENTS, EventType
 
 
 class EndpointSerializer(StrictMixin, serializers.ModelSerializer[WebhookEndpoint]):
     """Judged by the model, with its own words."""
 
     events = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text=f"Some of {', '.join(CALL_EVENTS)}; left out: all of them."
+        child=serializers.CharField(), required=False, help_text=f"Some of {', '.join(ENDPOINT_EVENTS)}; left out: all of them."
     )
     signs_with_two_secrets_until = serializers.SerializerMethodField()
 

@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from calls import broadcast
 from calls.models import Session
 from tests.browser import scenes
-from tests.browser.conftest import NARROW, WIDE
+from tests.browser.conftest import NARROW, WIDE, axe
 from tests.calls import made_calls as made
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -37,7 +37,13 @@ async def judge(page: Page, name: str) -> None:
     assert await page.evaluate(NAMELESS) == [], name
 
 
-async def look(open_page, user, path: str, name: str, *, connected: bool = False, speaking: Session | None = None) -> None:
+AXED = ("wide", "narrow-dark")
+
+
+async def look(
+    open_page, user, path: str, name: str, *, connected: bool = False, speaking: Session | None = None, axed: bool = False
+) -> None:
+    """Judges a page in every look; with `axed` axe does too, in two of them: it takes its time."""
     # The recording's link leads to a bucket that is not there; a page that is not there is one of the pages.
     page = await open_page(path, user, allowed=("404 (Not Found)",))
     if connected or speaking:
@@ -51,6 +57,8 @@ async def look(open_page, user, path: str, name: str, *, connected: bool = False
         await page.set_viewport_size({"width": width, "height": height})
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await judge(page, f"{name}-{look_name}")
+        if axed and look_name in AXED:
+            assert await axe(page) == [], f"{name}-{look_name}"
     await page.context.close()
 
 
@@ -58,7 +66,7 @@ async def test_the_pages_of_a_normal_morning(open_page, do, operator):
     operator.first_name, operator.last_name, operator.is_staff = "Asha", "Rao", True
     await do(operator.save)
     calls = await do(scenes.clinic_morning, operator)
-    await look(open_page, operator, "/", "live", speaking=calls["live"])
+    await look(open_page, operator, "/", "live", speaking=calls["live"], axed=True)
     await look(open_page, operator, "/calls/", "list")
     await look(open_page, operator, f"/calls/{calls['settled'].session_id}/", "call")
     await look(open_page, operator, f"/calls/{calls['live'].session_id}/", "call-live", connected=True)
@@ -68,14 +76,14 @@ async def test_the_pages_of_a_normal_morning(open_page, do, operator):
 
 async def test_the_pages_with_absurd_rows(open_page, do, operator):
     calls = await do(scenes.absurd, operator)
-    await look(open_page, operator, "/", "live-absurd", connected=True)
+    await look(open_page, operator, "/", "live-absurd", connected=True, axed=True)
     await look(open_page, operator, "/calls/", "list-absurd")
     await look(open_page, operator, f"/calls/{calls['settled'].session_id}/", "call-absurd")
     await look(open_page, operator, "/money/", "money-absurd")
 
 
 async def test_the_pages_of_somebody_who_has_nothing_yet(open_page, operator):
-    await look(open_page, operator, "/", "live-empty")
+    await look(open_page, operator, "/", "live-empty", axed=True)
     await look(open_page, operator, "/calls/", "list-empty")
     await look(open_page, operator, "/calls/?status=busy", "list-no-match")
     await look(open_page, operator, "/money/", "money-empty")
