@@ -3,12 +3,14 @@
 from django.urls import include, path
 
 from calls import dashboard, list_page, live_doors, money_page
+from calls.analytics import doors as analytics
 from calls.page import doors as page
 
 urlpatterns = [
     path("", dashboard.live, name="live"),
     path("money/", money_page.money, name="money"),
     path("money/drift.csv", money_page.drift_csv, name="money-drift"),
+    path("analytics/", analytics.analytics, name="analytics"),
     path("agents/", include("calls.agent_pages.urls")),
     path("calls/", list_page.call_list, name="call-list"),
     path("calls/export.csv", list_page.export, {"form": "csv"}, name="call-export-csv"),
