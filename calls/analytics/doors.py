@@ -1,6 +1,5 @@
 """The page of analytics. It shows what figures find; it writes nothing."""
 
-from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,9 +14,9 @@ from django.views.decorators.http import require_safe
 from calls.analytics import health, shown
 from calls.analytics.asked import GROUPS, PERIODS, AskedForm, Period
 from calls.analytics.buckets import ERROR_PERCENT
-from calls.analytics.figures import Asked, By, Figures, figures
+from calls.analytics.figures import Asked, By, Figures, counts, figures
 from calls.analytics.rows import RollupState
-from calls.analytics.sources import KEPT, Source, TooMuch, exactly
+from calls.analytics.sources import Source, TooMuch, exactly, kept
 from calls.on_top import on_top
 
 # What is older than this is said to be.
@@ -64,11 +63,11 @@ def _found(request: HttpRequest, form: AskedForm, days: Period) -> dict[str, Any
     by, links = form.group, shown.Links(_narrowed(form))
     slot = By.HOUR if shown.is_hourly(days) else By.DAY
     first = before.since if earlier is not None else days.since
-    with exactly(first, days.until, asked.owner_id) if form.is_exact else nullcontext(KEPT) as source:
+    with exactly(first, days.until, asked.owner_id) if form.is_exact else kept() as source:
         whole, was = _one(asked, source), _one(earlier, source) if earlier is not None else None
-        over_time, over_time_before = figures(asked, slot, source), figures(earlier, slot, source) if earlier is not None else None
-        groups, groups_before = figures(asked, by, source), figures(earlier, by, source) if earlier is not None else None
-        numbers = figures(Asked(asked.since, asked.until, asked.owner_id), By.NUMBER, source)
+        over_time, over_time_before = figures(asked, slot, source), counts(earlier, slot, source) if earlier is not None else None
+        groups, groups_before = figures(asked, by, source), counts(earlier, by, source) if earlier is not None else None
+        numbers = counts(Asked(asked.since, asked.until, asked.owner_id), By.NUMBER, source)
     rows, series = shown.over_time(over_time, over_time_before, days, links)
     table, left_out = shown.grouped(by, groups, groups_before, days, links)
     compared = sum(one.calls for one in numbers.values()) <= health.MOST_COMPARED

@@ -182,7 +182,8 @@ def over_time(
     """The table, and what the charts draw of it. A chart has nothing that the table does not have."""
     now, was = slots(days), slots(days.before())
     largest = max((one.calls for one in found.values()), default=0)
-    rows, drawn = [], []
+    rows: list[Row] = []
+    drawn: list[tuple[str, str, Figures, Figures | None]] = []
     for number, slot in enumerate(now):
         one = found.get(slot, Figures())
         earlier = before.get(was[number], Figures()) if before is not None and number < len(was) else None

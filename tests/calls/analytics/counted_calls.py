@@ -128,7 +128,7 @@ def _add(sums, log: CallLog) -> None:
     sums["failed"] += log.status == "failed"
     sums["unconfirmed"] += log.confirmation == "not-confirmed"
     sums["seconds"] += seconds
-    sums["charged_seconds"] += seconds if session.charges.exists() else 0
+    sums["charged_seconds"] += seconds if session.charges.all() else 0
     sums["talks"] += talked
     sums["silent"] += talked and not any(turn.speaker == "caller" for turn in told)
     sums["answers"] += sum(turn.speaker == "agent" for turn in told)
