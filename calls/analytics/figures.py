@@ -178,7 +178,7 @@ def _where(asked: Asked) -> str:
 
 
 def _rows(statement: str, asked: Asked) -> Iterable[tuple[Any, ...]]:
-    values = {
+    values: dict[str, Any] = {
         "zone": settings.TIME_ZONE,
         "since": asked.since,
         "until": asked.until,
@@ -189,4 +189,5 @@ def _rows(statement: str, asked: Asked) -> Iterable[tuple[Any, ...]]:
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found

@@ -52,7 +52,8 @@ def lines(user: User, found: Mapping[str, Figures], drifts: Mapping[str, str] | 
 def _phones(user: User) -> Iterable[Any]:
     """The line keeps the exophones; it is asked by name, as tasks are, so that no arrow points up."""
     phones: Any = apps.get_model("telephony", "Phone").objects.select_related("agent")
-    return phones.all() if getattr(user, "is_superuser", False) else phones.filter(agent__owner_id=user.pk)
+    found: Iterable[Any] = phones.all() if getattr(user, "is_superuser", False) else phones.filter(agent__owner_id=user.pk)
+    return found
 
 
 def _line(number: str, phone: Any, figures: Figures | None, drifts: Mapping[str, str] | None, days: Period, links: Links) -> Line:

@@ -6,7 +6,7 @@ hour is counted leaves its mark for the next run.
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -58,7 +58,7 @@ def mark_since(since: datetime) -> None:
 
 def count_hour(hour: datetime) -> None:
     """Counts one hour of the operator's time zone from its calls' rows and takes its marks away."""
-    values = {"zone": settings.TIME_ZONE, "since": hour, "until": hour + HOUR, "currency": settings.BILLING_CURRENCY}
+    values: dict[str, Any] = {"zone": settings.TIME_ZONE, "since": hour, "until": hour + HOUR, "currency": settings.BILLING_CURRENCY}
     with transaction.atomic(), connection.cursor() as cursor:
         # A quarter of an hour: time zones do not agree on when an hour begins.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s), set_config('jit', 'off', true)", [_LOCK, int(hour.timestamp()) // 900])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
@@ -68,7 +68,13 @@ def kept() -> Iterator[Source]:
 def exactly(since: datetime, until: datetime, owner_id: int | None) -> Iterator[Source]:
     """Every call of the span is read, once, into tables that are gone afterwards. Raises `TooMuch`."""
     mine = owner_id is not None
-    values = {"zone": settings.TIME_ZONE, "since": since, "until": until, "currency": settings.BILLING_CURRENCY, "owner": owner_id}
+    values: dict[str, Any] = {
+        "zone": settings.TIME_ZONE,
+        "since": since,
+        "until": until,
+        "currency": settings.BILLING_CURRENCY,
+        "owner": owner_id,
+    }
     made = {
         "exact_calls": counting.calls(of_owner=mine, with_latencies=False),
         "exact_costs": counting.costs(of_owner=mine),

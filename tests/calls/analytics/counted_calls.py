@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils import timezone
 
-from calls.analytics.figures import By
+from calls.analytics.figures import SUMS, By
 from calls.models import Analysis, CallLog, Charge, Session, Turn, UsageLine
 from calls.status import TERMINAL
 from tests.calls import made_calls as made
@@ -110,18 +110,24 @@ def by_hand(logs, by: By) -> dict:
     found: dict = {}
     for log in logs:
         if not log.is_test:
-            _add(found.setdefault(key_of(log, by), Counter(latencies=[], outcomes=Counter(), costs={})), log)
+            _add(found.setdefault(key_of(log, by), _nothing()), log)
     for one in found.values():
         one["latencies"].sort()
     return found
+
+
+def _nothing() -> dict:
+    return {**dict.fromkeys(SUMS, 0), "latencies": [], "outcomes": Counter(), "costs": {}}
 
 
 def _add(sums, log: CallLog) -> None:
     session, told = log.session, list(log.session.turns.all())
     over, answered = log.status in TERMINAL, log.answered_at is not None
     talked = session.started_at is not None and session.state == "ended" and not session.end_reason.startswith("voicemail")
-    length = log.duration_s if log.duration_s is not None else (log.ended_at - log.answered_at).seconds if log.ended_at and answered else 0
-    seconds = length if answered else 0
+    seconds = 0
+    if log.answered_at is not None:
+        by_stamps = (log.ended_at - log.answered_at).seconds if log.ended_at else 0
+        seconds = log.duration_s if log.duration_s is not None else by_stamps
     sums["calls"] += 1
     sums["answered"] += answered
     sums["waiting"] += not answered and not over
@@ -145,7 +151,7 @@ def _add(sums, log: CallLog) -> None:
         if charge.amount is None:
             unpriced += 1
         elif ours or charge.rate_currency == settings.BILLING_CURRENCY:
-            amount, converted = amount + charge.amount, converted + charge.amount * (1 if ours else charge.exchange_rate)
+            amount, converted = amount + charge.amount, converted + charge.amount * (charge.exchange_rate or 1)
         else:
             amount, unconverted = amount + charge.amount, unconverted + charge.amount
         sums["costs"][key] = (amount, converted, unconverted, unpriced)
