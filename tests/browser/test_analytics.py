@@ -28,7 +28,6 @@ def _two_weeks(owner) -> None:
     who = [*counted.agents(owner), (agent := made.agent_of(owner, name), [agent.current_version])]
     for _ in range(160):
         counted.call(luck, luck.choice(who), timezone.now() - timedelta(hours=luck.triangular(0, 14 * 24, 30)))
-    Phone.objects.create(number=counted.NUMBERS[0], label="Front desk", agent=agent)
     Phone.objects.create(number="+918047110000", label="Not given to anybody yet")
     scenes.clinic_morning(owner)
     keeping.keep(for_s=None)
