@@ -106,7 +106,7 @@ def tiles(now: Figures, before: Figures | None, days: Period, links: Links) -> l
     return [
         Tile("Calls", f"{now.calls:,}", waiting, compared(change(now.calls, was.calls)), behind()),
         Tile(
-            "Answered", percent_words(now.answer_rate), f"{now.answered:,} calls",
+            "Answered", percent_words(now.answer_rate), f"{now.answered:,} calls" if now.calls else "",
             compared(points(now.answer_rate, was.answer_rate, better=1)), behind(answered="no"),
             "Of all calls that do not ring any more. Behind it are those that were not answered.",
         ),

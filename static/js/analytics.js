@@ -21,6 +21,7 @@ const CHARTS = {
     data: [series.calls, series.answered, ...(series.before ? [series.before] : [])],
     lines: [bars("calls", "others"), bars("answered", "answered"), ...(series.before ? [line("before", { dash: [4, 4], points: { show: false } })] : [])],
     axis: count,
+    room: 48,
     steps: [1, 2, 5].flatMap((step) => [1, 10, 100, 1000, 10_000, 100_000].map((ten) => step * ten)).sort((one, other) => one - other),
     words: (at) => `${count(series.calls[at])} calls, ${count(series.answered[at])} answered${series.before && series.before[at] !== null ? `, ${count(series.before[at])} before` : ""}`,
   }),
@@ -28,6 +29,7 @@ const CHARTS = {
     data: [series.p50, series.p95, series.p99],
     lines: [line("p50"), line("p95"), line("p99")],
     axis: ms,
+    room: 62,
     steps: [1, 2, 5, 10, 20, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000],
     words: (at) => `p50 ${ms(series.p50[at])}, p95 ${ms(series.p95[at])}, p99 ${ms(series.p99[at])}`,
   }),
@@ -47,8 +49,8 @@ function draw(place) {
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: false, range: () => [-0.5, series.labels.length - 0.5] }, y: { range: () => [0, most * 1.08] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 64, incrs: [1, 2, 3, 4, 6, 7, 14, 28, 56, 112], values: (_plot, at) => at.map((one) => series.labels[one] ?? "") },
-        { ...axis, grid: { stroke: style.borderTopColor, width: 1 }, size: 58, incrs: chart.steps, values: (_plot, at) => at.map(chart.axis) },
+        { ...axis, grid: { show: false }, size: 32, space: 64, incrs: [1, 2, 3, 4, 6, 7, 14, 28, 56, 112], values: (_plot, at) => at.map((one) => series.labels[one] ?? "") },
+        { ...axis, grid: { stroke: style.borderTopColor, width: 1 }, size: chart.room, incrs: chart.steps, values: (_plot, at) => at.map(chart.axis) },
       ],
       series: [{}, ...chart.lines],
       hooks: {
