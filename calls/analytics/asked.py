@@ -136,4 +136,4 @@ class AskedForm(forms.Form):
 
     def kept(self) -> dict[str, str]:
         """What was asked for, as it was typed, for links to the same page with one thing changed."""
-        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).strip())}
+        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).replace("\0", "").strip())}
