@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from calls.analytics.rows import MARK_HOUR
 from calls.endings import Confirmation, EndedBy
 from calls.listing.rows import CALL_INDEXES, SAME_BEGINNING, ListedFacts
 from calls.price_rows import ExchangeRate as ExchangeRate
@@ -103,6 +104,7 @@ class CallLog(ListedFacts):
             *CALL_INDEXES,
             models.Index(fields=["poll_after"], condition=models.Q(poll_after__isnull=False), name="call_to_poll"),
         ]
+        triggers = [MARK_HOUR]
 
     def __str__(self) -> str:
         return f"{self.direction} call of {self.session_id}"

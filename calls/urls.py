@@ -4,12 +4,14 @@ from django.urls import include, path
 
 from calls import dashboard, list_page, live_doors, money_page
 from calls.alerting import doors as alerts
+from calls.analytics import doors as analytics
 from calls.page import doors as page
 
 urlpatterns = [
     path("", dashboard.live, name="live"),
     path("money/", money_page.money, name="money"),
     path("money/drift.csv", money_page.drift_csv, name="money-drift"),
+    path("analytics/", analytics.analytics, name="analytics"),
     path("agents/", include("calls.agent_pages.urls")),
     path("alerts/", alerts.alerts_page, name="alerts"),
     path("alerts/bell/", alerts.bell, name="alert-bell"),

@@ -14,13 +14,14 @@ sed -i '/"resolved":/d' "$work/package-lock.json"
 cp "$work/package-lock.json" package-lock.json
 
 modules="$work/node_modules"
-mkdir -p static/vendor/htmx static/vendor/inter static/vendor/wavesurfer
+mkdir -p static/vendor/htmx static/vendor/inter static/vendor/uplot static/vendor/wavesurfer
 cp "$modules/htmx.org/dist/htmx.min.js" "$modules/htmx.org/LICENSE" static/vendor/htmx/
 cp "$modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2" static/vendor/inter/inter.woff2
 cp "$modules/@fontsource-variable/inter/LICENSE" static/vendor/inter/
 cp "$modules/wavesurfer.js/dist/wavesurfer.esm.js" "$modules/wavesurfer.js/dist/plugins/regions.esm.js" "$modules/wavesurfer.js/LICENSE" static/vendor/wavesurfer/
+cp "$modules/uplot/dist/uPlot.iife.min.js" "$modules/uplot/dist/uPlot.min.css" "$modules/uplot/LICENSE" static/vendor/uplot/
 chmod 644 static/vendor/*/*
 # For the browser tests alone: nothing of it is served. MPL-2.0, unchanged; its head names licence and authors.
 cp "$modules/axe-core/axe.min.js" tests/browser/axe.min.js
 chmod 644 tests/browser/axe.min.js
-ls -l static/vendor/htmx static/vendor/inter static/vendor/wavesurfer
+ls -l static/vendor/htmx static/vendor/inter static/vendor/uplot static/vendor/wavesurfer

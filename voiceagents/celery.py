@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "voiceagents.settings")
 app = Celery("voiceagents")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.autodiscover_tasks(["calls.outgoing", "calls.alerting"])
+app.autodiscover_tasks(["calls.outgoing", "calls.alerting", "calls.analytics"])
 
 
 @app.on_after_finalize.connect
@@ -30,6 +30,7 @@ def _beat_table(sender: Celery, **_: object) -> None:
         "prepare-sentences": {"task": "agents.prepare_sentences", "schedule": settings.PREPARE_S},
         "meter-handed-over": {"task": "calls.meter_handed_over", "schedule": 30},
         "release-reservations": {"task": "calls.release_reservations", "schedule": 600},
+        "keep-rollups": {"task": "calls.keep_rollups", "schedule": 60},
         "account-storage": {"task": "calls.account_storage", "schedule": 600},
         "reconcile-calls": {"task": "telephony.reconcile_calls", "schedule": settings.RECONCILE_S},
     }

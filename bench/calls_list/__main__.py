@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--rows", nargs="+", type=int, default=sizes, help="how many calls; one column each")
     parser.add_argument("--repeats", type=int, default=40, help="how often each request is made")
     parser.add_argument("--explain", default="", help="also print the plans of the scenario of this name")
+    parser.add_argument("--analytics", action="store_true", help="time analytics instead, on databases of its own with turns and charges")
     options = parser.parse_args()
     postgres = Postgres(service_directory("bench-list", service_account()) / "postgres", durable=False)
     postgres.start()
@@ -37,14 +38,15 @@ def main() -> int:
     text = _table(found)
     print(text)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "list.md").write_text(text, encoding="utf-8")
-    (RESULTS / "list.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    name = "analytics" if options.analytics else "list"
+    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0
 
 
 def _measured(postgres: Postgres, rows: int, options: argparse.Namespace) -> dict[str, list[float]]:
     """p50 and p95 in ms of each scenario, measured in a process of its own, which has that database."""
-    database = f"list_{rows}"
+    database = f"{'counted' if options.analytics else 'list'}_{rows}"
     environment = {**stack.base_environment(), "DATABASE_URL": postgres.url(database), "REDIS_URL": "redis://127.0.0.1:1/0"}
     environment |= {"LOG_LEVEL": "ERROR", "PYTHONPATH": str(ROOT)}
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
@@ -61,6 +63,8 @@ def _measured(postgres: Postgres, rows: int, options: argparse.Namespace) -> dic
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
     subprocess.run(collect, cwd=ROOT, env=environment, check=True)
     timing = [sys.executable, "-m", "bench.calls_list.timing", str(rows), str(options.repeats), options.explain]
+    if options.analytics:
+        timing = [sys.executable, "-m", "bench.calls_list.counted", str(options.repeats)]
     done = subprocess.run(timing, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, list[float]] = json.loads(done.stdout)
     return figures

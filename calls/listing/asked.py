@@ -14,7 +14,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from agents.models import Agent
+from agents.models import Agent, AgentVersion
 from calls import overview, wording
 from calls.endings import Confirmation, EndedBy
 from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters
@@ -23,6 +23,7 @@ from calls.models import Analysis
 from calls.status import Direction
 
 _LENGTH: Final = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,4}):)?(\d{1,5})")
+ANSWERED: Final = [("", "Answered or not"), ("yes", "Answered"), ("no", "Not answered")]
 TESTS: Final = [("", "Real calls"), (WITH_TESTS, "Real calls and tests"), (ONLY_TESTS, "Tests alone")]
 
 
@@ -66,15 +67,22 @@ class FilterForm(forms.Form):
     cost_most = forms.DecimalField(required=False, min_value=Decimal(0), max_digits=9, decimal_places=4)
     unconfirmed = forms.BooleanField(required=False)
     tests = forms.ChoiceField(required=False, choices=TESTS)
+    answered = forms.ChoiceField(required=False, choices=ANSWERED)
+    silent = forms.BooleanField(required=False)
+    version = forms.ModelChoiceField(queryset=AgentVersion.objects.none(), required=False)
+    hour = forms.ChoiceField(required=False, choices=[("", ""), *((str(hour), f"Between {hour}:00 and {hour}:59") for hour in range(24))])
     sort = forms.ChoiceField(required=False, choices=[("", "newest"), *((str(order), str(order)) for order in Order)])
 
-    BEHIND: Final = ("outcome", "direction", "ended_by", "least", "most", "cost_least", "cost_most", "unconfirmed", "tests")
+    BEHIND: Final = (
+        "outcome", "direction", "ended_by", "least", "most", "cost_least", "cost_most", "unconfirmed", "tests", "answered", "silent",
+    )  # fmt: skip
 
     def __init__(self, user: AbstractBaseUser | AnonymousUser, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        agent = self.fields["agent"]
-        assert isinstance(agent, forms.ModelChoiceField)
+        agent, version = self.fields["agent"], self.fields["version"]
+        assert isinstance(agent, forms.ModelChoiceField) and isinstance(version, forms.ModelChoiceField)
         agent.queryset = overview.agents_of(user).order_by("name")
+        version.queryset = AgentVersion.objects.filter(agent__in=overview.agents_of(user).order_by()).select_related("agent")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -93,6 +101,7 @@ class FilterForm(forms.Form):
         self.is_valid()
         wanted = self.cleaned_data
         agent, since, until = wanted.get("agent"), wanted.get("since"), wanted.get("until")
+        version, hour = wanted.get("version"), wanted.get("hour")
         return CallFilters(
             status=wanted.get("status", ""),
             direction=wanted.get("direction", ""),
@@ -109,6 +118,11 @@ class FilterForm(forms.Form):
             cost_most=wanted.get("cost_most"),
             text=wanted.get("text", ""),
             tests=wanted.get("tests") or WITHOUT_TESTS,
+            answered=wanted.get("answered", ""),
+            version_id=version.pk if version else None,
+            clock_hour=int(hour) if hour else None,
+            zone=timezone.get_current_timezone_name(),
+            silent=bool(wanted.get("silent")),
         )
 
     @property
@@ -145,12 +159,14 @@ class FilterForm(forms.Form):
         if name in ("cost_least", "cost_most"):
             amount = wording.money_words(value, settings.BILLING_CURRENCY, at_least=0)
             return f"{'At least' if name == 'cost_least' else 'At most'} {amount}"
-        choices: Any = getattr(self.fields[name], "choices", ()) if name != "agent" else ()
+        choices: Any = getattr(self.fields[name], "choices", ()) if name not in ("agent", "version") else ()
         label = str(dict(choices).get(str(value), ""))
         words = {
             "text": f"Said: {value}",
             "number": f"Number {value}",
             "agent": str(value),
+            "version": str(value),
+            "silent": "The caller said nothing",
             "ended_by": f"Ended by: {label}",
             "unconfirmed": "Not confirmed by carrier",
             "sort": "",

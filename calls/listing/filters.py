@@ -12,6 +12,10 @@ WITHOUT_TESTS: Final = "without"
 ONLY_TESTS: Final = "only"
 WITH_TESTS: Final = "with"
 
+# What analytics calls a talk, on the session's row `s`: a conversation that is over. A message that was left is none.
+TALKED: Final = "s.started_at IS NOT NULL AND s.state = 'ended' AND s.end_reason NOT IN ('voicemail-done', 'voicemail-detected')"
+ANSWERED: Final = "yes"
+
 
 @dataclass(slots=True)
 class Conditions:
@@ -40,6 +44,7 @@ class CallFilters:
     """What a list of calls is narrowed to. `number` matches the last digits of either side; times are aware, `until` exclusive.
 
     `cost_least` and `cost_most` are in the billing currency. A call of which nobody knows the duration or the cost is in no range of them.
+    `answered` is yes, no or empty; `clock_hour` is the hour of the day in `zone` in which it began; `silent`: its caller said nothing.
     """
 
     status: str = ""
@@ -57,6 +62,11 @@ class CallFilters:
     cost_most: Decimal | None = None
     text: str = ""
     tests: str = WITH_TESTS
+    answered: str = ""
+    version_id: int | None = None
+    clock_hour: int | None = None
+    zone: str = "UTC"
+    silent: bool = False
 
     @property
     def said(self) -> Search | None:
@@ -111,6 +121,15 @@ class CallFilters:
         ):
             if bound is not None:
                 found.add(part, bound)
+        if self.answered:
+            found.add(f"c.answered_at IS {'NOT ' if self.answered == ANSWERED else ''}NULL")
+        if self.clock_hour is not None:
+            found.add("EXTRACT(hour FROM c.created_at AT TIME ZONE %s) = %s", self.zone, self.clock_hour)
+        if self.version_id is not None:
+            found.add("EXISTS (SELECT FROM calls_session s WHERE s.id = c.session_id AND s.agent_version_id = %s)", self.version_id)
+        if self.silent:
+            found.add(f"EXISTS (SELECT FROM calls_session s WHERE s.id = c.session_id AND {TALKED})")
+            found.add("NOT EXISTS (SELECT FROM calls_turn t WHERE t.session_id = c.session_id AND t.speaker = 'caller')")
         if digits := _digits(self.number):
             # 080…, 91… and +91… name the same line: what counts is the national part.
             backwards = digits[-10:][::-1] + "%"
