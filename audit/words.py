@@ -86,6 +86,7 @@ _KINDS: Final = {
     "budget": gettext_lazy("Budget"),
     "alertrule": gettext_lazy("Alert rule"),
     "webhookendpoint": gettext_lazy("Webhook endpoint"),
+    "apikey": gettext_lazy("API key"),
     "user": gettext_lazy("Person"),
     "group": gettext_lazy("Group"),
     "user_groups": gettext_lazy("Membership"),

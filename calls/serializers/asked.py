@@ -9,7 +9,6 @@ import phonenumbers
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -87,7 +86,7 @@ class PlaceCallSerializer(StrictMixin, serializers.Serializer[Any]):
         return {**attrs, "from_phone": phone.number}
 
 
-@extend_schema_field(OpenApiTypes.STR)
+@extend_schema_field({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
 class MomentField(serializers.Field[datetime, str, str, Any]):
     """An ISO 8601 date or date and time; a date is its midnight, and a time without offset is local."""
 
