@@ -121,6 +121,10 @@ def test_the_history_tells_who_made_and_revoked_a_key_and_what_a_key_changed(cli
     program("agents:write").post(AGENTS, {"name": "New", "prompt": "You answer."})
     (made,) = history.entries(history.Wanted("agent"))[0]
     assert (made.deed, made.who, made.name) == ("insert", operator, "New")
+    assert made.program == ApiKey.objects.get(name="Booking").prefix
+    client.force_login(User.objects.create_superuser("root", password="a long password"))
+    page = client.get("/history/").content.decode()
+    assert f"asha · {made.program}…" in page and "API key" in page
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
