@@ -14,9 +14,9 @@ from access.rates import Standing
 class _Guarded(GenericViewSet[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method == "POST" and hasattr(self, "post"):
-            handler = self.post
-            self.post = lambda asked, *more, **named: once(asked, handler, *more, **named)
+        handler = getattr(self, "post", None)  # what the router has put there: create, or an action
+        if request.method == "POST" and handler is not None:
+            self.__dict__["post"] = lambda asked, *more, **named: once(asked, handler, *more, **named)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)

@@ -62,13 +62,20 @@ def _claim(row: KeptAnswer) -> KeptAnswer | None:
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-    except IntegrityError:
-        return KeptAnswer.objects.get(user_id=row.user_id, key_sha256=row.key_sha256)
+    except IntegrityError as error:
+        kept = KeptAnswer.objects.filter(user_id=row.user_id, key_sha256=row.key_sha256).first()
+        if kept is None:  # its day ended this very moment
+            raise _busy() from error
+        return kept
     except OperationalError as error:
-        raise Conflict(_("A request with this Idempotency-Key is being carried out right now. Ask again in a moment.")) from error
+        raise _busy() from error
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     return None
+
+
+def _busy() -> Conflict:
+    return Conflict(_("A request with this Idempotency-Key is being carried out right now. Ask again in a moment."))
 
 
 def _again(kept: KeptAnswer, request_sha256: str) -> Response:

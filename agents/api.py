@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, ProtectedError, QuerySet, Subquery
 from django.utils.translation import gettext as _
-from django_filters import CharFilter, ChoiceFilter, FilterSet
+from django_filters import FilterSet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents import restoring
-from agents.api_lists import Pages, TruthFilter
+from agents.api_lists import OneOfFilter, Pages, TextFilter, TruthFilter
 from agents.models import LANGUAGES, Agent, AgentVersion
 from agents.serializers import AgentSerializer, AgentVersionSerializer, RestoredSerializer, RestoreSerializer, nested
 from agents.spec import Mode
@@ -35,10 +35,10 @@ class VersionPages(Pages):
 
 
 class AgentFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="A part of the name.")
+    name = TextFilter(lookup="icontains", label="A part of the name.")
     active = TruthFilter()
-    language = ChoiceFilter(choices=LANGUAGES)
-    mode = ChoiceFilter(choices=[(mode.value, mode.value) for mode in Mode])
+    language = OneOfFilter(LANGUAGES)
+    mode = OneOfFilter((mode.value, mode.value) for mode in Mode)
 
 
 @extend_schema_view(

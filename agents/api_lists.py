@@ -1,5 +1,6 @@
 """Lists of the API: pages by key that arriving rows do not shift, and filters of which none is ignored."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import django_filters as filters
@@ -53,16 +54,28 @@ class WholeFilter(filters.Filter):
 
     field_class = forms.IntegerField
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, min_value=1, max_value=2**63 - 1, **kwargs)
+    def __init__(self, field_name: str) -> None:
+        super().__init__(field_name=field_name, min_value=1, max_value=2**63 - 1)
 
 
-class TruthFilter(filters.TypedChoiceFilter):
+class TextFilter(filters.CharFilter):
+    def __init__(self, *, lookup: str = "exact", method: str | None = None, label: str = "") -> None:
+        super().__init__(lookup_expr=lookup, method=method, label=label)
+
+
+class OneOfFilter(filters.ChoiceFilter):
+    def __init__(self, choices: Iterable[tuple[str, Any]]) -> None:
+        super().__init__(choices=list(choices))
+
+
+class TruthFilter(filters.Filter):
     """`true` or `false`, and nothing else."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    field_class = forms.TypedChoiceField
+
+    def __init__(self) -> None:
         choices = [("true", "true"), ("false", "false")]
-        super().__init__(*args, choices=choices, coerce=lambda told: told == "true", empty_value=None, **kwargs)
+        super().__init__(choices=choices, coerce=lambda told: told == "true", empty_value=None)
 
 
 class StrictFilters(DjangoFilterBackend):

@@ -22,7 +22,7 @@ class NameTaken(APIException):
 
 
 class PartFilters(FilterSet):
-    agent = WholeFilter(field_name="agent_id")
+    agent = WholeFilter("agent_id")
     active = TruthFilter()
 
 

@@ -26,7 +26,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change. `who` is None for the system itself: a job, a command, a migration. `program` is the prefix of the API key, if it was one."""
+    """One change. `who` is None for the system itself: a job, a command, a migration. `program`: the API key's prefix, if one was used."""
 
     at: datetime
     deed: str  # insert, update, delete, private

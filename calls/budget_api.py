@@ -5,11 +5,11 @@ from typing import Any
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters import ChoiceFilter, FilterSet
+from django_filters import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers, viewsets
 
-from agents.api_lists import Pages, WholeFilter
+from agents.api_lists import OneOfFilter, Pages, WholeFilter
 from agents.models import Agent
 from agents.serializers import OwnAgentField, StrictMixin
 from agents.visibility import sees_everything
@@ -63,8 +63,8 @@ class BudgetSerializer(StrictMixin, serializers.ModelSerializer[Budget]):
 
 
 class BudgetFilters(FilterSet):
-    agent = WholeFilter(field_name="agent_id")
-    scope = ChoiceFilter(choices=[(scope.value, scope.value) for scope in Scope])
+    agent = WholeFilter("agent_id")
+    scope = OneOfFilter((scope.value, scope.value) for scope in Scope)
 
 
 @extend_schema_view(

@@ -3,12 +3,12 @@
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django_filters import CharFilter, FilterSet
+from django_filters import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.exceptions import APIException
 
-from agents.api_lists import Pages, TruthFilter, WholeFilter
+from agents.api_lists import Pages, TextFilter, TruthFilter, WholeFilter
 from agents.visibility import sees_everything, visible_agents
 from providers.exotel.numbers import InvalidNumber, to_e164
 from telephony.models import Phone
@@ -21,9 +21,9 @@ class NumberTaken(APIException):
 
 
 class PhoneFilters(FilterSet):
-    agent = WholeFilter(field_name="agent_id")
+    agent = WholeFilter("agent_id")
     active = TruthFilter()
-    number = CharFilter(method="of_number", label="As it is written anywhere: 080…, 91… and +91… are understood.")
+    number = TextFilter(method="of_number", label="As it is written anywhere: 080…, 91… and +91… are understood.")
 
     def of_number(self, rows: QuerySet[Phone], name: str, typed: str) -> QuerySet[Phone]:
         try:

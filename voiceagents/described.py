@@ -41,7 +41,7 @@ _COUNTED: Final = {
 _KEY_PARAMETER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Any text of your own. The same request with it, sent again within 24 hours, is answered as the first was and does nothing.",
+    "description": "Any text of your own. The same request sent again with it within a day is answered as the first was, and does nothing.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
 }
 

@@ -74,7 +74,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 
 api = schemathesis.pytest.from_fixture("described")
-# Whether an agent of this id is yours, a model exists at its provider or a name is free, no schema can say: 400 is an answer to what it allows.
+# Whether an agent of this id is yours, a provider has a model or a name is free, no schema can say: 400 may answer what it allows.
 BEYOND_SCHEMAS = [check for check in CHECKS.get_all() if check.__name__ == "positive_data_acceptance"]
 
 
