@@ -68,14 +68,19 @@ class OneOfFilter(filters.ChoiceFilter):
         super().__init__(choices=list(choices))
 
 
+class _Truth(forms.TypedChoiceField):
+    def __init__(self, **more: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda told: told == "true", empty_value=None, **more)
+
+
 class TruthFilter(filters.Filter):
     """`true` or `false`, and nothing else."""
 
-    field_class = forms.TypedChoiceField
+    field_class = _Truth
 
     def __init__(self) -> None:
-        choices = [("true", "true"), ("false", "false")]
-        super().__init__(choices=choices, coerce=lambda told: told == "true", empty_value=None)
+        super().__init__()
 
 
 class StrictFilters(DjangoFilterBackend):

@@ -11,6 +11,7 @@ from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 
 from calls import commands, queries
+from calls.listing.finding import SearchTooBroad
 from calls.models import Session
 from calls.serializers import (
     CallDetailSerializer,
@@ -41,7 +42,10 @@ class CallViewSet(viewsets.GenericViewSet[Session]):
         query = CallQuerySerializer(data=request.query_params, context=self.get_serializer_context())
         query.is_valid(raise_exception=True)
         limit = query.validated_data.get("limit", queries.PAGE_ROWS)
-        page = queries.call_list(request.user, query.filters(), query.validated_data.get("cursor"), limit)
+        try:
+            page = queries.call_list(request.user, query.filters(), query.validated_data.get("cursor"), limit)
+        except SearchTooBroad as error:
+            raise ValidationError({"non_field_errors": [error.message]}) from error
         following = None
         if page.next_cursor is not None:
             following = replace_query_param(request.build_absolute_uri(), "cursor", page.next_cursor)

@@ -63,10 +63,12 @@ class Description(AutoSchema):
             schema["additionalProperties"] = False
         return schema
 
-    def get_description(self) -> str:
-        told = super().get_description() or ""
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        door: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         scope = needed(getattr(self.view, "basename", ""), self.method, getattr(self.view, "action", "") or "")
-        return f"{told}\n\nScope of the key: `{scope}`.".strip() if scope else told
+        if door is not None and scope is not None:
+            door["description"] = f"{door.get('description', '')}\n\nScope of the key: `{scope}`.".strip()
+        return door
 
 
 def with_common_parts(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class Truth(serializers.BooleanField):
 
 
 class PartQuerySerializer(StrictMixin, serializers.Serializer[Any]):
-    agent = serializers.IntegerField(min_value=1, required=False, help_text="An agent's id.")
+    agent = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="An agent's id.")
     since = MomentField(required=False, help_text="Of calls from this date or time on.")
     until = MomentField(required=False, help_text="Of calls before this date or time.")
     limit = serializers.IntegerField(min_value=1, max_value=200, required=False, help_text="Rows on a page; 50 if left out.")
