@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, Final
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from rest_framework import serializers
-from rest_framework.exceptions import ParseError
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 
 _DEEPEST: Final = 60
@@ -44,7 +46,7 @@ def mistyped(field: Any, value: Any) -> str:
     fits = {
         "boolean": isinstance(value, bool),
         "amount": isinstance(value, str),
-        "whole": isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer(),
+        "whole": not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer())),
         "number": isinstance(value, int | float) and not isinstance(value, bool),
         "list": isinstance(value, list),
         "object": isinstance(value, Mapping),
@@ -59,12 +61,20 @@ def mistyped(field: Any, value: Any) -> str:
     return next((words for one in inner if (words := mistyped(child, one))), "")
 
 
+class TooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+
 class StrictJSON(JSONParser):
     """Also refuses what no row can hold: NUL characters, lone surrogates, numbers that are none, and bodies nested without end."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        raw = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise TooLarge(_("The body is too large. Send at most one megabyte."))
         try:
-            told = super().parse(stream, media_type, parser_context)
+            told = super().parse(BytesIO(raw), media_type, parser_context)
         except RecursionError as error:
             raise ParseError(_("The body is nested too deeply.")) from error
         if problem := _unkeepable(told):

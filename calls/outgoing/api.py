@@ -96,7 +96,7 @@ class EndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
         return Response({"replayed": count}, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="List the tries at an endpoint, newest first", responses=AttemptSerializer(many=True))
-    @action(detail=True, pagination_class=NewestFirst, serializer_class=AttemptSerializer)
+    @action(detail=True, pagination_class=NewestFirst, serializer_class=AttemptSerializer, filter_backends=[])
     def attempts(self, request: Request, pk: str) -> Response:
         tries = WebhookAttempt.objects.filter(delivery__endpoint=self.get_object()).select_related("delivery__message")
         pages = NewestFirst()

@@ -4,12 +4,13 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from agents.serializers import StrictMixin
 from calls.amounts import plain
 from calls.models import Charge, Recording, Session, Turn
 from calls.serializers.asked import MomentField
-from calls.serializers.shown import LatencySerializer, RecordingSerializer, TurnSerializer
+from calls.serializers.shown import RecordingSerializer, TurnSerializer
 from calls.status import CallStatus
 
 
@@ -19,6 +20,7 @@ class Truth(serializers.BooleanField):
     TRUE_VALUES = {"true"}
     FALSE_VALUES = {"false"}
     NULL_VALUES: set[Any] = set()
+    default_empty_html = empty  # left out is left out, not false as on a form
 
 
 class PartQuerySerializer(StrictMixin, serializers.Serializer[Any]):
@@ -80,15 +82,10 @@ class TurnOfCallSerializer(TurnSerializer):
     """A turn with the call it is of."""
 
     session_id = serializers.CharField(source="session.session_id", read_only=True)
-    latency = serializers.SerializerMethodField()
 
     class Meta(TurnSerializer.Meta):
         fields = ("id", "session_id", *TurnSerializer.Meta.fields, "created_at")  # type: ignore[assignment]  # three more
         read_only_fields = fields
-
-    @extend_schema_field(LatencySerializer(allow_null=True))
-    def get_latency(self, turn: Turn) -> dict[str, Any] | None:
-        return super().get_latency(turn)
 
 
 class RecordingLineSerializer(serializers.ModelSerializer[Recording]):

@@ -66,7 +66,7 @@ def _told(text: str) -> tuple[int, str]:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
     answer = client.get(AGENTS)
-    assert answer["WWW-Authenticate"].startswith("Bearer") or answer.status_code == 200
+    assert answer.status_code == 200 or answer["WWW-Authenticate"].startswith("Bearer")
     return answer.status_code, answer.json().get("detail", "")
 
 
@@ -74,7 +74,7 @@ def test_what_opens_nothing_says_why(operator: User) -> None:
     soon = timezone.now() + timedelta(days=1)
     key, text = keys.make(owner=operator, name="Booking", scopes=["agents:read"], expires_at=soon)
     other = "x" if text[-1] != "x" else "y"
-    for wrong in ("", "va_", text[:-1] + other, text[:-1], f"va_{'a' * 8}_{'b' * 40}", "रहस्य"):
+    for wrong in ("", "va_", text[:-1] + other, text[:-1], f"va_{'a' * 8}_{'b' * 40}", "\xe9\xff"):
         assert _told(wrong) == (401, _told("nonsense")[1])
     ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     assert "has expired" in _told(text)[1]
@@ -97,7 +97,7 @@ def test_the_secret_is_nowhere_in_the_database(operator: User) -> None:
             assert key.prefix in held and secret not in held
 
 
-def test_last_use_is_written_at_most_once_a_minute(program: Callable[..., APIClient], django_assert_num_queries) -> None:
+def test_last_use_is_written_at_most_once_a_minute(program: Callable[..., APIClient]) -> None:
     client = program("agents:read")
     client.get(AGENTS)
     first = ApiKey.objects.get().last_used_at

@@ -2,17 +2,19 @@
 
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
 from agents.models import Agent, Destination, HttpTool
-from calls.models import Session
+from calls.models import Charge, Session, UsageLine
 from tests.calls import made_calls as made
 from tests.client.conftest import Wire
 from voiceagents_client import Client
-from voiceagents_client.cli import main
+from voiceagents_client.cli import main, terminal
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -22,8 +24,7 @@ def run(make_client: Callable[[], Client], monkeypatch: pytest.MonkeyPatch, caps
     """Runs a command line; gives its code, what it printed, and what it complained of."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
-    for name in ("out", "beside"):
-        console = __import__("voiceagents_client.cli.terminal", fromlist=[name]).__dict__[name]
+    for console in (terminal.out, terminal.beside):
         monkeypatch.setattr(console, "_width", 200)
     monkeypatch.setattr("voiceagents_client.cli.terminal.Server.client", make_client)
 
@@ -93,10 +94,6 @@ def test_costs_are_added_up_and_what_has_no_price_is_said(run: Run, agent: Agent
     for _number in range(2):
         session = made.talking_call(agent)
         made.use(session, unpriced=False)
-    from decimal import Decimal
-
-    from calls.models import Charge, UsageLine
-
     for line in UsageLine.objects.filter(kind="tts"):
         Charge.objects.create(session_id=line.session_id, usage_line=line, amount=Decimal("0.1"), currency="USD", price_source="list")
     for line in UsageLine.objects.filter(kind="stt"):
@@ -124,8 +121,6 @@ def test_what_goes_wrong_is_told_in_a_line(run: Run, agent: Agent, words: tuple[
 
 
 def test_a_server_that_is_not_there_is_told_in_a_line(run: Run, wire: Wire) -> None:
-    import httpx
-
     wire.failures = [httpx.ConnectError("gone")] * 3
     code, _told, said = run("agent", "list")
     assert (code, "Is VOICEAGENTS_URL right" in said) == (1, True)
