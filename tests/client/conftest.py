@@ -50,7 +50,7 @@ def operator(db: None) -> User:
 
 @pytest.fixture
 def agent(operator: User) -> Agent:
-    agent = Agent.objects.create(owner=operator, name="Desk", prompt="You answer.\nBe kind.\n", analyse_calls=False)
+    agent = Agent.objects.create(owner=operator, name="Desk", prompt="You answer.\nBe kind.", analyse_calls=False)
     Phone.objects.create(number="+918047112233", agent=agent)
     return agent
 

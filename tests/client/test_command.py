@@ -73,11 +73,11 @@ def test_an_agent_goes_out_and_comes_back_unchanged(run: Run, agent: Agent, tmp_
     assert run("agent", "export", str(agent.pk), str(file))[0] == 0
     written = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert (written["prompt"], written["tools"][0]["name"], written["destinations"][0]["numbers"]) == (
-        "You answer.\nBe kind.\n",
+        "You answer.\nBe kind.",
         "book",
         ["+919876543210"],
     )
-    assert "prompt: |" in file.read_text(encoding="utf-8")
+    assert "prompt: |-" in file.read_text(encoding="utf-8")
     version = agent.current_version.number
     assert f"version {version}." in run("agent", "import", str(file))[1]
     file.write_text(yaml.safe_dump({**written, "name": "Night desk"}), encoding="utf-8")
