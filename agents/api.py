@@ -2,19 +2,23 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, ProtectedError, QuerySet, Subquery
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from django_filters import FilterSet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.models import Agent, AgentVersion
-from agents.serializers import AgentSerializer, AgentVersionSerializer
+from agents import restoring
+from agents.api_lists import OneOfFilter, Pages, TextFilter, TruthFilter
+from agents.models import LANGUAGES, Agent, AgentVersion
+from agents.serializers import AgentSerializer, AgentVersionSerializer, RestoredSerializer, RestoreSerializer, nested
+from agents.spec import Mode
 from agents.visibility import visible_agents
 
 
@@ -23,14 +27,18 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
-class AgentPages(CursorPagination):
-    ordering = "id"
-    page_size = 50
+_NUMBER = OpenApiParameter("number", int, OpenApiParameter.PATH, description="The version's number.")
 
 
-class VersionPages(CursorPagination):
+class VersionPages(Pages):
     ordering = "-number"
-    page_size = 50
+
+
+class AgentFilters(FilterSet):
+    name = TextFilter(lookup="icontains", label="A part of the name.")
+    active = TruthFilter()
+    language = OneOfFilter(LANGUAGES)
+    mode = OneOfFilter((mode.value, mode.value) for mode in Mode)
 
 
 @extend_schema_view(
@@ -43,7 +51,8 @@ class VersionPages(CursorPagination):
 )
 class AgentViewSet(viewsets.ModelViewSet[Agent]):
     serializer_class = AgentSerializer
-    pagination_class = AgentPages
+    pagination_class = Pages
+    filterset_class = AgentFilters
     queryset = Agent.objects.none()
     lookup_value_regex = r"\d+"
 
@@ -82,16 +91,43 @@ class AgentViewSet(viewsets.ModelViewSet[Agent]):
     @extend_schema(summary="List an agent's published versions, newest first", responses=AgentVersionSerializer(many=True))
     @action(detail=True, pagination_class=VersionPages, serializer_class=AgentVersionSerializer, filter_backends=[])
     def versions(self, request: Request, pk: int) -> Response:
-        agent = self.get_object()
-        before = AgentVersion.objects.filter(agent=OuterRef("agent"), number__lt=OuterRef("number")).order_by("-number")
-        versions = (
-            AgentVersion.objects.filter(agent=agent)
-            .select_related("published_by")
-            .annotate(previous_spec=Subquery(before.values("spec")[:1]))
-        )
         pages = VersionPages()
-        page = pages.paginate_queryset(versions, request, view=self)
+        page = pages.paginate_queryset(self._versions(self.get_object()), request, view=self)
         return pages.get_paginated_response(AgentVersionSerializer(page, many=True).data)
+
+    @extend_schema(summary="Read one version: everything that a call on it used", parameters=[_NUMBER], responses=AgentVersionSerializer)
+    @action(detail=True, url_path=r"versions/(?P<number>[1-9]\d{0,8})")
+    def version(self, request: Request, pk: str, number: str) -> Response:
+        return Response(AgentVersionSerializer(self._version(number)).data)
+
+    @extend_schema(
+        summary="Bring an earlier version back: it is published again as the next one",
+        parameters=[_NUMBER],
+        request=RestoreSerializer,
+        responses=RestoredSerializer,
+    )
+    @action(detail=True, methods=["post"], url_path=r"versions/(?P<number>[1-9]\d{0,8})/restore")
+    def restore(self, request: Request, pk: str, number: str) -> Response:
+        wanted = RestoreSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        try:
+            restored = restoring.restore(self._version(number), by=request.user, reason=wanted.validated_data.get("reason", ""))
+        except ModelInvalid as error:
+            raise serializers.ValidationError(nested(error.message_dict)) from error
+        version = self._version(restored.version.number)
+        return Response({"version": AgentVersionSerializer(version).data, "is_new": restored.is_new, "warnings": list(restored.warnings)})
+
+    def _version(self, number: str | int) -> AgentVersion:
+        version = self._versions(self.get_object()).filter(number=number).first()
+        if version is None:
+            raise NotFound(_("This agent has no version %(number)s.") % {"number": number})
+        return version
+
+    @staticmethod
+    def _versions(agent: Agent) -> QuerySet[AgentVersion]:
+        before = AgentVersion.objects.filter(agent=OuterRef("agent"), number__lt=OuterRef("number")).order_by("-number")
+        rows = AgentVersion.objects.filter(agent=agent).select_related("published_by")
+        return rows.annotate(previous_spec=Subquery(before.values("spec")[:1]))
 
 
 def _why_kept(agent: Agent) -> str:

@@ -5,11 +5,13 @@ from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelInvalid
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents import manners
+from agents.api_fields import mistyped
 from agents.manner_fields import api_field
 from agents.models import Agent, AgentVersion, Publication
 from agents.validation import name_problem, warnings
@@ -20,7 +22,7 @@ NESTED = ("voice", "llm", "stt")
 
 
 class StrictMixin:
-    """Refuses fields that do not exist: a misspelt one would otherwise change nothing, silently."""
+    """Refuses fields that do not exist: a misspelt one would otherwise change nothing, silently. JSON of another type too."""
 
     def to_internal_value(self, data: Any) -> Any:
         fields: Mapping[str, Any] = self.fields  # type: ignore[attr-defined]  # the serializer mixed in has it
@@ -28,6 +30,10 @@ class StrictMixin:
             known = ", ".join(name for name, field in fields.items() if not field.read_only)
             message = _("There is no such field. The fields are: %(known)s.") % {"known": known}
             raise serializers.ValidationError({name: [message] for name in unknown})
+        if isinstance(data, Mapping) and not isinstance(data, QueryDict):
+            wrong = {name: [words] for name in data if not fields[name].read_only and (words := mistyped(fields[name], data[name]))}
+            if wrong:
+                raise serializers.ValidationError(wrong)
         return super().to_internal_value(data)  # type: ignore[misc]  # as above
 
 
@@ -105,6 +111,7 @@ class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
     manners = MannersSerializer(required=False)
     fallbacks = FallbacksSerializer(required=False)
     pronunciations = PronunciationSerializer(many=True, required=False)
+    reason = serializers.CharField(max_length=300, write_only=True, required=False, allow_blank=True, help_text="Why you publish this.")
     version = serializers.SerializerMethodField(help_text="The version that new calls run on.")
     warnings = serializers.SerializerMethodField(help_text="What works today and will not for long.")
 
@@ -113,7 +120,8 @@ class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
         fields = (
             "id", "owner", "name", "prompt", "first_message", "language", "mode", "voice", "llm", "stt", "max_duration_s",
             "silence_timeout_s", "record_calls", "recording_retention_days", "analyse_calls", "extraction_schema", "voicemail_message",
-            "manners", "fallbacks", "pronunciations", "collects_digits", "active", "version", "warnings", "created_at", "updated_at",
+            "manners", "fallbacks", "pronunciations", "collects_digits", "active", "reason", "version", "warnings",
+            "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("created_at", "updated_at")
 
@@ -148,7 +156,8 @@ class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
                 setattr(candidate, field.attname, getattr(self.instance, field.attname))
             candidate._state.adding = False
         for name, value in attrs.items():
-            setattr(candidate, name, value)
+            if name != "reason":
+                setattr(candidate, name, value)
         try:
             candidate.full_clean(validate_constraints=False)
         except ModelInvalid as error:
@@ -158,18 +167,20 @@ class AgentSerializer(StrictMixin, serializers.ModelSerializer[Agent]):
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Agent:
+        publication = self._publication(validated_data)
         agent = Agent(**validated_data)
-        agent.save(force_insert=True, publication=self._publication())
+        agent.save(force_insert=True, publication=publication)
         return agent
 
     def update(self, instance: Agent, validated_data: dict[str, Any]) -> Agent:
+        publication = self._publication(validated_data)
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        instance.save(publication=self._publication())
+        instance.save(publication=publication)
         return instance
 
-    def _publication(self) -> Publication:
-        return Publication(by=self.context["request"].user)
+    def _publication(self, validated_data: dict[str, Any]) -> Publication:
+        return Publication(by=self.context["request"].user, reason=validated_data.pop("reason", ""))
 
 
 def nested(messages: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -203,3 +214,13 @@ class AgentVersionSerializer(serializers.ModelSerializer[AgentVersion]):
     def get_changes(self, version: AgentVersion) -> list[dict[str, Any]]:
         found = changes(getattr(version, "previous_spec", None), version.spec)
         return [{"field": change.field, "old": change.old, "new": change.new} for change in found]
+
+
+class RestoreSerializer(StrictMixin, serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True, help_text="Why; kept with the version.")
+
+
+class RestoredSerializer(serializers.Serializer[Any]):
+    version = AgentVersionSerializer()
+    is_new = serializers.BooleanField(help_text="False if that version was live already.")
+    warnings = serializers.ListField(child=serializers.CharField(), help_text="What could not come back as it was.")

@@ -5,11 +5,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django_filters import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.exceptions import APIException
-from rest_framework.pagination import CursorPagination
 
+from agents.api_lists import Pages, TruthFilter, WholeFilter
 from agents.models import Destination, HttpTool
 from agents.tool_serializers import DestinationSerializer, HttpToolSerializer
 from agents.visibility import visible_agents
@@ -20,15 +21,15 @@ class NameTaken(APIException):
     default_code = "conflict"
 
 
-class ToolPages(CursorPagination):
-    ordering = "id"
-    page_size = 50
+class PartFilters(FilterSet):
+    agent = WholeFilter("agent_id")
+    active = TruthFilter()
 
 
 class _PartsOfAgents(viewsets.ModelViewSet[Any]):
-    pagination_class = ToolPages
+    pagination_class = Pages
     lookup_value_regex = r"\d+"
-    filterset_fields = ("agent",)
+    filterset_class = PartFilters
 
     def get_queryset(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset().model._default_manager.all()

@@ -26,7 +26,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change. `who` is None for the system itself: a job, a command, a migration."""
+    """One change. `who` is None for the system itself: a job, a command, a migration. `program`: the API key's prefix, if one was used."""
 
     at: datetime
     deed: str  # insert, update, delete, private
@@ -35,6 +35,7 @@ class Entry:
     name: str
     who: Any
     path: str
+    program: str = ""
     differences: list[Difference] = field(default_factory=list)
 
 
@@ -105,6 +106,7 @@ def _read(events: list[Any]) -> Iterator[Entry]:
             name=_name(event),
             who=people.get(_who(event)),
             path=(event.pgh_context.metadata or {}).get("url", "") if event.pgh_context else "",
+            program=str((event.pgh_context.metadata or {}).get("api_key", "")) if event.pgh_context else "",
             differences=list(_differences(event, previous.get((model, getattr(event, "previous_id", None) or 0)))),
         )
 

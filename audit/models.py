@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from access.models import ApiKey
 from agents.models import Agent, Destination, HttpTool
 from calls.models import AlertRule, Budget, ExchangeRate, PriceOverride, WebhookEndpoint
 from telephony.models import Phone
@@ -79,6 +80,7 @@ follow(
     private=("secret", "previous_secret"),
     without=("previous_until", "secret_shown", "failures", "failing_since", "rest_until", "created_at"),
 )
+follow(ApiKey, without=("last_used_at", "secret_sha256", "created_at"))
 follow(User, only=("username", "is_active", "is_staff", "is_superuser"), private=("password",))
 follow(Group)
 follow_bond(User.groups.through, "UserGroup")

@@ -66,7 +66,7 @@ def entry_line(entry: Entry, names: Names) -> EntryLine:
     deed, tone = (_TIED if is_bond else _DEEDS).get(entry.deed, (entry.deed, "quiet"))
     return EntryLine(
         at=entry.at,
-        who=entry.who.get_username() if entry.who is not None else "",
+        who=_who_words(entry),
         deed=deed,
         tone=tone,
         kind=kind_words(entry.model),
@@ -74,6 +74,11 @@ def entry_line(entry: Entry, names: Names) -> EntryLine:
         link=_link(entry),
         changes=[_change_line(difference, names) for difference in entry.differences],
     )
+
+
+def _who_words(entry: Entry) -> str:
+    name = entry.who.get_username() if entry.who is not None else ""
+    return f"{name} · {entry.program}…" if entry.program else name
 
 
 _KINDS: Final = {
@@ -86,6 +91,7 @@ _KINDS: Final = {
     "budget": gettext_lazy("Budget"),
     "alertrule": gettext_lazy("Alert rule"),
     "webhookendpoint": gettext_lazy("Webhook endpoint"),
+    "apikey": gettext_lazy("API key"),
     "user": gettext_lazy("Person"),
     "group": gettext_lazy("Group"),
     "user_groups": gettext_lazy("Membership"),

@@ -5,10 +5,11 @@ from typing import Any
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db.models import QuerySet
 from django.utils import timezone
+from django_filters import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers, viewsets
-from rest_framework.pagination import CursorPagination
 
+from agents.api_lists import OneOfFilter, Pages, WholeFilter
 from agents.models import Agent
 from agents.serializers import OwnAgentField, StrictMixin
 from agents.visibility import sees_everything
@@ -61,9 +62,9 @@ class BudgetSerializer(StrictMixin, serializers.ModelSerializer[Budget]):
         return dict(StandingSerializer(spend.standing(budget, about)).data)
 
 
-class BudgetPages(CursorPagination):
-    ordering = "id"
-    page_size = 50
+class BudgetFilters(FilterSet):
+    agent = WholeFilter("agent_id")
+    scope = OneOfFilter((scope.value, scope.value) for scope in Scope)
 
 
 @extend_schema_view(
@@ -76,7 +77,8 @@ class BudgetPages(CursorPagination):
 )
 class BudgetViewSet(viewsets.ModelViewSet[Budget]):
     serializer_class = BudgetSerializer
-    pagination_class = BudgetPages
+    pagination_class = Pages
+    filterset_class = BudgetFilters
     queryset = Budget.objects.none()
     lookup_value_regex = r"\d+"
 

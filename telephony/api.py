@@ -1,14 +1,16 @@
 """Phones over REST: which exophone is answered by which agent."""
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django_filters import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.exceptions import APIException
-from rest_framework.pagination import CursorPagination
 
+from agents.api_lists import Pages, TextFilter, TruthFilter, WholeFilter
 from agents.visibility import sees_everything, visible_agents
+from providers.exotel.numbers import InvalidNumber, to_e164
 from telephony.models import Phone
 from telephony.serializers import PhoneSerializer
 
@@ -18,9 +20,16 @@ class NumberTaken(APIException):
     default_code = "conflict"
 
 
-class PhonePages(CursorPagination):
-    ordering = "id"
-    page_size = 50
+class PhoneFilters(FilterSet):
+    agent = WholeFilter("agent_id")
+    active = TruthFilter()
+    number = TextFilter(method="of_number", label="As it is written anywhere: 080…, 91… and +91… are understood.")
+
+    def of_number(self, rows: QuerySet[Phone], name: str, typed: str) -> QuerySet[Phone]:
+        try:
+            return rows.filter(number=to_e164(typed))
+        except InvalidNumber as error:
+            raise serializers.ValidationError({"number": [str(error)]}) from error
 
 
 @extend_schema_view(
@@ -33,7 +42,8 @@ class PhonePages(CursorPagination):
 )
 class PhoneViewSet(viewsets.ModelViewSet[Phone]):
     serializer_class = PhoneSerializer
-    pagination_class = PhonePages
+    pagination_class = Pages
+    filterset_class = PhoneFilters
     queryset = Phone.objects.none()
     lookup_value_regex = r"\d+"
 
@@ -49,7 +59,8 @@ class PhoneViewSet(viewsets.ModelViewSet[Phone]):
 
     def _save(self, serializer: serializers.BaseSerializer[Phone]) -> None:
         try:
-            serializer.save()
+            with transaction.atomic():
+                serializer.save()
         except IntegrityError as error:  # another request registered it between the check and the write
             raise NumberTaken(_("This number is registered already. Change that entry instead.")) from error
 

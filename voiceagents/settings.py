@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "voiceagents",
     "agents",
+    "access",
     "calls",
     "telephony",
     "audit",
@@ -298,24 +299,38 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- API ----------------------------------------------------------------------------------------------------------------------
+API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 600, low=1, high=100_000)  # of a key, or a person without one
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.BasicAuthentication",  # first: without credentials the answer is 401, not 403
+        "access.authentication.KeyAuthentication",  # first: without credentials the answer is 401 and names this way, not 403
+        "rest_framework.authentication.BasicAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "access.permissions.KeyAllows"],
+    "DEFAULT_THROTTLE_CLASSES": ["access.rates.PerKey"],
+    "DEFAULT_FILTER_BACKENDS": ["agents.api_lists.StrictFilters"],
+    "DEFAULT_PARSER_CLASSES": ["agents.api_fields.StrictJSON"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "voiceagents.problems.JSONAlways",
+    "DEFAULT_SCHEMA_CLASS": "voiceagents.described.Description",
     "EXCEPTION_HANDLER": "voiceagents.problems.as_problem",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "voiceagents",
-    "DESCRIPTION": "AI phone agents on Exotel's lines: agents, phones and calls.",
+    "DESCRIPTION": "AI phone agents on Exotel's lines: agents, phones and calls. docs/api.md tells it with examples.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "SessionStateEnum": "calls.models.Session.State",
+        "RecordingStateEnum": "calls.models.Recording.State",
+        "DeliveryStateEnum": "calls.models.OutgoingDelivery.State",
+        "JobStateEnum": "calls.models.Job.State",
+        "ToolRunStateEnum": "calls.models.ToolRun.State",
+    },
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "voiceagents.described.with_common_parts"],
 }
 
 # --- language, time, logs ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
@@ -11,9 +11,12 @@ import agents.tool_api
 import calls.api
 import calls.budget_api
 import calls.outgoing.api
+import calls.parts_api
 import telephony.api
+from access import page as access_page
+from access.doors import guarded
 from audit.page import history_page
-from voiceagents import health
+from voiceagents import health, problems
 
 router = DefaultRouter()
 router.include_format_suffixes = False
@@ -22,11 +25,12 @@ every_route = (
     *agents.tool_api.routes,
     *telephony.api.routes,
     *calls.api.routes,
+    *calls.parts_api.routes,
     *calls.outgoing.api.routes,
     *calls.budget_api.routes,
 )
 for prefix, view_set, basename in every_route:
-    router.register(prefix, view_set, basename=basename)
+    router.register(prefix, guarded(view_set), basename=basename)
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -35,9 +39,15 @@ urlpatterns = [
     path("api/v1/webhooks/exotel/", include("telephony.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include(router.urls)),
+    re_path(r"^api/", problems.nowhere),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("history/", history_page, name="history"),
+    path("keys/", access_page.keys_page, name="api-keys"),
+    path("keys/<int:pk>/revoke/", access_page.revoke, name="api-key-revoke"),
     path("", include("calls.urls")),
 ]
+
+handler400 = problems.bad_request
+handler500 = problems.server_error

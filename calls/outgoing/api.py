@@ -4,14 +4,15 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django_filters import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.api_lists import NewestFirst, Pages, TruthFilter
 from calls.models import WebhookAttempt, WebhookEndpoint, WebhookMessage
 from calls.outgoing import endpoints
 from calls.outgoing.serializers import (
@@ -28,14 +29,8 @@ from calls.outgoing.serializers import (
 )
 
 
-class EndpointPages(CursorPagination):
-    ordering = "id"
-    page_size = 50
-
-
-class NewestFirst(CursorPagination):
-    ordering = "-id"
-    page_size = 50
+class EndpointFilters(FilterSet):
+    active = TruthFilter()
 
 
 @extend_schema_view(
@@ -52,8 +47,8 @@ class NewestFirst(CursorPagination):
 )
 class EndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
     serializer_class = EndpointSerializer
-    pagination_class = EndpointPages
-    filter_backends = ()
+    pagination_class = Pages
+    filterset_class = EndpointFilters
     queryset = WebhookEndpoint.objects.none()
     lookup_value_regex = r"\d+"
 
@@ -101,7 +96,7 @@ class EndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
         return Response({"replayed": count}, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="List the tries at an endpoint, newest first", responses=AttemptSerializer(many=True))
-    @action(detail=True, pagination_class=NewestFirst, serializer_class=AttemptSerializer)
+    @action(detail=True, pagination_class=NewestFirst, serializer_class=AttemptSerializer, filter_backends=[])
     def attempts(self, request: Request, pk: str) -> Response:
         tries = WebhookAttempt.objects.filter(delivery__endpoint=self.get_object()).select_related("delivery__message")
         pages = NewestFirst()

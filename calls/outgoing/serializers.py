@@ -102,6 +102,7 @@ class MessageQuerySerializer(StrictMixin, serializers.Serializer[Any]):
     session_id = serializers.CharField(max_length=40, required=False, help_text="Messages of one call.")
     type = serializers.ChoiceField(choices=[(event.value, event.value) for event in EventType], required=False)
     state = serializers.ChoiceField(choices=OutgoingDelivery.State.choices, required=False, help_text="With a delivery in this state.")
+    limit = serializers.IntegerField(min_value=1, max_value=200, required=False, help_text="Messages on a page; 50 if left out.")
     cursor = serializers.CharField(required=False)
 
 

@@ -9,12 +9,14 @@ import phonenumbers
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.models import Agent
 from agents.serializers import OwnAgentField, StrictMixin
+from calls.endings import Confirmation, EndedBy
+from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS
+from calls.models import Analysis
 from calls.queries import CallFilters
 from calls.status import CallStatus, Direction
 
@@ -87,7 +89,7 @@ class PlaceCallSerializer(StrictMixin, serializers.Serializer[Any]):
         return {**attrs, "from_phone": phone.number}
 
 
-@extend_schema_field(OpenApiTypes.STR)
+@extend_schema_field({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
 class MomentField(serializers.Field[datetime, str, str, Any]):
     """An ISO 8601 date or date and time; a date is its midnight, and a time without offset is local."""
 
@@ -116,17 +118,30 @@ def midnight(day: date) -> datetime:
 class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=[(s.value, s.value) for s in CallStatus], required=False)
     direction = serializers.ChoiceField(choices=[(d.value, d.value) for d in Direction], required=False)
-    agent = serializers.IntegerField(min_value=1, required=False, help_text="An agent's id.")
+    agent = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="An agent's id.")
     number = serializers.CharField(max_length=40, required=False, help_text="Either side's number, whole or its last digits.")
+    outcome = serializers.ChoiceField(choices=Analysis.Outcome.choices, required=False, help_text="What the talk achieved.")
+    ended_by = serializers.ChoiceField(choices=[(e.value, e.value) for e in EndedBy], required=False)
+    confirmation = serializers.ChoiceField(choices=[(c.value, c.value) for c in Confirmation], required=False)
+    text = serializers.CharField(max_length=200, required=False, help_text="Words that were said; a phrase in quotation marks.")
+    duration_least_s = serializers.IntegerField(min_value=0, max_value=100_000, required=False)
+    duration_most_s = serializers.IntegerField(min_value=0, max_value=100_000, required=False)
+    cost_least = serializers.DecimalField(
+        max_digits=12, decimal_places=4, min_value=0, required=False, help_text="In the billing currency."
+    )
+    cost_most = serializers.DecimalField(max_digits=12, decimal_places=4, min_value=0, required=False, help_text="In the billing currency.")
+    tests = serializers.ChoiceField(
+        choices=[(choice, choice) for choice in (WITH_TESTS, WITHOUT_TESTS, ONLY_TESTS)], required=False, help_text="Left out: with."
+    )
     date = serializers.DateField(required=False, help_text="Calls of one local day.")
     since = MomentField(required=False, help_text="Calls from this date or time on.")
     until = MomentField(required=False, help_text="Calls before this date or time.")
     limit = serializers.IntegerField(min_value=1, max_value=200, required=False, help_text="Calls on a page; 50 if left out.")
-    cursor = serializers.IntegerField(min_value=1, required=False, help_text="Given in `next`.")
+    cursor = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="Given in `next`.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("status", "direction"):
+        for name in ("status", "direction", "outcome", "ended_by", "confirmation", "tests"):
             field = self.fields[name]
             known = ", ".join(str(choice) for choice in getattr(field, "choices", ()))
             field.error_messages["invalid_choice"] = _("“{input}” is not one of the choices. Use one of: %(known)s.") % {"known": known}
@@ -144,4 +159,13 @@ class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
             number=found.get("number", ""),
             since=since,
             until=until,
+            outcome=found.get("outcome", ""),
+            ended_by=found.get("ended_by", ""),
+            confirmation=found.get("confirmation", ""),
+            talk_least_s=found.get("duration_least_s"),
+            talk_most_s=found.get("duration_most_s"),
+            cost_least=found.get("cost_least"),
+            cost_most=found.get("cost_most"),
+            text=found.get("text", ""),
+            tests=found.get("tests", WITH_TESTS),
         )

@@ -26,6 +26,11 @@ def test_every_door_is_described(schema: dict[str, Any]) -> None:
         "/api/v1/calls/",
         "/api/v1/calls/{session_id}/",
         "/api/v1/calls/{session_id}/hangup/",
+        "/api/v1/agents/{id}/versions/{number}/",
+        "/api/v1/sessions/",
+        "/api/v1/turns/",
+        "/api/v1/recordings/{session_id}/",
+        "/api/v1/charges/",
     } <= set(schema["paths"])
 
 
@@ -36,4 +41,19 @@ def test_what_a_client_sends_is_described(schema: dict[str, Any]) -> None:
     assert set(parts["Agent"]["properties"]) >= {"voice", "llm", "stt", "version", "warnings"}
     assert set(parts["LanguageModel"]["properties"]) == {"provider", "model", "temperature", "max_tokens"}
     filters = {parameter["name"] for parameter in schema["paths"]["/api/v1/calls/"]["get"]["parameters"]}
-    assert filters == {"status", "direction", "agent", "number", "date", "since", "until", "limit", "cursor"}
+    assert filters == {
+        "status", "direction", "agent", "number", "date", "since", "until", "outcome", "ended_by", "confirmation", "text",
+        "duration_least_s", "duration_most_s", "cost_least", "cost_most", "tests", "limit", "cursor",
+    }  # fmt: skip
+
+
+def test_every_door_tells_its_refusals_its_scope_and_its_idempotency_key(schema: dict[str, Any]) -> None:
+    assert schema["openapi"].startswith("3.1")
+    for path, doors in schema["paths"].items():
+        for method, door in doors.items():
+            assert {"401", "403", "429"} <= set(door["responses"]), (path, method)
+            assert "Scope of the key" in door["description"], (path, method)
+            assert ("Idempotency-Key" in {parameter["name"] for parameter in door.get("parameters", ())}) == (method == "post")
+    refused = schema["components"]["responses"]["BadRequest"]
+    assert list(refused["content"]) == ["application/problem+json"]
+    assert schema["components"]["schemas"]["Agent"]["additionalProperties"] is False

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRODUCT = ("voiceagents", "audit", "telephony", "calls", "agents", "pricing", "providers", "engine")
-ALL = (*PRODUCT, "simulator", "deploy", "bench", "torture", "tests")
+PRODUCT = ("voiceagents", "audit", "telephony", "calls", "access", "agents", "pricing", "providers", "engine")
+ALL = (*PRODUCT, "simulator", "deploy", "bench", "torture", "tests", "client")
 
 
 def files(*rooms: str) -> list[Path]:

@@ -1,0 +1,144 @@
+"""The client itself. One method for each thing that programs do often; `get`, `post`, `patch` and `rows` for everything else."""
+
+import random
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+
+import httpx
+
+from voiceagents_client.errors import ApiError, Unreachable
+from voiceagents_client.shapes import Agent, Call, Charge, Row, Turn
+
+TRIES = 3
+LONGEST_WAIT_S = 60.0
+_COME_BACK = frozenset({429, 502, 503, 504})
+
+
+class Client:
+    """One server and one key. Use it as a context, or `close` it. Each method raises `ApiError` or `Unreachable`."""
+
+    def __init__(self, url: str, key: str, *, timeout_s: float = 30, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = httpx.Client(
+            base_url=f"{url.rstrip('/')}/api/v1/",
+            headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
+            timeout=timeout_s,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # --- what everything is made of
+
+    def get(self, path: str, **query: Any) -> Row:
+        """What stands at a path below /api/v1/, such as `calls/sess_…/`."""
+        return cast(Row, self._send("GET", path, query=_given(query), is_repeatable=True).json())
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str = "") -> Row:
+        """Carries an Idempotency-Key, one of its own if none is given: a repeated request acts once."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return cast(Row, self._send("POST", path, body=body or {}, headers=headers, is_repeatable=True).json())
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Row:
+        return cast(Row, self._send("PATCH", path, body=body).json())
+
+    def delete(self, path: str) -> None:
+        self._send("DELETE", path)
+
+    def rows(self, path: str, **query: Any) -> Iterator[Row]:
+        """Every row of a list, page after page, as long as somebody asks for the next one."""
+        page = self.get(path, **query)
+        while True:
+            yield from page["results"]
+            if not page["next"]:
+                return
+            parts = urlsplit(page["next"])
+            # Only the query is taken: behind a proxy the server may call itself by another name, and the key goes to no other host.
+            page = cast(Row, self._send("GET", f"{path}?{parts.query}", is_repeatable=True).json())
+
+    # --- what programs do
+
+    def agents(self, **filters: Any) -> Iterator[Agent]:
+        return cast(Iterator[Agent], self.rows("agents/", **filters))
+
+    def agent(self, agent_id: int) -> Agent:
+        return cast(Agent, self.get(f"agents/{agent_id}/"))
+
+    def calls(self, **filters: Any) -> Iterator[Call]:
+        """Newest first. Filters: status, direction, agent, number, date, since, until, limit."""
+        return cast(Iterator[Call], self.rows("calls/", **filters))
+
+    def call(self, session_id: str) -> Row:
+        """A call with its turns, recording, charges and events."""
+        return self.get(f"calls/{session_id}/")
+
+    def place_call(
+        self, *, agent: int, to: str, from_: str = "", customer: Mapping[str, str] | None = None, idempotency_key: str = ""
+    ) -> Call:
+        """Rings somebody's phone. Give a key of your own, such as the order's number, if the program itself may run twice."""
+        order: dict[str, Any] = {"agent": agent, "to": to}
+        if from_:
+            order["from"] = from_
+        if customer:
+            order["customer"] = dict(customer)
+        return cast(Call, self.post("calls/", order, idempotency_key=idempotency_key))
+
+    def hang_up(self, session_id: str) -> Row:
+        return self.post(f"calls/{session_id}/hangup/")
+
+    def turns(self, **filters: Any) -> Iterator[Turn]:
+        """Newest first. Filters: session_id, agent, speaker, interrupted, latency_least_ms, since, until."""
+        return cast(Iterator[Turn], self.rows("turns/", **filters))
+
+    def charges(self, **filters: Any) -> Iterator[Charge]:
+        """Newest first. Filters: session_id, agent, kind, provider, model, currency, unpriced, since, until."""
+        return cast(Iterator[Charge], self.rows("charges/", **filters))
+
+    # --- the wire
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        is_repeatable: bool = False,
+    ) -> httpx.Response:
+        tries = TRIES if is_repeatable else 1
+        for number in range(1, tries + 1):
+            try:
+                answer = self._http.request(method, path, params=query, json=body, headers=headers)
+            except httpx.TransportError as error:
+                if number == tries:
+                    raise Unreachable(f"{self._http.base_url.host} does not answer ({type(error).__name__}).") from error
+                self._pause(number, "")
+                continue
+            if answer.is_success:
+                return answer
+            if number == tries or answer.status_code not in _COME_BACK:
+                raise ApiError.of(answer)
+            self._pause(number, answer.headers.get("Retry-After", ""))
+        raise AssertionError("the last try returns or raises")
+
+    @staticmethod
+    def _pause(number: int, told: str) -> None:
+        """As long as the server says, else longer each time, and not in step with others."""
+        wait_s = float(told) if told.isdigit() else 0.5 * 2**number * random.uniform(0.5, 1)  # noqa: S311 - not for secrets
+        time.sleep(min(wait_s, LONGEST_WAIT_S))
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is not set; truth as the server reads it."""
+    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items() if value not in (None, "")}

@@ -1,0 +1,80 @@
+"""`voiceagents call`: one call, placed, looked at, hung up."""
+
+import time
+from typing import Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from voiceagents_client.api import Client
+from voiceagents_client.cli.terminal import beside, complain, duration_words, money_words, out, server_of, status_words
+
+app = typer.Typer(no_args_is_help=True, help="One call.")
+_OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+
+
+@app.command()
+def place(
+    context: typer.Context,
+    agent: int = typer.Argument(help="The id of the agent that talks."),
+    to: str = typer.Argument(help="Whom to call, with country code: +919876543210"),
+    from_: str = typer.Option("", "--from", help="One of your numbers; left out: the agent's."),
+    customer: list[str] = typer.Option([], "--customer", help="A fact for the prompt, as name=value; may be given again."),
+    once: str = typer.Option("", help="An Idempotency-Key, such as an order's number: the same one never rings twice in a day."),
+    wait: bool = typer.Option(False, help="Stay until the call is over, and print what was said."),
+) -> None:
+    """Rings somebody's phone."""
+    facts = dict(_fact(text) for text in customer)
+    with server_of(context).client() as api:
+        call = api.place_call(agent=agent, to=to, from_=from_, customer=facts, idempotency_key=once)
+        session_id = call["session_id"]
+        out.print(f"{session_id}  {status_words(call['status'])}")
+        if wait:
+            _show(_await_end(api, session_id))
+
+
+@app.command()
+def show(context: typer.Context, session_id: str = typer.Argument(help="sess_…")) -> None:
+    """What was said in a call, how quick it was and what it cost."""
+    with server_of(context).client() as api:
+        _show(api.call(session_id))
+
+
+@app.command()
+def hangup(context: typer.Context, session_id: str = typer.Argument(help="sess_…")) -> None:
+    """Ends a call."""
+    with server_of(context).client() as api:
+        out.print(escape(api.hang_up(session_id)["detail"]))
+
+
+def _fact(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        complain(f"“{text}” is no fact. Write name=value, such as --customer name=Asha.")
+        raise typer.Exit(2)
+    return name.strip(), value
+
+
+def _await_end(api: Client, session_id: str, every_s: float = 1.0) -> dict[str, Any]:
+    with beside.status("queued") as shown:
+        while True:
+            call = api.call(session_id)
+            if call["status"] in _OVER:
+                return call
+            shown.update(f"{call['status']}, {len(call['turns'])} turns")
+            time.sleep(every_s)
+
+
+def _show(call: dict[str, Any]) -> None:
+    out.print(f"{call['session_id']}  {status_words(call['status'])}  {call['from']} → {call['to']}  {escape(call['agent_name'])}")
+    table = Table("At", "Who", "What was heard", "Latency", box=None, pad_edge=False)
+    for turn in call["turns"]:
+        latency = turn["latency"] and turn["latency"]["total_ms"]
+        said = escape(turn["text"]) + (" [red](interrupted)[/red]" if turn["interrupted"] else "")
+        table.add_row(duration_words(turn["started_ms"] // 1000), turn["speaker"], said, f"{latency} ms" if latency is not None else "")
+    if call["turns"]:
+        out.print(table)
+    if call["failure"] or call["end_words"]:
+        out.print(escape(call["failure"] or call["end_words"]))
+    out.print(f"{duration_words(call['duration_s'])}  {money_words(call['totals'], call['unpriced'])}")

@@ -1,0 +1,84 @@
+"""`voiceagents calls`: a list, and what changes while one looks on."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from voiceagents_client.cli.terminal import duration_words, money_words, out, server_of, status_words
+from voiceagents_client.shapes import Call
+
+app = typer.Typer(no_args_is_help=True, help="Many calls.")
+# Calls that began before a tail did are followed if they began so recently.
+STILL_OPEN = timedelta(hours=2)
+
+
+@app.command("list")
+def list_calls(
+    context: typer.Context,
+    agent: int | None = typer.Option(None, help="Calls of one agent, by its id."),
+    status: str = typer.Option("", help="queued, ringing, in-progress, completed, busy, failed, no-answer, canceled"),
+    number: str = typer.Option("", help="Either side's number, or its last digits."),
+    since: str = typer.Option("", help="From this date or time on."),
+    limit: int = typer.Option(20, min=1, max=1000, help="How many, newest first."),
+) -> None:
+    """The newest calls."""
+    with server_of(context).client() as api:
+        found = api.calls(agent=agent, status=status, number=number, since=since, limit=min(limit, 200))
+        table = Table("Call", "When", "Agent", "From", "To", "Status", "Length", "Cost", box=None)
+        for call in islice(found, limit):
+            table.add_row(
+                call["session_id"],
+                _local(call["created_at"]),
+                escape(call["agent_name"]),
+                call["from"],
+                call["to"],
+                status_words(call["status"]),
+                duration_words(call["duration_s"]),
+                money_words(call["totals"], call["unpriced"]),
+            )
+    out.print(table)
+
+
+@app.command()
+def tail(
+    context: typer.Context,
+    agent: int | None = typer.Option(None, help="Calls of one agent, by its id."),
+    every_s: float = typer.Option(2.0, "--every", min=0.2, help="Seconds between two looks."),
+    rounds: int = typer.Option(0, min=0, help="Stop after so many looks; 0: never."),
+) -> None:
+    """A line for each change of each call, as it comes. Ctrl-C ends it."""
+    known: dict[str, tuple[str, bool]] = {}
+    begun = datetime.now(UTC) - STILL_OPEN
+    with server_of(context).client() as api:
+        look = 0
+        while True:
+            look += 1
+            found = list(api.calls(agent=agent, since=begun.isoformat(), limit=200))
+            for call in reversed(found):
+                now = (call["status"], call["settled_at"] is not None)
+                if known.get(call["session_id"]) != now and (look > 1 or not now[1]):
+                    out.print(_line(call))
+                known[call["session_id"]] = now
+            if look == rounds:
+                return
+            time.sleep(every_s)
+
+
+def _line(call: Call) -> str:
+    told = [datetime.now().astimezone().strftime("%H:%M:%S"), call["session_id"], status_words(call["status"])]
+    told += [f"{call['from']} → {call['to']}", escape(call["agent_name"])]
+    if call["duration_s"] is not None:
+        told.append(duration_words(call["duration_s"]))
+    if call["end_words"]:
+        told.append(escape(call["end_words"]))
+    if call["settled_at"]:
+        told.append(f"settled {money_words(call['totals'], call['unpriced'])}")
+    return "  ".join(told)
+
+
+def _local(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%d %b %H:%M")

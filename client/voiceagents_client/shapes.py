@@ -1,0 +1,65 @@
+"""The answers that programs use most, as types. They are what the server sends: dictionaries, with more in them than is named here."""
+
+from typing import Any, TypedDict
+
+
+class Agent(TypedDict):
+    id: int
+    name: str
+    prompt: str
+    first_message: str
+    language: str
+    active: bool
+    version: int
+    warnings: list[str]
+
+
+Call = TypedDict(
+    "Call",
+    {
+        "session_id": str,
+        "agent": int,
+        "agent_name": str,
+        "agent_version": int,
+        "direction": str,
+        "status": str,
+        "from": str,
+        "to": str,
+        "created_at": str,
+        "duration_s": int | None,
+        "end_words": str,
+        "failure": str,
+        "settled_at": str | None,
+        "median_latency_ms": int | None,
+        "totals": dict[str, str],
+        "unpriced": int,
+    },
+)
+
+
+class Turn(TypedDict):
+    id: int
+    session_id: str
+    number: int
+    speaker: str
+    text: str
+    interrupted: bool
+    started_ms: int
+    ended_ms: int
+    latency: dict[str, int | None] | None
+
+
+class Charge(TypedDict):
+    id: int
+    session_id: str
+    kind: str
+    provider: str
+    model: str
+    unit: str
+    quantity: int
+    is_tax: bool
+    amount: str | None
+    currency: str
+
+
+Row = dict[str, Any]

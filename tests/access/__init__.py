@@ -1,0 +1,1 @@
+"""The API's doors: keys, limits, requests that come twice, and refusals."""

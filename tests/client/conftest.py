@@ -1,0 +1,76 @@
+"""The client with the product's own API behind it, without a socket in between."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from access import keys
+from access.scopes import SCOPES
+from agents.models import Agent
+from telephony.models import Phone
+from voiceagents_client import Client
+
+
+class Wire(httpx.BaseTransport):
+    """Hands requests to Django as they were built. `failures` are answered, or raised, first."""
+
+    def __init__(self) -> None:
+        self.django = APIClient(raise_request_exception=False)
+        self.failures: list[httpx.Response | httpx.TransportError] = []
+        self.sent: list[httpx.Request] = []
+        self.lost: list[httpx.TransportError] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        if self.failures:
+            failure = self.failures.pop(0)
+            if isinstance(failure, httpx.TransportError):
+                raise failure
+            return failure
+        answer = self.django.generic(
+            request.method,
+            request.url.raw_path.decode(),
+            request.read(),
+            content_type=request.headers.get("Content-Type", ""),
+            headers={name: value for name, value in request.headers.items() if name not in ("host", "content-length", "content-type")},
+        )
+        if self.lost:
+            raise self.lost.pop(0)  # it had its effect, and nobody was told
+        return httpx.Response(answer.status_code, headers=dict(answer.items()), content=answer.content)
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    return User.objects.create_user("asha", password="a long password")
+
+
+@pytest.fixture
+def agent(operator: User) -> Agent:
+    agent = Agent.objects.create(owner=operator, name="Desk", prompt="You answer.\nBe kind.", analyse_calls=False)
+    Phone.objects.create(number="+918047112233", agent=agent)
+    return agent
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def make_client(operator: User, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Client]:
+    monkeypatch.setattr("voiceagents_client.api.time.sleep", lambda _seconds: None)
+    _key, text = keys.make(owner=operator, name="Tests", scopes=SCOPES, expires_at=None)
+
+    def make(*_args: Any) -> Client:
+        return Client("http://testserver/", text, transport=wire)
+
+    return make
+
+
+@pytest.fixture
+def client_of_api(make_client: Callable[[], Client]) -> Client:
+    return make_client()

@@ -1,0 +1,144 @@
+"""The `voiceagents` command as people type it."""
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from agents.models import Agent, Destination, HttpTool
+from calls.models import Charge, Session, UsageLine
+from tests.calls import made_calls as made
+from tests.client.conftest import Wire
+from voiceagents_client import Client
+from voiceagents_client.cli import main, terminal
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(make_client: Callable[[], Client], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line; gives its code, what it printed, and what it complained of."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for console in (terminal.out, terminal.beside):
+        monkeypatch.setattr(console, "_width", 200)
+    monkeypatch.setattr("voiceagents_client.cli.terminal.Server.client", make_client)
+
+    def typed(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["voiceagents", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return typed
+
+
+def test_a_call_is_placed_once_shown_and_hung_up(run: Run, agent: Agent) -> None:
+    words = ("call", "place", str(agent.pk), "+919876543210", "--customer", "name=Asha", "--once", "order-1")
+    code, told, _complaint = run(*words)
+    session = Session.objects.get()
+    assert (code, told.split()) == (0, [session.session_id, "queued"])
+    assert run(*words)[1] == told and Session.objects.count() == 1
+    assert "will not be dialled" in run("call", "hangup", session.session_id)[1]
+    assert "Desk" in run("call", "show", session.session_id)[1]
+
+
+def test_a_call_is_shown_as_it_was_heard_with_its_price(run: Run, agent: Agent) -> None:
+    session = made.talking_call(agent)
+    made.exchange(session, 1, "Do you [open] today?", "We open at ten.")
+    code, told, _complaint = run("call", "show", session.session_id)
+    assert code == 0
+    assert "Do you [open] today?" in told and "790 ms" in told and "0:10" in told
+
+
+def test_the_list_and_the_tail_tell_of_calls(run: Run, agent: Agent) -> None:
+    session = made.talking_call(agent)
+    assert session.session_id in run("calls", "list", "--status", "in-progress")[1]
+    assert run("calls", "list", "--status", "busy")[1].count("sess_") == 0
+    assert session.session_id in run("calls", "tail", "--rounds", "1")[1]
+
+
+def test_an_agent_goes_out_and_comes_back_unchanged(run: Run, agent: Agent, tmp_path: Path) -> None:
+    HttpTool(agent=agent, name="book", description="Books.", url="https://api.example.com/days", method="POST").save()
+    Destination(agent=agent, name="Asha", description="Knows all.", numbers=["+919876543210"]).save()
+    file = tmp_path / "desk.yaml"
+    assert run("agent", "export", str(agent.pk), str(file))[0] == 0
+    written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert (written["prompt"], written["tools"][0]["name"], written["destinations"][0]["numbers"]) == (
+        "You answer.\nBe kind.",
+        "book",
+        ["+919876543210"],
+    )
+    assert "prompt: |-" in file.read_text(encoding="utf-8")
+    version = agent.current_version.number
+    assert f"version {version}." in run("agent", "import", str(file))[1]
+    file.write_text(yaml.safe_dump({**written, "name": "Night desk"}), encoding="utf-8")
+    assert run("agent", "import", str(file))[0] == 0
+    copy = Agent.objects.get(name="Night desk")
+    assert [tool.name for tool in copy.http_tools.all()] == ["book"] and copy.destinations.get().name == "Asha"
+    file.write_text(yaml.safe_dump({"llm": {"temperature": 0.1}}), encoding="utf-8")
+    run("agent", "import", str(file), "--agent", str(copy.pk), "--reason", "Calmer")
+    assert Agent.objects.get(pk=copy.pk).current_version.reason == "Calmer"
+    assert "Night desk" in run("agent", "list")[1]
+
+
+def test_costs_are_added_up_and_what_has_no_price_is_said(run: Run, agent: Agent) -> None:
+    for _number in range(2):
+        session = made.talking_call(agent)
+        made.use(session, unpriced=False)
+    for line in UsageLine.objects.filter(kind="tts"):
+        Charge.objects.create(session_id=line.session_id, usage_line=line, amount=Decimal("0.1"), currency="USD", price_source="list")
+    for line in UsageLine.objects.filter(kind="stt"):
+        Charge.objects.create(session_id=line.session_id, usage_line=line, price_source="nobody knows")
+    code, told, _complaint = run("costs", "--by", "kind")
+    assert code == 0
+    assert [line.split() for line in told.splitlines() if line.split()[:1] in (["tts"], ["stt"], ["All"])] == [
+        ["stt", "2"],
+        ["tts", "0.2000"],
+        ["All", "0.2000", "2"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (("call", "place", "999", "+919876543210"), 1, "agent: There is no agent 999"),
+        (("call", "show", "sess_nobody"), 1, "There is no call sess_nobody"),
+        (("call", "place", "1", "+919876543210", "--customer", "Asha"), 2, "Write name=value"),
+    ],
+)
+def test_what_goes_wrong_is_told_in_a_line(run: Run, agent: Agent, words: tuple[str, ...], code: int, complaint: str) -> None:
+    ended, _told, said = run(*words)
+    assert (ended, complaint in said, "Traceback" in said) == (code, True, False)
+
+
+def test_a_server_that_is_not_there_is_told_in_a_line(run: Run, wire: Wire) -> None:
+    wire.failures = [httpx.ConnectError("gone")] * 3
+    code, _told, said = run("agent", "list")
+    assert (code, "Is VOICEAGENTS_URL right" in said) == (1, True)
+
+
+def test_a_file_that_is_no_agent_is_refused_before_anything_is_sent(run: Run, tmp_path: Path, wire: Wire) -> None:
+    for number, text in enumerate(["[1, 2]", "{", "tools: 5"]):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(text, encoding="utf-8")
+        assert run("agent", "import", str(file))[0] == 2
+    assert not wire.sent
+
+
+def test_without_address_and_key_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("VOICEAGENTS_URL", "VOICEAGENTS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "argv", ["voiceagents", "agent", "list"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "Set VOICEAGENTS_URL" in capsys.readouterr().err
