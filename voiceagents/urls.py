@@ -39,5 +39,6 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("history/", history_page, name="history"),
+    path("agents/<int:pk>/try/", include("telephony.trying.urls")),
     path("", include("calls.urls")),
 ]

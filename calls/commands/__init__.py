@@ -69,6 +69,7 @@ from calls.commands.spending import (
 from calls.commands.timeline import Happened, record_event, record_talk
 from calls.commands.tools import begin_tool_run, end_tool_run
 from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
+from calls.commands.trying import close_unopened, give_up_unopened_tests, open_test
 
 __all__ = [
     "COPY",
@@ -112,6 +113,7 @@ __all__ = [
     "claim_media",
     "clear_alarm",
     "close_attempt",
+    "close_unopened",
     "decide_transfer",
     "delete_view",
     "dial_accepted",
@@ -124,6 +126,7 @@ __all__ = [
     "end_session",
     "end_tool_run",
     "give_up_unknown_dials",
+    "give_up_unopened_tests",
     "hand_over",
     "interruption_measured",
     "is_awaited",
@@ -138,6 +141,7 @@ __all__ = [
     "note_export",
     "note_poll",
     "open_call",
+    "open_test",
     "order_due_deletions",
     "queue_outbound_call",
     "raise_alarm",
