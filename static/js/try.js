@@ -2,7 +2,7 @@
 
 import { ask } from "./ask.js";
 import { learnServerTime, setTimer, startClock } from "./clock.js";
-import { element, setText } from "./element.js";
+import { setText } from "./element.js";
 import { LiveSocket } from "./socket.js";
 import { Transcript } from "./transcript.js";
 import { Line, LineProblem, openMicrophone } from "./try-line.js";
@@ -61,7 +61,7 @@ async function start() {
       level: (level) => drawLevel("mine", level),
       heard: (told) => heard(told),
       microphoneGone: () => problem("The microphone is gone. The agent hears silence until you start again with one."),
-      ended: (how) => over(how),
+      ended: (how) => line === candidate && over(how),
     });
     if (mine !== attempt) return candidate.end(true);
     line = candidate;
@@ -102,14 +102,14 @@ function end() {
 }
 
 async function over({ opened, clean }) {
-  if (!line) return;
+  const mine = attempt;
   line = null;
   drawLevel("mine", 0);
   drawLevel("agent", 0);
   if (!opened) {
     show("over", "Not connected", "bad");
     const told = await ask(test.unopened_url, {}, problem);
-    if (told) problem(told.words);
+    if (told && mine === attempt) problem(told.words);
     return;
   }
   show("over", "Over");

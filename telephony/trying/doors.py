@@ -45,7 +45,9 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "wanted": candidates.wanted(spec),
         "longest_fact": LONGEST_FACT,
     }
-    return render(request, "trying/page.html", context, headers={"Permissions-Policy": MICROPHONE})
+    answer = render(request, "trying/page.html", context)
+    answer.headers["Permissions-Policy"] = MICROPHONE
+    return answer
 
 
 @require_POST
