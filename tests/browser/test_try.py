@@ -39,7 +39,7 @@ AS_IT_IS = """() => {
 
 
 @pytest.fixture
-def recording(tmp_path) -> Path:
+def recording(tmp_path: Path) -> Path:
     """What the microphone hears, over and over: a pause, somebody who wants an appointment, a longer pause."""
     said = np.frombuffer(tones.write("I need an appointment on Monday", RATE_HZ), "<i2")
     path = tmp_path / "microphone.wav"
