@@ -47,7 +47,7 @@ _ENDS: Final = {
 _CLOSERS: Final = {"user": EndedBy.CALLER, "caller": EndedBy.CALLER, "bot": EndedBy.AGENT}
 
 # Ends that need no word of the carrier: it never had the call.
-_CERTAIN: Final = frozenset({"dial-refused", "test-ended"})
+_CERTAIN: Final = frozenset({"dial-refused", "test-over"})
 
 
 def ender_of(reason: str) -> EndedBy:

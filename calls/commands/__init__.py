@@ -66,10 +66,10 @@ from calls.commands.spending import (
     meter_handed_over,
     release_forgotten,
 )
+from calls.commands.spoken_tests import close_unopened, give_up_unopened_tests, open_spoken_test
 from calls.commands.timeline import Happened, record_event, record_talk
 from calls.commands.tools import begin_tool_run, end_tool_run
 from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
-from calls.commands.trying import close_unopened, give_up_unopened_tests, open_test
 
 __all__ = [
     "COPY",
@@ -141,7 +141,7 @@ __all__ = [
     "note_export",
     "note_poll",
     "open_call",
-    "open_test",
+    "open_spoken_test",
     "order_due_deletions",
     "queue_outbound_call",
     "raise_alarm",

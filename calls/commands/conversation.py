@@ -11,7 +11,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from calls import broadcast, dispatch, queries
-from calls.commands.settlement import begin_settlement, end_test, soon
+from calls.commands.settlement import begin_settlement, end_without_carrier, soon
 from calls.commands.timeline import move, record_event
 from calls.failures import place as place_of
 from calls.models import CallLog, Session, ToolRun, Turn
@@ -204,7 +204,7 @@ def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str =
         if log.settled_at is None and log.call_sid:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(ENDED_POLL_S))
         if log.is_test:
-            end_test(session, has_talked=session.started_at is not None, at=at)
+            end_without_carrier(session, has_talked=session.started_at is not None, at=at)
         announce(session)
         dispatch.hurry(dispatch.JobKind.ACCOUNT, session)
         broadcast.call_ended_on_commit(session)

@@ -54,11 +54,11 @@ def begin_settlement(session: Session) -> None:
             dispatch.enqueue(JobKind.FETCH_RECORDING, session)
 
 
-def end_test(session: Session, *, has_talked: bool, at: datetime) -> None:
+def end_without_carrier(session: Session, *, has_talked: bool, at: datetime) -> None:
     """The end of a call that no carrier had is ours to tell, and certain. Needs the call log's lock."""
     status = CallStatus.COMPLETED if has_talked else CallStatus.CANCELED
     facts = claims(status=status, ended_at=at)
-    tell(session, key="test-ended", source="engine", kind="test-ended", facts=facts, holds_lock=True)
+    tell(session, key="test-over", source="engine", kind="test-over", facts=facts, holds_lock=True)
     begin_settlement(session)
 
 

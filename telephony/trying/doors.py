@@ -63,7 +63,7 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
         candidates.judge(agent, chosen)
         if vacancies.told() == 0:
             return _refused(_FULL, status=503)
-        session = commands.open_test(
+        session = commands.open_spoken_test(
             chosen.version, by=request.user.get_username(), draft=chosen.draft, user_phone=number, customer=_customer(request, chosen)
         )
         token = tokens.issue(session, call_sid=session.session_id)

@@ -25,7 +25,7 @@ def agent():
 
 
 def talking(agent, **how) -> Session:
-    session = commands.open_test(agent.current_version, by="meera", **how)
+    session = commands.open_spoken_test(agent.current_version, by="meera", **how)
     token_id = commands.issue_media_token(session)
     claimed = commands.claim_media(token_id=token_id, call_sid=session.session_id, stream_sid="stream1")
     assert claimed is not None
@@ -58,7 +58,7 @@ def test_a_test_ends_with_its_talk_and_asks_nobody(agent):
     log.refresh_from_db()
     assert log.settled_at is not None
     assert not WebhookMessage.objects.exists()
-    assert CallEvent.objects.get(session=session, kind="test-opened").facts["by"] == "meera"
+    assert CallEvent.objects.get(session=session, kind="tried-by-voice").facts["by"] == "meera"
 
 
 def test_providers_are_charged_and_the_line_is_not(agent):
@@ -97,7 +97,7 @@ def test_what_counts_real_calls_counts_no_tests(agent):
 def test_a_draft_talks_as_it_was_when_the_test_began(agent):
     agent.prompt = "You answer the phone of a zoo."
     drafts.save_draft(agent, by=agent.owner)
-    session = commands.open_test(agent.current_version, by="meera", draft=drafts.spec_of(agent), customer={"name": "Asha"})
+    session = commands.open_spoken_test(agent.current_version, by="meera", draft=drafts.spec_of(agent), customer={"name": "Asha"})
     drafts.discard(agent)
     kept = Session.objects.get(pk=session.pk)
     assert kept.spec().prompt == kept.stored_spec["prompt"] == "You answer the phone of a zoo."
@@ -117,8 +117,8 @@ def test_a_test_whose_process_dies_is_swept_and_certain_all_the_same(agent):
 
 
 def test_a_test_that_nobody_begins_is_given_up(agent):
-    begun, left = talking(agent), commands.open_test(agent.current_version, by="meera")
-    fresh = commands.open_test(agent.current_version, by="meera")
+    begun, left = talking(agent), commands.open_spoken_test(agent.current_version, by="meera")
+    fresh = commands.open_spoken_test(agent.current_version, by="meera")
     CallLog.objects.exclude(session=fresh).update(created_at=timezone.now() - timedelta(minutes=6))
     assert commands.give_up_unopened_tests() == 1
     found = {log.session_id: log for log in CallLog.objects.all()}
@@ -139,7 +139,7 @@ def test_only_tests_are_closed_before_their_audio(agent):
 def test_a_used_up_budget_lets_no_test_begin(agent):
     Budget.objects.create(owner=agent.owner, scope="account-month", amount=Decimal(0), currency="INR")
     with pytest.raises(commands.BudgetSpent, match="is used up"):
-        commands.open_test(agent.current_version, by="meera")
+        commands.open_spoken_test(agent.current_version, by="meera")
     assert not Session.objects.exists()
 
 

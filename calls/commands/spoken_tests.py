@@ -28,7 +28,7 @@ logger = structlog.get_logger()
 UNOPENED_FOR: Final = timedelta(minutes=5)
 
 
-def open_test(
+def open_spoken_test(
     version: AgentVersion, *, by: str, draft: AgentSpec | None = None, user_phone: str = "", customer: Mapping[str, str] | None = None
 ) -> Session:
     """Opens the rows of a test call. With `draft` the agent talks as that, begun on `version`; it is kept as it is now.
@@ -60,10 +60,10 @@ def open_test(
             "as": "draft" if draft is not None else f"version {version.number}",
             **claims(status=CallStatus.INITIATED, started_at=timezone.now()),
         }
-        tell(session, key="opened", source="operator", kind="test-opened", facts=facts)
+        tell(session, key="opened", source="operator", kind="tried-by-voice", facts=facts)
         admit(session)
         broadcast.call_opened_on_commit(session)
-    logger.info("test_opened", session_id=session.session_id, draft=draft is not None)
+    logger.info("spoken_test_opened", session_id=session.session_id, draft=draft is not None)
     return session
 
 
