@@ -49,8 +49,12 @@ def _parts(inside: str) -> tuple[str, str]:
 
 def unknown(text: str) -> list[str]:
     """The names in `text` that no call could fill in, each once, as they were written."""
-    names = dict.fromkeys(_parts(inside)[0] for inside in _PLACE.findall(text))
-    return [name for name in names if name not in KNOWN and not _CUSTOMER.fullmatch(name)]
+    return [name for name in named(text) if name not in KNOWN and not _CUSTOMER.fullmatch(name)]
+
+
+def named(text: str) -> list[str]:
+    """The names in `text` that a call fills in, each once."""
+    return list(dict.fromkeys(_parts(inside)[0] for inside in _PLACE.findall(text)))
 
 
 def fill(text: str, facts: CallFacts) -> str:

@@ -24,7 +24,7 @@ def analyse(session: Session, job: Job) -> Outcome:
     session.refresh_from_db()
     if session.state != Session.State.ENDED:
         raise RetryLater(10, "The conversation is still running.")
-    spec = session.agent_version.as_spec()
+    spec = session.spec()
     told = analysis.lines(queries.said(session))
     if not spec.analyse_calls or not told or Analysis.objects.filter(session=session).exists():
         return partial(commands.analysis_over, session)

@@ -38,7 +38,7 @@ class Pricing:
 
     def charges(self, log: CallLog, lines: Sequence[UsageLine]) -> list[Charge]:
         """What each line of one call costs by what is known now, unsaved: one charge each, and the tax on the carrier's bill."""
-        language = log.session.agent_version.spec.get("language", "")
+        language = log.session.stored_spec.get("language", "")
         on_the_line = [line for line in lines if line.kind == UsageKind.TELEPHONY]
         others = [self._charge(line, language) for line in lines if line.kind != UsageKind.TELEPHONY]
         return [*others, *self._carrier_charges(log, on_the_line)]
@@ -141,7 +141,7 @@ def lost_listening(log: CallLog, told_ms: Sequence[int], streams: int) -> UsageR
     if not has_died or len(told_ms) >= streams or session.started_at is None or session.ended_at is None:
         return None
     missing_ms = round((session.ended_at - session.started_at).total_seconds() * 1000) - sum(told_ms)
-    stt = session.agent_version.as_spec().stt
+    stt = session.spec().stt
     evidence = f"estimate-{session.session_id}"
     return UsageRecord(UsageKind.STT, stt.provider, stt.model, Unit.AUDIO_MS, missing_ms, evidence, LOST) if missing_ms > 0 else None
 
@@ -217,8 +217,8 @@ def tariff_amount(tariff: Price, leg_seconds: Sequence[int]) -> Decimal:
 
 
 def line_estimate(log: CallLog, lines: Sequence[UsageLine], book: PriceBook) -> LineEstimate | None:
-    """None if the carrier has told its price, nobody has answered, or no tariff counts that day."""
-    if log.carrier_price is not None or (log.answered_at is None and log.session.started_at is None):
+    """None if the carrier has told its price or never had the call, nobody has answered, or no tariff counts that day."""
+    if log.is_test or log.carrier_price is not None or (log.answered_at is None and log.session.started_at is None):
         return None
     day = day_of(log.started_at or log.created_at)
     tariff = book.tariff(exophone_of(log), log.direction, day)

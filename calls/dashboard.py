@@ -56,7 +56,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         **shown.overview(session, turns),
         **shown.remarks(session, request.user),
         **shown.shares(session),
-        "spec": session.agent_version.spec,
+        "spec": session.stored_spec,
         "recording": recording,
         "link": queries.recording_link(session) if recording and recording.state == recording.State.STORED else None,
         "utterances": presentation.utterances(recording),

@@ -68,7 +68,7 @@ RUN_AGAIN = "asked to run again while it was running"
 def next_step(kind: JobKind, session: Session) -> JobKind:
     """The step itself, or the one behind it if this call's agent does without."""
     # The stored form, not the spec: a version that cannot be read must not keep a job from being parked.
-    if kind is JobKind.ANALYSE and session.agent_version.spec.get("analyse_calls", True) is False:
+    if kind is JobKind.ANALYSE and session.stored_spec.get("analyse_calls", True) is False:
         return JobKind.ACCOUNT
     return kind
 

@@ -46,6 +46,9 @@ _ENDS: Final = {
 # Exotel's words for who closed a stream.
 _CLOSERS: Final = {"user": EndedBy.CALLER, "caller": EndedBy.CALLER, "bot": EndedBy.AGENT}
 
+# Ends that need no word of the carrier: it never had the call.
+_CERTAIN: Final = frozenset({"dial-refused", "test-over"})
+
 
 def ender_of(reason: str) -> EndedBy:
     """Who that is, for one of the engine's end reasons."""
@@ -102,7 +105,7 @@ def confirmation(said: Sequence[Said], status: CallStatus, over: TalkEnd | None)
     if status not in TERMINAL and over is None:
         return None
     for one in said:
-        if one.ends and (one.event.authority >= Authority.CALLBACK or one.event.kind == "dial-refused"):
+        if one.ends and (one.event.authority >= Authority.CALLBACK or one.event.kind in _CERTAIN):
             return Confirmation.CONFIRMED
     at_carrier = any(one.event.source in ("carrier", "stream") or one.status == CallStatus.INITIATED for one in said)
     return Confirmation.NOT_CONFIRMED if at_carrier else None

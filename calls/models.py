@@ -13,6 +13,7 @@ from calls.listing.rows import CALL_INDEXES, SAME_BEGINNING, ListedFacts
 from calls.price_rows import ExchangeRate as ExchangeRate
 from calls.price_rows import PriceOverride as PriceOverride
 from calls.status import CallStatus, Direction
+from calls.trial_rows import SpokenAs
 from calls.usage_rows import Charge as Charge
 from calls.usage_rows import UsageLine as UsageLine
 
@@ -22,7 +23,7 @@ def new_session_id() -> str:
     return f"sess_{secrets.token_urlsafe(16).replace('-', 'A').replace('_', 'B')}"
 
 
-class Session(models.Model):
+class Session(SpokenAs):
     """The conversation of one call: which agent version talked, from when to when, and why it ended."""
 
     class State(models.TextChoices):
@@ -33,7 +34,6 @@ class Session(models.Model):
     session_id = models.CharField(max_length=40, unique=True, default=new_session_id, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sessions")
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="sessions")
-    agent_version = models.ForeignKey("agents.AgentVersion", on_delete=models.PROTECT, related_name="sessions")
     user_phone = models.CharField(max_length=20, blank=True, help_text="The human's number, E.164; empty if withheld.")
     agent_phone = models.CharField(max_length=20, blank=True, help_text="Our exophone, E.164.")
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)

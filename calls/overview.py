@@ -73,7 +73,10 @@ class Median(Aggregate):
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """What happened since the local midnight. Costs are per currency and only what is accounted; `unpriced` lines come on top."""
+    """What happened since the local midnight, tests left out.
+
+    Costs are per currency and only what is accounted; `unpriced` lines come on top.
+    """
 
     calls: int
     answered: int
@@ -84,7 +87,7 @@ class DayFigures:
 
 def day_figures(user: User, now: datetime | None = None) -> DayFigures:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    mine = visible_sessions(user).filter(created_at__gte=midnight).select_related(None).order_by()
+    mine = visible_sessions(user).filter(created_at__gte=midnight, call_log__is_test=False).select_related(None).order_by()
     counted = CallLog.objects.filter(session__in=mine).aggregate(
         calls=Count("pk"), answered=Count("pk", filter=Q(answered_at__isnull=False))
     )
@@ -107,7 +110,9 @@ class SetUp:
 
 def set_up(user: User) -> SetUp:
     active = agents_of(user).filter(active=True)
-    return SetUp(active.exists(), active.filter(phones__active=True).exists(), visible_sessions(user).exists())
+    return SetUp(
+        active.exists(), active.filter(phones__active=True).exists(), visible_sessions(user).filter(call_log__is_test=False).exists()
+    )
 
 
 def agents_of(user: User) -> QuerySet[Agent]:

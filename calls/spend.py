@@ -140,9 +140,9 @@ def notices(owner_ids: Iterable[int] | None, today: date) -> list[BudgetNotice]:
 
 def meter_for(session: Session, *, is_resumed: bool = False) -> Meter:
     """The meter of a call that begins to talk now. One that goes on after its line broke keeps what it had cost."""
-    spec = session.agent_version.as_spec()
+    spec = session.spec()
     base = dict(CallSpend.objects.filter(session=session).values_list("currency", "used")) if is_resumed else {}
-    return _meter(session, spec, base, running=[*_listening(spec), *_transcription(spec)])
+    return _meter(session, spec, base, running=[*_listening(spec), *([] if session.call_log.is_test else _transcription(spec))])
 
 
 def handed_over(limit: int) -> list[Session]:
@@ -156,7 +156,7 @@ def handed_over(limit: int) -> list[Session]:
 
 def handed_over_reading(session: Session, now: datetime) -> tuple[Reading, int]:
     """What such a call has cost so far, all told, and its seconds: what our talk used, and the line by the clock."""
-    spec, transfer = session.agent_version.as_spec(), session.transfer
+    spec, transfer = session.spec(), session.transfer
     meter = _meter(session, spec, {}, running=_transcription(spec))
     for line in session.usage_lines.exclude(kind=UsageKind.TELEPHONY):
         meter.use(UsageRecord(UsageKind(line.kind), line.provider, line.model, Unit(line.unit), line.quantity, line.evidence, line.purpose))
@@ -171,7 +171,8 @@ def _ms(span: timedelta) -> int:
 
 def _meter(session: Session, spec: AgentSpec, base: Mapping[str, Decimal], running: list[UsageRecord]) -> Meter:
     book, day = price_book(), day_of(session.created_at)
-    tariff = book.tariff(exophone_of(session.call_log), session.call_log.direction, day)
+    log = session.call_log
+    tariff = None if log.is_test else book.tariff(exophone_of(log), log.direction, day)
     return Meter(
         prices=book.prices,
         overrides=book.overrides,
@@ -181,6 +182,7 @@ def _meter(session: Session, spec: AgentSpec, base: Mapping[str, Decimal], runni
         tax=book.line_tax(tariff.currency, day, tariff) if tariff is not None else None,
         base=base,
         on=day,
+        has_line=not log.is_test,
     )
 
 

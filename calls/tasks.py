@@ -67,7 +67,7 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
     if path is None:
         return _fetch_again(session)
     try:
-        transcriber = batch_transcriber(session.agent_version.as_spec())
+        transcriber = batch_transcriber(session.spec())
     except NotReady as error:
         raise Park(str(error)) from error
     channels = audio_files.channel_count(path)
@@ -204,8 +204,8 @@ def _forget_spooled() -> int:
 
 @shared_task(name="calls.sweep_sessions", expires=60)
 def sweep_sessions() -> int:
-    """Ends the sessions of dead media processes and the calls of unknown dials; returns how many."""
-    return commands.sweep_silent_sessions() + commands.give_up_unknown_dials()
+    """Ends the sessions of dead media processes, the calls of unknown dials and tests that nobody began; returns how many."""
+    return commands.sweep_silent_sessions() + commands.give_up_unknown_dials() + commands.give_up_unopened_tests()
 
 
 @shared_task(name="calls.account_storage", expires=3600)

@@ -69,6 +69,8 @@ CONFIRMATION: dict[str, tuple[str, str]] = {
     Confirmation.NOT_CONFIRMED: ("Ended, not confirmed by carrier", "warn"),
 }
 
+TEST_OVER = ("Ended: there was no carrier on the line", "quiet")
+
 # The carrier's causes: names and numbers of telephony (ITU-T Q.850, FreeSWITCH), and Exotel's words for legs and streams.
 _CAUSE: dict[str, str] = {
     "normal-clearing": "hung up normally",

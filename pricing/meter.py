@@ -29,7 +29,7 @@ class Meter:
 
     Listening is told of late, often at the very end: until then it is estimated, and never counted twice. Without a `tariff` the line is
     unpriced; `tax` comes on top of it. `base` is what the call had cost before this meter began, `on` the operator's day whose prices count
-    (by default today, UTC).
+    (by default today, UTC). A call that no carrier has (not `has_line`) pays for no line.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Meter:
         prices: PriceList | None = None,
         overrides: Sequence[Price] = (),
         on: date | None = None,
+        has_line: bool = True,
     ) -> None:
         self._on = on
         self._language = language
@@ -51,7 +52,7 @@ class Meter:
         self._prices, self._overrides = prices, overrides
         self._told: dict[str, Decimal] = dict(base or {})
         self._listened_ms = 0
-        self._unpriced: set[str] = set() if tariff else {LINE}
+        self._unpriced: set[str] = set() if tariff or not has_line else {LINE}
 
     def use(self, record: UsageRecord) -> None:
         """Takes in one use, once."""

@@ -54,7 +54,7 @@ def _spoken_for(session: Session) -> bytes:
         commands.admit_caller(session)
     except BudgetSpent:
         return answers.apologise()
-    return answers.say_and_record(session.agent_version.as_spec(), session.session_id)
+    return answers.say_and_record(session.spec(), session.session_id)
 
 
 def voicebot(visit: Visit) -> HttpResponse:
@@ -130,7 +130,7 @@ def connect(visit: Visit) -> HttpResponse:
     transfer = DATABASE.ask(partial(commands.transfer_asked, session)) if session is not None else None
     if session is None or transfer is None:
         return JsonResponse(answers.connect(()))
-    record = session.agent_version.as_spec().record_calls
+    record = session.spec().record_calls
     numbers: list[str] = transfer.numbers
     return JsonResponse(answers.connect(numbers, ring_s=transfer.ring_s, exophone=session.agent_phone, record=record))
 

@@ -51,7 +51,7 @@ def overrun(session: Session, at: datetime) -> timedelta:
 
 
 def _cap(session: Session) -> timedelta:
-    return timedelta(seconds=cap_s(session.agent_version.as_spec(), may_hand_over=_is_handed_over(session)))
+    return timedelta(seconds=cap_s(session.spec(), may_hand_over=_is_handed_over(session)))
 
 
 def overrun_by_their_clock(session: Session, told: CallDetails) -> timedelta | None:

@@ -166,7 +166,7 @@ def _next_at(log: CallLog, session: Session) -> datetime | None:
     now = timezone.now()
     has_ended = log.status in TERMINAL
     since_end = now - (log.ended_at or log.created_at)
-    may_come = session.agent_version.as_spec().record_calls and log.status == "completed" and since_end < RECORDING_COMES_WITHIN
+    may_come = session.spec().record_calls and log.status == "completed" and since_end < RECORDING_COMES_WITHIN
     is_complete = log.carrier_price is not None and log.duration_s is not None and (bool(log.recording_url) or not may_come)
     talked_until = Session.objects.values_list("ended_at", flat=True).get(pk=session.pk) if session.started_at else None
     wait = next_look(

@@ -99,7 +99,7 @@ def _place(order: CallOrder) -> CallDetails:
 
 
 def _order(session: Session, exophone: str) -> CallOrder:
-    spec = session.agent_version.as_spec()
+    spec = session.spec()
     target = ToFlow(settings.EXOTEL_APP_ID) if settings.EXOTEL_APP_ID else ToStream(addresses.media_socket(tokens.issue(session)))
     return CallOrder(
         person=session.call_log.to_phone,

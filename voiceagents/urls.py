@@ -46,6 +46,7 @@ urlpatterns = [
     path("history/", history_page, name="history"),
     path("keys/", access_page.keys_page, name="api-keys"),
     path("keys/<int:pk>/revoke/", access_page.revoke, name="api-key-revoke"),
+    path("agents/<int:pk>/try/", include("telephony.trying.urls")),
     path("", include("calls.urls")),
 ]
 

@@ -1,4 +1,4 @@
-"""How the calls of each version of an agent went: how many, with which outcome, how fast, and what a minute of them cost."""
+"""How the calls of each version of an agent went (tests are none): how many, with which outcome, how fast, and what a minute cost."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,7 +69,9 @@ def records(versions: Iterable[AgentVersion]) -> dict[int, Record]:
 
 
 def _newest(version_pk: int) -> list[int]:
-    return list(Session.objects.filter(agent_version=version_pk).order_by("-pk").values_list("pk", flat=True)[:MOST_CALLS])
+    return list(
+        Session.objects.filter(agent_version=version_pk, call_log__is_test=False).order_by("-pk").values_list("pk", flat=True)[:MOST_CALLS]
+    )
 
 
 def _costs(sessions: list[int]) -> Iterable[Mapping[str, Any]]:

@@ -66,6 +66,7 @@ from calls.commands.spending import (
     meter_handed_over,
     release_forgotten,
 )
+from calls.commands.spoken_tests import close_unopened, give_up_unopened_tests, open_spoken_test
 from calls.commands.timeline import Happened, record_event, record_talk
 from calls.commands.tools import begin_tool_run, end_tool_run
 from calls.commands.transfers import decide_transfer, transfer_asked, transfer_ended
@@ -112,6 +113,7 @@ __all__ = [
     "claim_media",
     "clear_alarm",
     "close_attempt",
+    "close_unopened",
     "decide_transfer",
     "delete_view",
     "dial_accepted",
@@ -124,6 +126,7 @@ __all__ = [
     "end_session",
     "end_tool_run",
     "give_up_unknown_dials",
+    "give_up_unopened_tests",
     "hand_over",
     "interruption_measured",
     "is_awaited",
@@ -138,6 +141,7 @@ __all__ = [
     "note_export",
     "note_poll",
     "open_call",
+    "open_spoken_test",
     "order_due_deletions",
     "queue_outbound_call",
     "raise_alarm",

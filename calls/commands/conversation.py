@@ -11,7 +11,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from calls import broadcast, dispatch, queries
-from calls.commands.settlement import begin_settlement, soon
+from calls.commands.settlement import begin_settlement, end_without_carrier, soon
 from calls.commands.timeline import move, record_event
 from calls.failures import place as place_of
 from calls.models import CallLog, Session, ToolRun, Turn
@@ -182,7 +182,8 @@ def add_usages(used: Sequence[tuple[str, Sequence[UsageRecord]]]) -> None:
 
 
 def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str = "", source: str = "engine") -> bool:
-    """Ends the session once; the first reason stands. The call's own end is the carrier's to report, and it is asked soon.
+    """Ends the session once; the first reason stands. The call's own end is the carrier's to report, and it is asked soon;
+    a test has no carrier, and ends here.
 
     With `stream_sid` only if the session is still that stream's: what another one has taken over is not its to end.
     """
@@ -202,6 +203,8 @@ def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str =
         record_event(session=session, key=key, source=source, kind="session-ended", facts=facts, holds_lock=True)
         if log.settled_at is None and log.call_sid:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(ENDED_POLL_S))
+        if log.is_test:
+            end_without_carrier(session, has_talked=session.started_at is not None, at=at)
         announce(session)
         dispatch.hurry(dispatch.JobKind.ACCOUNT, session)
         broadcast.call_ended_on_commit(session)

@@ -71,6 +71,8 @@ def claim_media(*, token_id: str, call_sid: str, stream_sid: str) -> Session | N
         if session is None:
             return None
         log = session.call_log
+        if log.is_test:
+            call_sid = ""  # no carrier knows this call: nobody is to be asked about it, nor pays for its line
         if log.call_sid and call_sid and log.call_sid != call_sid:
             logger.warning("media_claim_refused", session_id=session.session_id, reason="the token belongs to another call")
             return None

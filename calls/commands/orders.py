@@ -49,7 +49,7 @@ def hand_over(session: Session, *, destination_id: int, by: str) -> OperatorOrde
 
     None if the talk is over, the carrier has been given other numbers already, or the agent of this call has no such destination.
     """
-    spec = session.agent_version.as_spec()
+    spec = session.spec()
     chosen = next((one for one in spec.destinations if one.id == destination_id), None)
     if chosen is None:
         return None

@@ -14,11 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from calls import analysis, broadcast, dispatch, queries
-from calls.commands.timeline import record_event
+from calls.commands.timeline import record_event, tell
 from calls.dispatch import JobKind
 from calls.models import Analysis, CallLog, Job, Recording, Session, UsageLine
 from calls.outgoing.announcing import announce
 from calls.status import CallStatus
+from calls.told import claims
 from engine.usage import UsageRecord
 
 logger = structlog.get_logger()
@@ -53,10 +54,18 @@ def begin_settlement(session: Session) -> None:
             dispatch.enqueue(JobKind.FETCH_RECORDING, session)
 
 
+def end_without_carrier(session: Session, *, has_talked: bool, at: datetime) -> None:
+    """The end of a call that no carrier had is ours to tell, and certain. Needs the call log's lock."""
+    status = CallStatus.COMPLETED if has_talked else CallStatus.CANCELED
+    facts = claims(status=status, ended_at=at)
+    tell(session, key="test-over", source="engine", kind="test-over", facts=facts, holds_lock=True)
+    begin_settlement(session)
+
+
 def _expects_recording(log: CallLog) -> bool:
-    """Whether there may be a recording and we want it. A call that nobody answered has none."""
+    """Whether there may be a recording and we want it. A call that nobody answered has none, nor one without a carrier."""
     # The stored form, not the spec: a version that cannot be read must not keep its calls from ending.
-    if log.session.agent_version.spec.get("record_calls", True) is False:
+    if log.is_test or log.session.stored_spec.get("record_calls", True) is False:
         return False
     return bool(log.recording_url) or log.status == CallStatus.COMPLETED or log.session.started_at is not None
 

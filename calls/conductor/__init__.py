@@ -85,7 +85,7 @@ async def conduct(session: Session, link: AudioLink) -> None:
 
 
 async def _converse(session: Session, link: AudioLink, notebook: Notebook, before: Before, tab: Tab) -> EndReason:
-    spec = session.agent_version.as_spec()
+    spec = session.spec()
     plan, parts = await assembly.assemble_with_audio(spec, on_call(session, spec), link.sample_rate_hz)
     conversation = ConversationSession(continued(plan, before), parts, link, notebook.take)
     _heartbeat.join(session.session_id, conversation.request_end, partial(obey, conversation.request))

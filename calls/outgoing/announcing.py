@@ -32,6 +32,8 @@ def announce(session: Session) -> int:
             .select_related("session__agent", "session__agent_version")
             .get(session=session)
         )
+        if log.is_test:
+            return 0  # operators' own systems count calls: they hear of real ones alone
         call = log.session
         told = set(WebhookMessage.objects.filter(session=call).values_list("type", flat=True))
         events = due(

@@ -93,6 +93,7 @@ def call_json(session: Session, last: Turn | None = None, *, latency_ms: int | N
         "agent": session.agent.name,
         "number": wording.number_words(session.user_phone, in_full=sees_numbers),
         "direction": log.direction,
+        "is_test": log.is_test,
         "status_words": wording.status_words(log.status),
         "tone": wording.status_tone(log.status),
         "live": is_live(session),
@@ -148,7 +149,7 @@ def talk_json(session: Session, turns: Sequence[Turn], beside: Iterable[Beside])
         "session_id": session.session_id,
         "turns": told,
         "beside": [beside_json(session, row) for row in beside],
-        "destinations": [{"id": one.id, "name": one.name} for one in session.agent_version.as_spec().destinations],
+        "destinations": [{"id": one.id, "name": one.name} for one in session.spec().destinations],
     }
 
 

@@ -134,7 +134,7 @@ def end_facts(session: Session) -> EndFacts | None:
     log = session.call_log
     if is_live(session) or not (log.ended_by or log.confirmation):
         return None
-    confirmation, tone = wording.CONFIRMATION.get(log.confirmation, ("", "quiet"))
+    confirmation, tone = wording.TEST_OVER if log.is_test else wording.CONFIRMATION.get(log.confirmation, ("", "quiet"))
     hint = (
         "" if log.confirmation != Confirmation.NOT_CONFIRMED else "Our side is closed; the carrier is still asked whether its leg is down."
     )

@@ -6,6 +6,7 @@ import { setTimer } from "./clock.js";
 const WHO = { agent: "Agent", caller: "Caller" };
 
 export function callerText(call) {
+  if (call.is_test) return "Test from a browser";
   return `${call.direction === "inbound" ? "Inbound" : "Outbound"} · ${call.number}`;
 }
 

@@ -66,15 +66,25 @@ def recordings(tmp_path_factory) -> Iterator[StorageConfig]:
         yield config
 
 
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
-def web(django_db_setup, django_db_blocker, recordings) -> Iterator[str]:
+def media_port() -> int:
+    """Where the web process tells browsers that audio goes. Nobody is there unless a test serves it."""
+    return _free_port()
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup, django_db_blocker, recordings, media_port) -> Iterator[str]:
     """The root URL of a web process of its own, on the test database."""
     with django_db_blocker.unblock():
         name = connection.settings_dict["NAME"]
     parts = urlsplit(os.environ["DATABASE_URL"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     root = f"http://127.0.0.1:{port}"
     environment = {
         **os.environ,
@@ -82,6 +92,7 @@ def web(django_db_setup, django_db_blocker, recordings) -> Iterator[str]:
         "WEB_PORT": str(port),
         "WEBHOOK_BASE_URL": root,
         "AWS_S3_ENDPOINT_URL": recordings.endpoint_url,
+        "MEDIA_BASE_URL": f"ws://127.0.0.1:{media_port}",
         "MEDIA_LISTEN_ORIGINS": "ws://127.0.0.1:*",
     }
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"]

@@ -12,12 +12,12 @@ from tests.servers import in_a_thread
 
 
 @contextmanager
-def serving(app, *, lifespan: Literal["on", "off"] = "off", host: str = "127.0.0.1") -> Iterator[int]:
-    """Runs an ASGI application as `voiceagents.serve` does; yields its port."""
+def serving(app, *, lifespan: Literal["on", "off"] = "off", host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """Runs an ASGI application as `voiceagents.serve` does; yields its port, a free one unless it is given."""
     config = uvicorn.Config(
         app,
         host=host,
-        port=0,
+        port=port,
         ws=FastWebSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=65_536,
@@ -26,8 +26,8 @@ def serving(app, *, lifespan: Literal["on", "off"] = "off", host: str = "127.0.0
         lifespan=lifespan,
         timeout_graceful_shutdown=5,
     )
-    with in_a_thread(config) as port:
-        yield port
+    with in_a_thread(config) as served_at:
+        yield served_at
 
 
 def eventually(condition, within_s: float = 60.0):
