@@ -7,5 +7,9 @@ class CallsConfig(AppConfig):
 
     def ready(self) -> None:
         """The admin finds `calls.admin` by itself; budgets and outgoing webhooks have rooms of their own."""
+        from agents import gates
         from calls import budget_admin  # noqa: F401
         from calls.outgoing import admin  # noqa: F401
+        from calls.rehearsing.publishing import objection
+
+        gates.register(objection)

@@ -84,7 +84,7 @@ class DayFigures:
 
 def day_figures(user: User, now: datetime | None = None) -> DayFigures:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    mine = visible_sessions(user).filter(created_at__gte=midnight).select_related(None).order_by()
+    mine = visible_sessions(user).filter(created_at__gte=midnight, call_log__is_test=False).select_related(None).order_by()
     counted = CallLog.objects.filter(session__in=mine).aggregate(
         calls=Count("pk"), answered=Count("pk", filter=Q(answered_at__isnull=False))
     )

@@ -10,6 +10,7 @@ urlpatterns = [
     path("money/", money_page.money, name="money"),
     path("money/drift.csv", money_page.drift_csv, name="money-drift"),
     path("agents/", include("calls.agent_pages.urls")),
+    path("agents/", include("calls.rehearsing.urls")),
     path("calls/", list_page.call_list, name="call-list"),
     path("calls/export.csv", list_page.export, {"form": "csv"}, name="call-export-csv"),
     path("calls/export.xlsx", list_page.export, {"form": "xlsx"}, name="call-export-xlsx"),
