@@ -14,7 +14,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent, Destination, HttpTool
-from calls.models import Budget, ExchangeRate, PriceOverride, WebhookEndpoint
+from calls.models import Budget, ExchangeRate, PriceOverride, RehearsalRule, Scenario, WebhookEndpoint
 from telephony.models import Phone
 
 PRIVATE: Final = "private"
@@ -73,6 +73,8 @@ follow(Phone, without=("created_at",))
 follow(PriceOverride, without=("created_at",))
 follow(ExchangeRate, without=("created_at",))
 follow(Budget, without=("created_at",))
+follow(Scenario, private=("persona", "goal", "facts", "opening"), without=("created_at", "updated_at"))
+follow(RehearsalRule, without=("changed_at",))
 follow(
     WebhookEndpoint,
     private=("secret", "previous_secret"),

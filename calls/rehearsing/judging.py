@@ -42,7 +42,7 @@ def messages(criteria: Sequence[str], talk: Talk, shape: dict[str, Any]) -> list
         f"The criteria:\n{listed}\n"
         f"Answer with one JSON object of this JSON Schema and nothing else:\n{json.dumps(shape, ensure_ascii=False)}"
     )
-    rows = [{"turn": line.number, "who": line.speaker, "said": line.text} for line in talk.lines]
+    rows: list[dict[str, Any]] = [{"turn": line.number, "who": line.speaker, "said": line.text} for line in talk.lines]
     rows += [{"turn": use.turn, "who": "agent", "used": use.name, "with": use.arguments, "got": use.result[:500]} for use in talk.tools]
     told = [json.dumps(row, ensure_ascii=False).replace("</", "<\\/") for row in sorted(rows, key=lambda row: row["turn"])]
     return [Message("system", rules), Message("user", "\n".join(["<transcript>", *told, "</transcript>"]))]
@@ -62,7 +62,7 @@ def judge(criteria: Sequence[str], talk: Talk, model: Completer, paid: Paid = un
             found = json.loads(answer.text.strip().strip("`").removeprefix("json"))
             flaws = extraction.flaws(shape, found)
         except (ValueError, RecursionError):
-            flaws = ("it is no JSON",)
+            flaws = ["it is no JSON"]
         if not flaws:
             told = [found[f"criterion_{number}"] for number in range(1, len(criteria) + 1)]
             return {each: Judgement(one["holds"], one["why"], tuple(one["turns"])) for each, one in zip(criteria, told, strict=True)}

@@ -65,8 +65,9 @@ class SkippingLoop(asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, *timeout: Any) -> None:
         """Its threads look up names in real time."""
+        parent: Any = super()  # newer Pythons give it a limit
         with self.asking():
-            await super().shutdown_default_executor(*timeout)
+            await parent.shutdown_default_executor(*timeout)
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]  # typed loosely
         future = super().run_in_executor(executor, func, *args)

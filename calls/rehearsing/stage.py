@@ -213,10 +213,12 @@ class _Stage:
         self._call(self._answered, answer)
 
     def do(self, deed: _Deed) -> None:
+        result: Any = None
+        error: Exception | None = None
         try:
-            result, error = deed.work(), None
+            result = deed.work()
         except Exception as failure:  # noqa: BLE001 - it is raised where it was asked for
-            result, error = None, failure
+            error = failure
         self._call(_settle, deed.done, result, error)
 
     def close(self) -> None:

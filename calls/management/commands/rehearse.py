@@ -70,9 +70,7 @@ class Command(BaseCommand):
                     return progress
                 if time.monotonic() > deadline:
                     runs.stop_run(run)
-                    raise CommandError(
-                        "Not all rehearsals were over in time. Is the language model reachable? --limit allows more."
-                    )
+                    raise CommandError("Not all rehearsals were over in time. Is the language model reachable? --limit allows more.")
                 time.sleep(_LOOK_S)
 
     def _report(self, progress: runs.Progress) -> None:

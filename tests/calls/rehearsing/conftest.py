@@ -1,8 +1,12 @@
 """The simulated language model over a real socket, which plays the agent, the caller and the judge."""
 
+from decimal import Decimal
+
 import pytest
+from django.utils import timezone
 
 from agents.models import Agent
+from calls import commands
 from simulator import openai
 from simulator.replies import parse
 from simulator.state import SimulatorState
@@ -45,6 +49,7 @@ def says(outside, settings):
 
 @pytest.fixture
 def agent(db) -> Agent:
+    commands.add_exchange_rate(base="USD", quote="INR", rate=Decimal("88"), on=timezone.localdate(), source="RBI", by=None)
     return made.agent_of(made.operator(superuser=True), first_message="Namaste, Asha Clinic.")
 
 
