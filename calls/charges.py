@@ -217,8 +217,8 @@ def tariff_amount(tariff: Price, leg_seconds: Sequence[int]) -> Decimal:
 
 
 def line_estimate(log: CallLog, lines: Sequence[UsageLine], book: PriceBook) -> LineEstimate | None:
-    """None if the carrier has told its price, nobody has answered, or no tariff counts that day."""
-    if log.carrier_price is not None or (log.answered_at is None and log.session.started_at is None):
+    """None if the carrier has told its price or never had the call, nobody has answered, or no tariff counts that day."""
+    if (log.is_test and not log.call_sid) or log.carrier_price is not None or (log.answered_at is None and log.session.started_at is None):
         return None
     day = day_of(log.started_at or log.created_at)
     tariff = book.tariff(exophone_of(log), log.direction, day)
