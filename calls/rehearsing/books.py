@@ -51,7 +51,7 @@ class Books:
                 self._event("provider-failed", {"provider": provider, "category": category, "reason": message[:300]}, at_ms)
 
     def _turn(self, number: int, speaker: str, text: str, started_ms: int, ended_ms: int, **more: Any) -> None:
-        at = {"started_ms": self._elapsed_ms + started_ms, "ended_ms": self._elapsed_ms + ended_ms}
+        at: dict[str, Any] = {"started_ms": self._elapsed_ms + started_ms, "ended_ms": self._elapsed_ms + ended_ms}
         commands.add_turns([FinishedTurn(self._session, self._last_turn + number, speaker, text, **at, **more)])
 
     def _event(self, kind: Kind, facts: dict[str, Any], at_ms: int) -> None:

@@ -53,7 +53,7 @@ def scenario(request: HttpRequest, pk: int, scenario_id: int | None = None) -> H
     form = ScenarioForm(request.POST or None, instance=known)
     if request.method == "POST":
         source = request.POST.get("from_call", "")
-        if source and known.pk is None:
+        if source and scenario_id is None:
             known.from_call = queries.call_page(request.user, source)
         if form.is_valid():
             kept = form.save()

@@ -41,7 +41,6 @@ def says(outside, settings):
         outside.state.replies.push(layer)
         pushed.append(layer)
 
-    say.state = outside.state
     yield say
     for layer in pushed:
         outside.state.replies.remove(layer)

@@ -30,7 +30,7 @@ def test_a_line_is_typed_answered_and_said_otherwise(person, agent, says):
     person.post(f"{address}say/", {"line": "On Tuesday"})
     talk = WrittenTalk.objects.get()
     assert [each["said"] for each in talk.exchanges] == ["", "Good morning", "On Tuesday"]
-    assert talk.exchanges[2]["read"] > talk.exchanges[1]["read"] > 0 and typed.cost(talk) > 0
+    assert talk.exchanges[2]["read"] > talk.exchanges[1]["read"] > 0 and (typed.cost(talk) or 0) > 0
     assert list(talk.session.turns.values_list("number", flat=True)) == [1, 2, 3, 4, 5]
 
     gone = person.post(f"{address}otherwise/", {"place": "1", "line": "Hello, Tuesday?"}, **HTMX)

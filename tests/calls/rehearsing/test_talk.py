@@ -1,6 +1,7 @@
 """A conversation in writing with the real engine and a scripted model: no socket, no row, and no waiting."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.calls.scripted import Mind
 
 def spec(**fields) -> AgentSpec:
     told = {"name": "Clinic desk", "prompt": "You answer for a clinic.", "first_message": "Namaste.", "language": "en-IN", **fields}
-    ports = {
+    ports: dict[str, Any] = {
         "voice": VoiceSpec("elevenlabs", "a", "b"),
         "llm": LanguageModelSpec("openai", "gpt-6-luna", 0.0, 300),
         "stt": SpeechToTextSpec("deepgram", "nova-3", 300),
@@ -109,6 +110,9 @@ def test_what_a_tool_has_to_write_down_is_done_on_the_thread_that_asked():
     class Books:
         def begin_tool(self, tool, arguments, *, acts):
             raise AssertionError("a ledger that fails must not cost the answer")
+
+        def end_tool(self, run_id, state, result):
+            raise AssertionError("what was never begun is not ended")
 
         def transfer(self, destination):
             self.who, self.thread = destination.name, threading.current_thread()
