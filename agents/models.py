@@ -10,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from agents import manners, wishes
+from agents import gates, manners, wishes
 from agents.spec import AgentSpec, LanguageModelSpec, Mode, SpeechToTextSpec, VoiceSpec
 
 LANGUAGES = [
@@ -188,7 +188,8 @@ def publish(agent: Agent, publication: Publication | None = None) -> AgentVersio
     """The version that matches the saved agent: the latest one, or a new one. Two savers at once get two numbers, in order.
 
     Raises `ValidationError`, whichever door it came through, for a variable that no call could fill in (a caller would hear it read
-    out) and for an extraction schema that no answer could be checked against.
+    out), for an extraction schema that no answer could be checked against, and for what a gate holds back (`agents.gates`); what comes
+    back from an earlier version, and the first one, pass every gate.
     """
     from agents import extraction
     from agents.validation import variable_problems
@@ -204,6 +205,8 @@ def publish(agent: Agent, publication: Publication | None = None) -> AgentVersio
     if latest is not None and latest.spec == stored:
         return latest
     told = publication or Publication()
+    if latest is not None and told.restores is None and (kept_back := gates.objections(agent, stored)):
+        raise ValidationError(kept_back)
     return AgentVersion.objects.create(
         agent=agent,
         number=latest.number + 1 if latest else 1,

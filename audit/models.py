@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from access.models import ApiKey
 from agents.models import Agent, Destination, HttpTool
-from calls.models import AlertRule, Budget, ExchangeRate, PriceOverride, WebhookEndpoint
+from calls.models import AlertRule, Budget, ExchangeRate, PriceOverride, RehearsalRule, Scenario, WebhookEndpoint
 from telephony.models import Phone
 
 PRIVATE: Final = "private"
@@ -75,6 +75,8 @@ follow(PriceOverride, without=("created_at",))
 follow(ExchangeRate, without=("created_at",))
 follow(Budget, without=("created_at",))
 follow(AlertRule, private=("recipients",), without=("judged_at", "created_at"))
+follow(Scenario, private=("persona", "goal", "facts", "opening"), without=("created_at", "updated_at"))
+follow(RehearsalRule, without=("changed_at",))
 follow(
     WebhookEndpoint,
     private=("secret", "previous_secret"),

@@ -90,6 +90,8 @@ _KINDS: Final = {
     "exchangerate": gettext_lazy("Exchange rate"),
     "budget": gettext_lazy("Budget"),
     "alertrule": gettext_lazy("Alert rule"),
+    "scenario": gettext_lazy("Scenario"),
+    "rehearsalrule": gettext_lazy("Rehearsals before publishing"),
     "webhookendpoint": gettext_lazy("Webhook endpoint"),
     "apikey": gettext_lazy("API key"),
     "user": gettext_lazy("Person"),
@@ -110,6 +112,9 @@ def _link(entry: Entry) -> str:
         return ""
     if entry.model._meta.model_name == "agent":
         return reverse("agent-page", args=[entry.key])
+    if entry.model._meta.model_name == "scenario":
+        scenario: Any = entry.model._base_manager.filter(pk=entry.key).first()
+        return reverse("scenario-edit", args=[scenario.agent_id, scenario.pk]) if scenario is not None else ""
     try:
         return reverse(f"admin:{entry.model._meta.app_label}_{entry.model._meta.model_name}_change", args=[entry.key])
     except NoReverseMatch:

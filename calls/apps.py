@@ -7,6 +7,10 @@ class CallsConfig(AppConfig):
 
     def ready(self) -> None:
         """The admin finds `calls.admin` by itself; alerts, budgets and outgoing webhooks have rooms of their own."""
-        import calls.alerting.admin
-        import calls.budget_admin
-        import calls.outgoing.admin  # noqa: F401
+        from agents import gates
+        from calls import budget_admin  # noqa: F401
+        from calls.alerting import admin as alerts  # noqa: F401
+        from calls.outgoing import admin  # noqa: F401
+        from calls.rehearsing.publishing import objection
+
+        gates.register(objection)

@@ -242,4 +242,6 @@ def _tell_call(session: Session, kind: str) -> None:
 
 def _facts_now(session_pk: int) -> dict[str, Any] | None:
     session = Session.objects.select_related("call_log", "agent").filter(pk=session_pk).first()
-    return None if session is None else call_facts(session, session.call_log)
+    if session is None or (session.call_log.is_test and not session.call_log.call_sid):  # nobody listens to a talk in writing
+        return None
+    return call_facts(session, session.call_log)

@@ -36,6 +36,7 @@ class JobKind(StrEnum):
     DRAW_RECORDING = "calls.draw_recording"
     ANALYSE = "calls.analyse"
     ACCOUNT = "calls.account"
+    REHEARSE = "calls.rehearse"
     DELETE_RECORDING = "telephony.delete_recording"
 
 

@@ -394,3 +394,8 @@ from calls.page.rows import CallNote as CallNote  # noqa: E402
 from calls.page.rows import CallShare as CallShare  # noqa: E402
 from calls.page.rows import CallTag as CallTag  # noqa: E402
 from calls.page.rows import Waveform as Waveform  # noqa: E402
+from calls.rehearsing.rows import RehearsalResult as RehearsalResult  # noqa: E402
+from calls.rehearsing.rows import RehearsalRule as RehearsalRule  # noqa: E402
+from calls.rehearsing.rows import RehearsalRun as RehearsalRun  # noqa: E402
+from calls.rehearsing.rows import Scenario as Scenario  # noqa: E402
+from calls.rehearsing.rows import WrittenTalk as WrittenTalk  # noqa: E402

@@ -79,8 +79,9 @@ def visible_sessions(user: User) -> QuerySet[Session]:
 
 
 def calls_in_progress(user: User) -> QuerySet[Session]:
-    """Calls that are queued, ringing or talking now, newest first."""
-    return visible_sessions(user).exclude(state=Session.State.ENDED).exclude(call_log__status__in=TERMINAL).order_by("-id")
+    """Calls that are queued, ringing or talking now, newest first. What is only written is on no line."""
+    running = visible_sessions(user).exclude(state=Session.State.ENDED).exclude(call_log__status__in=TERMINAL)
+    return running.exclude(call_log__is_test=True, call_log__call_sid=None).order_by("-id")
 
 
 @dataclass(frozen=True, slots=True)

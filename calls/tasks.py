@@ -24,6 +24,7 @@ from calls import analysing, audio_files, commands, dispatch, queries
 from calls.jobs import Outcome, Park, RetryLater, durable_job, park_unknown
 from calls.models import Job, Recording, Session
 from calls.page import drawing
+from calls.rehearsing import runs
 from engine.errors import ProviderError
 
 logger = structlog.get_logger()
@@ -102,6 +103,12 @@ def transcribe_recording(session: Session, job: Job) -> Outcome | None:
         transaction.on_commit(partial(path.unlink, missing_ok=True), robust=True)
 
     return outcome
+
+
+@durable_job(dispatch.JobKind.REHEARSE, max_attempts=runs.MOST_TRIES)
+def rehearse(session: Session, job: Job) -> Outcome | None:
+    """Holds one scenario's conversation in writing and grades it."""
+    return runs.rehearse(session, job)
 
 
 @durable_job(dispatch.JobKind.DRAW_RECORDING)

@@ -16,6 +16,7 @@ urlpatterns = [
     path("alerts/", alerts.alerts_page, name="alerts"),
     path("alerts/bell/", alerts.bell, name="alert-bell"),
     path("alerts/<int:alert_id>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
+    path("agents/", include("calls.rehearsing.urls")),
     path("calls/", list_page.call_list, name="call-list"),
     path("calls/export.csv", list_page.export, {"form": "csv"}, name="call-export-csv"),
     path("calls/export.xlsx", list_page.export, {"form": "xlsx"}, name="call-export-xlsx"),

@@ -156,6 +156,7 @@ JOB: dict[str, str] = {
     "calls.transcribe_recording": "Transcribe the recording",
     "calls.draw_recording": "Draw the waveform",
     "calls.analyse": "Summarise the call",
+    "calls.rehearse": "Rehearse the scenario",
     "calls.account": "Account the costs",
     "telephony.delete_recording": "Delete the recording",
 }

@@ -43,7 +43,7 @@ from engine.moves import (
     ToneHeard,
 )
 from engine.plan import SessionParts, SessionPlan
-from engine.ports import AudioLink, CallerAudio, DtmfPressed, LinkEnded, MarkReached, QuickAudioLink
+from engine.ports import AudioLink, CallerAudio, DtmfPressed, LinkEnded, MarkReached, Message, QuickAudioLink
 from engine.speaker import Speaker
 from engine.tone import ToneDetector
 from engine.transcript import Transcript
@@ -92,6 +92,11 @@ class ConversationSession:
     def request_end(self, reason: EndReason) -> None:
         """Asks for the end of the call: with a goodbye for an operator's hang-up or a shutdown, at once otherwise. Same loop only."""
         self._tell(EndRequested(reason))
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation as a model would be given it now, the instructions first."""
+        return self._transcript.messages()
 
     def request(self, wish: NoteGiven | HandOverRequested) -> None:
         """Asks for what an operator wants of the talk. Same loop only."""

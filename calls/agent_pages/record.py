@@ -69,9 +69,8 @@ def records(versions: Iterable[AgentVersion]) -> dict[int, Record]:
 
 
 def _newest(version_pk: int) -> list[int]:
-    return list(
-        Session.objects.filter(agent_version=version_pk, call_log__is_test=False).order_by("-pk").values_list("pk", flat=True)[:MOST_CALLS]
-    )
+    mine = Session.objects.filter(agent_version=version_pk, call_log__is_test=False)
+    return list(mine.order_by("-pk").values_list("pk", flat=True)[:MOST_CALLS])
 
 
 def _costs(sessions: list[int]) -> Iterable[Mapping[str, Any]]:

@@ -1,6 +1,7 @@
 """Writes down what is to be told, in the very transaction that makes it true: either both are saved or neither is.
 
 Asked after every change of a call, it tells what can be told and was not: asking twice changes nothing, and nothing is told twice.
+Tests are nobody's business but the operator's.
 """
 
 from collections.abc import Sequence

@@ -25,10 +25,10 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from deploy.local import chromium as local_chromium
 from providers.config import StorageConfig
 from providers.storage.objects import ObjectStore
-from simulator import storage
+from simulator import openai, storage
 from simulator.state import SimulatorState
 from tests.calls import made_calls
-from tests.simulator.serving import served
+from tests.simulator.serving import Served, served
 
 FLAGS = [
     "--no-sandbox",
@@ -79,7 +79,16 @@ def media_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def web(django_db_setup, django_db_blocker, recordings, media_port) -> Iterator[str]:
+def minds(tmp_path_factory) -> Iterator[Served]:
+    """The language models of the web process: the simulator's, over real sockets."""
+    state = SimulatorState(scratch=tmp_path_factory.mktemp("minds"))
+    state.change_settings({"llm_first_token_ms": 0, "llm_token_gap_ms": 0})
+    with served(state, openai.routes(state)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup, django_db_blocker, recordings, media_port, minds) -> Iterator[str]:
     """The root URL of a web process of its own, on the test database."""
     with django_db_blocker.unblock():
         name = connection.settings_dict["NAME"]
@@ -93,6 +102,7 @@ def web(django_db_setup, django_db_blocker, recordings, media_port) -> Iterator[
         "WEBHOOK_BASE_URL": root,
         "AWS_S3_ENDPOINT_URL": recordings.endpoint_url,
         "MEDIA_BASE_URL": f"ws://127.0.0.1:{media_port}",
+        "OPENAI_BASE_URL": f"{minds.http}/openai/v1",
         "MEDIA_LISTEN_ORIGINS": "ws://127.0.0.1:*",
     }
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"]

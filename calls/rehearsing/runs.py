@@ -1,0 +1,198 @@
+"""Rehearsals as they are asked for, held and read: a run is a row, each of its scenarios a test call with a job of its own.
+
+So a worker that dies costs a rehearsal nothing but time, and as many are held at once as there are workers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from agents import drafts
+from agents.assembly import NotReady, batch_language_model, language_model
+from agents.models import Agent, AgentVersion
+from agents.spec import AgentSpec
+from calls import commands, dispatch
+from calls.commands import trying
+from calls.jobs import Outcome
+from calls.models import Job, RehearsalResult, RehearsalRun, Scenario, Session
+from calls.rehearsing import assertions, judging
+from calls.rehearsing.books import BESIDE, Books, cost_of, on_call, paid_by
+from calls.rehearsing.grading import Verdict, grade
+from calls.rehearsing.people import Improviser, Persona
+from calls.rehearsing.rows import fingerprint
+from calls.rehearsing.stage import TookTooLong, hold
+from calls.rehearsing.talk import Talk
+from engine.errors import ProviderError
+from engine.events import EndReason
+
+logger = structlog.get_logger()
+
+MOST_SCENARIOS = 200
+MOST_TRIES = 2
+State = RehearsalResult.State
+
+
+class NothingToRehearse(ValueError):
+    """There is no scenario to rehearse."""
+
+    message = "There is no active scenario to rehearse. Write one first."
+
+
+# --- asked for --------------------------------------------------------------------------------------------------------
+
+
+def begin_run(agent: Agent, *, by: Any, is_draft: bool = False, scenarios: Sequence[Scenario] | None = None) -> RehearsalRun:
+    """Orders the rehearsal of these scenarios (all active ones if none are named) with what is live, or with the draft.
+
+    Raises `NothingToRehearse` and `BudgetSpent`.
+    """
+    chosen = list(Scenario.objects.filter(agent=agent, active=True)) if scenarios is None else list(scenarios)
+    if not chosen:
+        raise NothingToRehearse(NothingToRehearse.message)
+    commands.check_budgets(agent)
+    live: AgentVersion = agent.current_version
+    spec = drafts.spec_of(agent).to_json() if is_draft else live.spec
+    name = by.get_username() if by is not None else "rehearse"
+    with transaction.atomic():
+        run = RehearsalRun.objects.create(
+            agent=agent, version=None if is_draft else live, is_draft=is_draft, spec=spec, fingerprint=fingerprint(spec), begun_by=by
+        )
+        for scenario in chosen[:MOST_SCENARIOS]:
+            session = trying.open_test(agent_version=live, by=name)
+            RehearsalResult.objects.create(run=run, scenario=scenario, session=session, told=scenario.told())
+            dispatch.enqueue(dispatch.JobKind.REHEARSE, session)
+    logger.info("rehearsal_begun", run=run.pk, scenarios=len(chosen))
+    return run
+
+
+def stop_run(run: RehearsalRun) -> bool:
+    """What has not begun is not held any more. False if nothing was waiting."""
+    with transaction.atomic():
+        RehearsalRun.objects.filter(pk=run.pk, stopped_at=None).update(stopped_at=timezone.now())
+        stopped = RehearsalResult.objects.filter(run=run, state=State.WAITING).update(state=State.STOPPED, ended_at=timezone.now())
+    return bool(stopped)
+
+
+# --- held -------------------------------------------------------------------------------------------------------------
+
+
+def rehearse(session: Session, job: Job) -> Outcome | None:
+    """The job's body: holds one scenario's conversation, grades it, and writes both. May be run again after a worker's death."""
+    result = RehearsalResult.objects.select_related("run", "scenario").get(session=session)
+    if result.is_over:
+        return partial(trying.end_test, session, reason=EndReason.SHUTDOWN, lasted_ms=0)
+    RehearsalResult.objects.filter(pk=result.pk).update(state=State.RUNNING)
+    talk = Talk()
+    try:
+        spec = AgentSpec.from_json(result.run.spec)
+        trying.begin_test(session)
+        talk = _held(result, spec, session, job)
+        verdicts = _graded(result, spec, session, job, talk)
+    except (NotReady, TookTooLong, ProviderError) as error:
+        problem = getattr(error, "message", "") or str(error)
+        return partial(_write, result, talk, State.BROKEN, (), None, problem)
+    cost, _lines = cost_of(session, without=BESIDE)
+    state = State.PASSED if all(verdict.passed for verdict in verdicts) and not _has_crashed(talk) else State.FAILED
+    return partial(_write, result, talk, state, verdicts, cost, "; ".join(dict.fromkeys(talk.failures)))
+
+
+def _held(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job) -> Talk:
+    told = result.told
+    persona = Persona(
+        told["persona"], told["goal"], told["facts"], told["language"] or spec.language, told["opening"], int(told["most_lines"])
+    )
+    books = Books(session, part=job.attempts)
+    caller = Improviser(persona, language_model(spec), paid_by(job))
+    return hold(spec, caller, call=on_call(session, spec), books=books, take=books.take)
+
+
+def _graded(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job, talk: Talk) -> list[Verdict]:
+    wanted = assertions.from_json(result.told["assertions"])
+    criteria = [each.wish for each in wanted if each.kind == assertions.JUDGED]
+    judgements = judging.judge(criteria, talk, batch_language_model(spec), paid_by(job)) if criteria else {}
+    cost, _lines = cost_of(session, without=BESIDE)
+    return grade(wanted, talk, cost=cost, judgements=judgements)
+
+
+def _has_crashed(talk: Talk) -> bool:
+    return talk.reason in (EndReason.PROVIDER_FAILED, EndReason.CRASH)
+
+
+def _write(result: RehearsalResult, talk: Talk, state: str, verdicts: Sequence[Verdict], cost: Decimal | None, problem: str) -> None:
+    trying.end_test(result.session, reason=talk.reason or EndReason.SHUTDOWN, lasted_ms=talk.lasted_ms)
+    RehearsalResult.objects.filter(pk=result.pk).update(
+        state=state,
+        verdicts=[verdict.to_json() for verdict in verdicts],
+        problem=problem[:500],
+        cost=cost,
+        lasted_ms=talk.lasted_ms,
+        ended_at=timezone.now(),
+    )
+    logger.info("rehearsed", run=result.run_id, state=str(state))
+
+
+# --- read -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `passed` of `total`; it `is_over` once nothing waits or talks."""
+
+    total: int
+    over: int
+    passed: int
+    failed: int
+    results: tuple[RehearsalResult, ...]
+
+    @property
+    def is_over(self) -> bool:
+        return self.over == self.total
+
+    @property
+    def has_passed(self) -> bool:
+        return self.total > 0 and self.passed == self.total
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.over // self.total if self.total else 100
+
+
+def progress(run: RehearsalRun) -> Progress:
+    """Counts, and writes down what a person has to see to: a job that was parked holds no rehearsal any more."""
+    parked = Job.objects.filter(session__rehearsal__run=run, kind=dispatch.JobKind.REHEARSE, state=Job.State.PARKED)
+    for job in parked.select_related("session__rehearsal"):
+        result = job.session.rehearsal
+        if not result.is_over:
+            RehearsalResult.objects.filter(pk=result.pk).update(state=State.BROKEN, problem=job.last_error[:500], ended_at=timezone.now())
+            trying.end_test(job.session, reason=EndReason.SHUTDOWN, lasted_ms=0)
+    results = tuple(run.results.select_related("scenario", "session"))
+    counted = [result for result in results if result.is_over]
+    passed = sum(result.state == State.PASSED for result in counted)
+    return Progress(len(results), len(counted), passed, len(counted) - passed, results)
+
+
+def latest(agent: Agent) -> dict[int, RehearsalResult]:
+    """Each scenario's latest result that is over, by the scenario's key."""
+    over = RehearsalResult.objects.filter(run__agent=agent, ended_at__isnull=False).exclude(state=State.STOPPED)
+    return {result.scenario_id: result for result in over.order_by("scenario_id", "-pk").distinct("scenario_id").select_related("run")}
+
+
+def missing(agent: Agent, spec: dict[str, Any]) -> list[Scenario]:
+    """The active scenarios that did not pass, as they stand, with exactly this spec."""
+    passed: dict[int, list[dict[str, Any]]] = {}
+    for scenario_id, told, state in (
+        RehearsalResult.objects.filter(run__agent=agent, run__fingerprint=fingerprint(spec), ended_at__isnull=False)
+        .order_by("pk")
+        .values_list("scenario_id", "told", "state")
+    ):
+        if state == State.PASSED:
+            passed.setdefault(scenario_id, []).append(told)
+        elif state == State.FAILED:
+            passed.pop(scenario_id, None)
+    return [one for one in Scenario.objects.filter(agent=agent, active=True) if one.told() not in passed.get(one.pk, [])]

@@ -1,0 +1,119 @@
+"""The pages on which an agent is tried out in writing, and on which it is rehearsed."""
+
+import pytest
+
+from agents import drafts
+from calls.models import RehearsalRun, Scenario, Session, WrittenTalk
+from calls.rehearsing import runs, typed
+from tests.calls import made_calls as made
+from tests.calls.rehearsing.conftest import BOOKING
+from tests.calls.rehearsing.test_runs import CALLS_TUESDAY, held, scenario
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def person(client, agent):
+    client.force_login(agent.owner)
+    return client
+
+
+HTMX = {"headers": {"hx-request": "true"}}
+
+
+def test_a_line_is_typed_answered_and_said_otherwise(person, agent, says):
+    says(agent=BOOKING)
+    address = person.post(f"/agents/{agent.pk}/try/text/", {"with": "live"}).url
+    assert "Namaste, Asha Clinic." in person.get(address).content.decode()
+    said = person.post(f"{address}say/", {"line": "Good morning"}, **HTMX).content.decode()
+    assert "Which day would suit you?" in said and "<html" not in said
+    person.post(f"{address}say/", {"line": "On Tuesday"})
+    talk = WrittenTalk.objects.get()
+    assert [each["said"] for each in talk.exchanges] == ["", "Good morning", "On Tuesday"]
+    assert talk.exchanges[2]["read"] > talk.exchanges[1]["read"] > 0 and (typed.cost(talk) or 0) > 0
+    assert list(talk.session.turns.values_list("number", flat=True)) == [1, 2, 3, 4, 5]
+
+    gone = person.post(f"{address}otherwise/", {"place": "1", "line": "Hello, Tuesday?"}, **HTMX)
+    anew = WrittenTalk.objects.exclude(pk=talk.pk).get()
+    assert gone["HX-Redirect"].endswith(f"{anew.session.session_id}/")
+    assert [each["said"] for each in anew.exchanges] == ["", "Hello, Tuesday?"] and anew.waiting == ["On Tuesday"]
+    assert list(anew.session.turns.values_list("text", flat=True))[:2] == ["Namaste, Asha Clinic.", "Hello, Tuesday?"]
+    again = person.post(gone["HX-Redirect"] + "say/", {"next": "1"}, **HTMX).content.decode()
+    assert again.count("Tuesday at five is booked") == 2
+    talk.session.refresh_from_db()
+    assert talk.session.state == Session.State.ENDED
+
+    over = person.post(gone["HX-Redirect"] + "say/", {"line": "Thanks, bye"}, **HTMX).content.decode()
+    assert "The agent said goodbye and hung up" in over
+    late = person.post(gone["HX-Redirect"] + "say/", {"line": "One more thing"}, **HTMX).content.decode()
+    assert "The conversation is over" in late
+    log = anew.session.call_log
+    log.refresh_from_db()
+    assert (log.is_test, log.status) == (True, "completed")
+    assert person.get(f"/calls/{anew.session.session_id}/").status_code == 200
+
+
+def test_a_draft_is_tried_before_it_is_published(person, agent, says):
+    says(agent=[{"heard": "", "say": "Yes?"}])
+    agent.first_message = "Good day, this is the draft."
+    drafts.save_draft(agent, by=agent.owner)
+    address = person.post(f"/agents/{agent.pk}/try/text/", {"with": "draft"}).url
+    assert "Good day, this is the draft." in person.get(address).content.decode()
+    assert person.get(f"/agents/{agent.pk}/try/text/").status_code == 200
+
+
+def test_two_lines_at_once_are_one_too_many(person, agent, says):
+    says(agent=BOOKING)
+    talk = typed.begin(agent, by=agent.owner, is_draft=False)
+    from django.utils import timezone
+
+    WrittenTalk.objects.filter(pk=talk.pk).update(busy_since=timezone.now())
+    address = f"/agents/{agent.pk}/try/text/{talk.session.session_id}/say/"
+    assert "still answering" in person.post(address, {"line": "Hello?"}, **HTMX).content.decode()
+
+
+def test_a_scenario_is_written_run_and_read(person, agent, says):
+    says(agent=BOOKING, caller=CALLS_TUESDAY)
+    form = {"name": "Books a slot", "goal": "An appointment", "most_lines": "8", "active": "on", "wishes": "be nice"}
+    wrong = person.post(f"/agents/{agent.pk}/rehearsals/new/", form)
+    assert "begin with one of" in wrong.content.decode()
+    assert person.post(f"/agents/{agent.pk}/rehearsals/new/", {**form, "wishes": "says: booked\nsays: unicorn"}).status_code == 302
+    one = Scenario.objects.get()
+    assert "says: unicorn" in person.get(f"/agents/{agent.pk}/rehearsals/{one.pk}/").content.decode()
+    address = person.post(f"/agents/{agent.pk}/rehearsals/run/", {"with": "live"}).url
+    waiting = person.get(address).content.decode()
+    assert 'hx-trigger="every 2s"' in waiting and "0 of 1 are over" in waiting
+    held(RehearsalRun.objects.get())
+    shown = person.get(address, **HTMX).content.decode()
+    assert "0 of 1 passed" in shown and "every 2s" not in shown and "it was never said" in shown and "#turn-" in shown
+    listed = person.get(f"/agents/{agent.pk}/rehearsals/").content.decode()
+    assert "Books a slot" in listed and "Failed" in listed
+    person.post(f"/agents/{agent.pk}/rehearsals/rule/", {"required": "yes"})
+    assert "Publish without rehearsals" in person.get(f"/agents/{agent.pk}/rehearsals/").content.decode()
+    person.post(f"/agents/{agent.pk}/rehearsals/{one.pk}/delete/")
+    assert not Scenario.objects.exists()
+
+
+def test_a_call_page_offers_its_scenario(person, agent):
+    session = made.talking_call(agent)
+    made.exchange(session, 1, "Tuesday please", "Booked.")
+    made.end(session)
+    address = f"/agents/{agent.pk}/rehearsals/from/{session.session_id}/"
+    assert address in person.get(f"/calls/{session.session_id}/").content.decode()
+    assert "Tuesday please" in person.get(address).content.decode()
+
+
+def test_strangers_find_nothing_and_readers_change_nothing(client, agent, says):
+    one = scenario(agent)
+    run = runs.begin_run(agent, by=None)
+    stranger = made.operator()
+    client.force_login(stranger)
+    assert client.get(f"/agents/{agent.pk}/rehearsals/").status_code == 404
+    assert client.get(f"/agents/{agent.pk}/rehearsals/runs/{run.pk}/").status_code == 404
+    reader = made.operator()
+    agent.owner = reader
+    agent.save()
+    client.force_login(reader)
+    assert client.get(f"/agents/{agent.pk}/rehearsals/").status_code == 200
+    for path in ("rehearsals/run/", "rehearsals/rule/", f"rehearsals/{one.pk}/", "try/text/"):
+        assert client.post(f"/agents/{agent.pk}/{path}", {}).status_code == 403, path
