@@ -261,7 +261,7 @@ def outcomes(one: Figures, days: Period, links: Links) -> list[Share]:
     return [
         Share(
             str(label), f"{count:,}", width(count, largest), links.calls(days.first, days.last, outcome=value),
-            percent_words(count / read), _OUTCOME_TONE.get(value, ""),
+            percent_words(count / read), _OUTCOME_TONE.get(value, "quiet"),
         )
         for value, label in Analysis.Outcome.choices
         if (count := one.outcomes.get(value, 0))

@@ -82,9 +82,9 @@ def test_figures_at_a_glance_lead_to_the_calls_behind_them(owner, agent):
     CallLog.objects.filter(session=trial).update(is_test=True)
     keeping.keep()
     page = page_of(owner)
-    assert tile(page, "Calls") == "4 none before 1 not answered yet"
+    assert tile(page, "Calls") == "4 none before · 1 not answered yet"
     assert tile(page, "Answered").startswith("67 % 2 calls")
-    assert tile(page, "Minutes").startswith("2.8 none before 1:24 each")
+    assert tile(page, "Minutes").startswith("2.8 none before · 1:24 each")
     assert tile(page, "Silent calls").startswith("1 50 % of the talks")
     assert abs(int(tile(page, "Turn latency").split()[0]) - 790) <= 790 * ERROR_PERCENT / 100
     assert tile(page, "Cost per minute") != "–"
