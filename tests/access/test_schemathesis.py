@@ -1,6 +1,6 @@
 """Schemathesis sends each door what its description allows and what it forbids, and compares the answers with the description.
 
-A bounded run with the same cases each time. More: SCHEMATHESIS_EXAMPLES=200 pytest tests/access/test_schemathesis.py
+Not yet a part of the suite: SCHEMATHESIS_EXAMPLES=4 pytest tests/access/test_schemathesis.py runs it, with the same cases each time.
 """
 
 import os
@@ -8,20 +8,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import schemathesis
-from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
-from django.test import override_settings
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import CHECKS
 
-from access import keys
-from access.scopes import SCOPES
-from agents.models import Agent, Destination, HttpTool
-from calls.models import Budget, Charge, Session, WebhookEndpoint
-from telephony.models import Phone
-from tests.calls import made_calls as made
+schemathesis = pytest.importorskip("schemathesis")
+if "SCHEMATHESIS_EXAMPLES" not in os.environ:
+    pytest.skip("set SCHEMATHESIS_EXAMPLES to the number of examples for each door", allow_module_level=True)
+
+from django.core.signals import request_finished, request_started  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
+from django.test import override_settings  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+from schemathesis.specs.openapi.checks import positive_data_acceptance  # noqa: E402
+
+from access import keys  # noqa: E402
+from access.scopes import SCOPES  # noqa: E402
+from agents.models import Agent, Destination, HttpTool  # noqa: E402
+from calls.models import Budget, Charge, Session, WebhookEndpoint  # noqa: E402
+from telephony.models import Phone  # noqa: E402
+from tests.calls import made_calls as made  # noqa: E402
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "4"))
 
@@ -46,7 +50,7 @@ def described(db: None) -> Iterator[Any]:
         signal.disconnect(close_old_connections)
     try:
         with override_settings(ALLOWED_HOSTS=["*"]):
-            headers = {"Authorization": f"Bearer {text}"}
+            headers = {"Authorization": f"Bearer {text}", "Accept-Encoding": "identity"}
             schema = schemathesis.openapi.from_wsgi("/api/v1/schema/", get_wsgi_application(), headers=headers)
             schema.config.headers = headers
             schema.hook(map_path_parameters)
@@ -58,8 +62,9 @@ def described(db: None) -> Iterator[Any]:
 
 def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
     """Every other time what is really there: made-up ids would meet nothing but 404."""
-    if not path_parameters or hash(str(path_parameters)) % 2:
-        return path_parameters
+    told = str(next(iter(path_parameters.values()))) if path_parameters else ""
+    if path_parameters is None or not (told.isdigit() or told.startswith("sess_")) or len(told) % 2:
+        return path_parameters  # what breaks the description stays as it is
     path = context.operation.path
     rows: dict[str, Any] = {
         "agents": Agent, "phones": Phone, "tools": HttpTool, "destinations": Destination, "webhook-endpoints": WebhookEndpoint,
@@ -75,7 +80,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 api = schemathesis.pytest.from_fixture("described")
 # Whether an agent of this id is yours, a provider has a model or a name is free, no schema can say: 400 may answer what it allows.
-BEYOND_SCHEMAS = [check for check in CHECKS.get_all() if check.__name__ == "positive_data_acceptance"]
+BEYOND_SCHEMAS = [positive_data_acceptance]
 
 
 @api.parametrize()
