@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.decorators import display
 
 from access import keys
 from access.models import ApiKey
@@ -27,7 +26,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return keys.visible(request.user)
 
-    @display(description=_("Scopes"))
+    @admin.display(description=_("Scopes"))
     def may(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 

@@ -39,7 +39,7 @@ def once(request: Request, act: Callable[..., Response], *args: Any, **kwargs: A
         return act(request, *args, **kwargs)
     if len(name) > LONGEST_KEY:
         raise ValidationError({"Idempotency-Key": [_("This key is too long. Use at most 200 characters.")]})
-    row = KeptAnswer(user_id=request.user.pk, key_sha256=_sha256(name), request_sha256=_fingerprint(request))
+    row = KeptAnswer(user_id=request.user.pk or 0, key_sha256=_sha256(name), request_sha256=_fingerprint(request))
     _forget_old()
     with transaction.atomic():
         if (kept := _claim(row)) is not None:

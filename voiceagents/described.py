@@ -58,7 +58,7 @@ class Description(AutoSchema):
     """Says of strict bodies that they are, and of each door which scope a key needs for it."""
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # it has no annotations
         if isinstance(serializer, StrictMixin):
             schema["additionalProperties"] = False
         return schema

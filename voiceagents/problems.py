@@ -1,6 +1,6 @@
 """Every refusal of the API as one JSON shape (RFC 9457): what is wrong in `detail`, field by field in `errors`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -25,8 +25,10 @@ API = "/api/"
 class JSONAlways(DefaultContentNegotiation):
     """The API speaks JSON to everybody: a client that asks for something else can read an answer better than a 406."""
 
-    def select_renderer(self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None) -> tuple[BaseRenderer, str]:
-        chosen: BaseRenderer = renderers[0]
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        chosen = next(iter(renderers))
         return chosen, chosen.media_type or "application/json"
 
 

@@ -85,7 +85,7 @@ class TurnOfCallSerializer(TurnSerializer):
 
     class Meta(TurnSerializer.Meta):
         fields = ("id", "session_id", *TurnSerializer.Meta.fields, "created_at")  # type: ignore[assignment]  # three more
-        read_only_fields = fields
+        read_only_fields = fields  # type: ignore[assignment]  # as above
 
 
 class RecordingLineSerializer(serializers.ModelSerializer[Recording]):
@@ -106,7 +106,7 @@ class RecordingOfCallSerializer(RecordingSerializer):
 
     class Meta(RecordingSerializer.Meta):
         fields = ("session_id", *RecordingSerializer.Meta.fields)  # type: ignore[assignment]  # one more
-        read_only_fields = fields
+        read_only_fields = fields  # type: ignore[assignment]  # as above
 
 
 class ChargeSerializer(serializers.ModelSerializer[Charge]):

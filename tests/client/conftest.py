@@ -34,7 +34,7 @@ class Wire(httpx.BaseTransport):
         answer = self.django.generic(
             request.method,
             request.url.raw_path.decode(),
-            request.read(),
+            request.read().decode(),
             content_type=request.headers.get("Content-Type", ""),
             headers={name: value for name, value in request.headers.items() if name not in ("host", "content-length", "content-type")},
         )
