@@ -14,7 +14,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.test import override_settings
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import CHECKS
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from access import keys
 from access.scopes import SCOPES
@@ -46,7 +46,7 @@ def described(db: None) -> Iterator[Any]:
         signal.disconnect(close_old_connections)
     try:
         with override_settings(ALLOWED_HOSTS=["*"]):
-            headers = {"Authorization": f"Bearer {text}"}
+            headers = {"Authorization": f"Bearer {text}", "Accept-Encoding": "identity"}
             schema = schemathesis.openapi.from_wsgi("/api/v1/schema/", get_wsgi_application(), headers=headers)
             schema.config.headers = headers
             schema.hook(map_path_parameters)
@@ -58,8 +58,9 @@ def described(db: None) -> Iterator[Any]:
 
 def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
     """Every other time what is really there: made-up ids would meet nothing but 404."""
-    if not path_parameters or hash(str(path_parameters)) % 2:
-        return path_parameters
+    told = str(next(iter(path_parameters.values()))) if path_parameters else ""
+    if path_parameters is None or not (told.isdigit() or told.startswith("sess_")) or len(told) % 2:
+        return path_parameters  # what breaks the description stays as it is
     path = context.operation.path
     rows: dict[str, Any] = {
         "agents": Agent, "phones": Phone, "tools": HttpTool, "destinations": Destination, "webhook-endpoints": WebhookEndpoint,
@@ -75,7 +76,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 api = schemathesis.pytest.from_fixture("described")
 # Whether an agent of this id is yours, a provider has a model or a name is free, no schema can say: 400 may answer what it allows.
-BEYOND_SCHEMAS = [check for check in CHECKS.get_all() if check.__name__ == "positive_data_acceptance"]
+BEYOND_SCHEMAS = [positive_data_acceptance]
 
 
 @api.parametrize()
