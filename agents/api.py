@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, ProtectedError, QuerySet, Subquery
 from django.utils.translation import gettext as _
-from django_filters import FilterSet
+from django_filters.filterset import FilterSet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action

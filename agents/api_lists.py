@@ -7,7 +7,7 @@ import django_filters as filters
 from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework.backends import DjangoFilterBackend
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -52,7 +52,7 @@ class NewestFirst(Pages):
 class WholeFilter(filters.Filter):
     """A whole number from 1 on, such as an id."""
 
-    field_class = forms.IntegerField
+    field_class = forms.IntegerField  # type: ignore[assignment]  # the library names no wider type
 
     def __init__(self, field_name: str) -> None:
         super().__init__(field_name=field_name, min_value=1, max_value=2**63 - 1)

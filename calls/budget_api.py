@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters import FilterSet
+from django_filters.filterset import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers, viewsets
 
