@@ -11,12 +11,12 @@ import yaml
 
 pytest.importorskip("typer")
 
-from agents.models import Agent, Destination, HttpTool  # noqa: E402
-from calls.models import Charge, Session, UsageLine  # noqa: E402
-from tests.calls import made_calls as made  # noqa: E402
-from tests.client.conftest import Wire  # noqa: E402
-from voiceagents_client import Client  # noqa: E402
-from voiceagents_client.cli import main, terminal  # noqa: E402
+from agents.models import Agent, Destination, HttpTool
+from calls.models import Charge, Session, UsageLine
+from tests.calls import made_calls as made
+from tests.client.conftest import Wire
+from voiceagents_client import Client
+from voiceagents_client.cli import main, terminal
 
 Run = Callable[..., tuple[int, str, str]]
 
