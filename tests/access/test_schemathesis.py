@@ -83,7 +83,7 @@ api = schemathesis.pytest.from_fixture("described")
 BEYOND_SCHEMAS = [positive_data_acceptance]
 
 
-@api.parametrize()
+@api.parametrize()  # type: ignore[untyped-decorator]  # schemathesis tells no types
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_the_api_does_what_it_says(case: Any) -> None:
     case.call_and_validate(excluded_checks=BEYOND_SCHEMAS)
