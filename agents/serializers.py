@@ -202,7 +202,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 class AgentVersionSerializer(serializers.ModelSerializer[AgentVersion]):
-    published_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+    published_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
     spec = serializers.JSONField(read_only=True, help_text="The agent as it was: everything that a call on this version used.")
     changes = serializers.SerializerMethodField(help_text="What differs from the version before; empty for the first.")
 

@@ -398,4 +398,3 @@ from calls.rehearsing.rows import RehearsalResult as RehearsalResult  # noqa: E4
 from calls.rehearsing.rows import RehearsalRule as RehearsalRule  # noqa: E402
 from calls.rehearsing.rows import RehearsalRun as RehearsalRun  # noqa: E402
 from calls.rehearsing.rows import Scenario as Scenario  # noqa: E402
-from calls.rehearsing.rows import WrittenTalk as WrittenTalk  # noqa: E402

@@ -15,23 +15,25 @@ logger = structlog.get_logger()
 
 
 def catch_up() -> int:
-    """Empties the spool; returns how many deliveries are in the inbox now. Stops, and loses nothing, where the database is away (again)."""
+    """Empties the spool, and what is put there meanwhile; returns how many deliveries are in the inbox now. Stops, and loses nothing, where
+    the database is away (again).
+    """
     with spool.reader() as may_read:
         if not may_read:
             return 0
-        paths = spool.take()
         kept = 0
-        for delivery in spool.deliveries(paths):
-            try:
-                _keep(delivery)
-            except Exception as error:  # noqa: BLE001 - those behind it must not wait for one that nobody can keep
-                if is_away(error):
-                    logger.warning("spool_not_emptied", kept=kept, error=type(error).__name__)
-                    return kept
-                _put_aside(delivery, error)
-            else:
-                kept += 1
-        spool.forget(paths)
+        while paths := spool.take():
+            for delivery in spool.deliveries(paths):
+                try:
+                    _keep(delivery)
+                except Exception as error:  # noqa: BLE001 - those behind it must not wait for one that nobody can keep
+                    if is_away(error):
+                        logger.warning("spool_not_emptied", kept=kept, error=type(error).__name__)
+                        return kept
+                    _put_aside(delivery, error)
+                else:
+                    kept += 1
+            spool.forget(paths)
     logger.warning("spool_emptied", deliveries=kept)
     return kept
 

@@ -81,11 +81,23 @@ def with_common_parts(result: dict[str, Any], generator: Any, request: Any, publ
         answers[name] = {"description": words, "content": content}
     answers["TooManyRequests"]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     counted = {name: {"description": words, "schema": {"type": "integer"}} for name, words in _COUNTED.items()}
+    _say_anything_once(parts["schemas"])
     for path, doors in result.get("paths", {}).items():
         for method in _METHODS:
             if (door := doors.get(method)) is not None:
                 _complete(path, method, door, counted)
     return result
+
+
+def _say_anything_once(schema: Any) -> None:
+    """Any JSON is one schema: said as "anything or null, but not both", a null would be neither."""
+    if isinstance(schema, dict):
+        if {} in schema.get("oneOf", ()):
+            del schema["oneOf"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            _say_anything_once(part)
 
 
 def _complete(path: str, method: str, door: dict[str, Any], counted: dict[str, Any]) -> None:

@@ -15,9 +15,10 @@ from agents.assembly import NotReady
 from agents.models import Agent, AgentDraft
 from calls import wording
 from calls.commands import CallRefused
-from calls.models import Session, WrittenTalk
+from calls.models import Session
 from calls.rehearsing import typed
 from calls.rehearsing.entry import for_those_who_may_change, go, visible
+from calls.rehearsing.rows import WrittenTalk
 from calls.rehearsing.stage import TookTooLong
 
 SHOWN = 10

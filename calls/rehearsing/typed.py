@@ -16,8 +16,9 @@ from agents.models import Agent
 from agents.spec import AgentSpec
 from calls import commands
 from calls.commands import FinishedTurn, trying
-from calls.models import Session, UsageLine, WrittenTalk
+from calls.models import Session, UsageLine
 from calls.rehearsing.books import Books, cost_of, on_call, tokens
+from calls.rehearsing.rows import WrittenTalk
 from calls.rehearsing.stage import Before, Leave, Reader, hold
 from calls.rehearsing.talk import Talk
 from engine.events import EndReason

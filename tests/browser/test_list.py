@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.db import transaction
 from playwright.async_api import expect
 
 from calls import commands
@@ -16,8 +17,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def _calls(owner) -> None:
     calls = scenes.clinic_morning(owner)
-    for session in calls.values():
-        commands.list_call(session)
+    with transaction.atomic():
+        for session in calls.values():
+            commands.list_call(session)
     agent = made.agent_of(owner, "Rajalakshmi-Venkataraghavan-Customer-Experience-Escalation-Desk-Chennai-Mylapore-24x7")
     for index in range(45):
         made.ringing_call(agent, user_phone=f"+919876500{index:03}")

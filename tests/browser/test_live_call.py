@@ -172,7 +172,7 @@ async def test_the_socket_says_that_it_reconnects_and_comes_back(open_page, do, 
 
 
 async def test_a_log_out_elsewhere_stops_the_watching(open_page, do, operator):
-    page = await open_page("/", operator)
+    page = await open_page("/", operator, allowed=("401 (Unauthorized)",))  # the bell asks too
     state = page.locator(".connection")
     await expect(state).to_have_attribute("data-state", "live")
     operator.is_active = False

@@ -88,7 +88,7 @@ def part(page: Page, name: str):
 async def test_somebody_talks_to_a_draft_and_opens_the_call_behind_it(open_page, do, operator, line):
     agent = await do(a_draft, operator)
     page = await open_page(f"/agents/{agent.pk}/", operator)
-    await page.get_by_role("link", name="Try it").click()
+    await page.get_by_role("link", name="Try it", exact=True).click()
     await expect(page.get_by_label("Who answers")).to_have_value("draft")
     for look, (width, height), scheme in LOOKS:
         await page.set_viewport_size({"width": width, "height": height})

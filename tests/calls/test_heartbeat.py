@@ -41,7 +41,9 @@ async def test_what_operators_want_is_taken_for_a_talk_and_not_for_one_whose_row
                 await asyncio.sleep(0.005)
 
     beat.join("sess_1", request_end, lambda order: obeyed.append(order.session_id))
-    await beats(1)
+    async with asyncio.timeout(60):
+        while not obeyed:
+            await asyncio.sleep(0.005)
     beat.talk_is_over("sess_1", request_end)
     seen = len(asked)
     await beats(seen + 2)

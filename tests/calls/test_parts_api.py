@@ -111,7 +111,7 @@ def test_one_is_read_and_anothers_is_not_there(api: APIClient, sessions: list[Se
     assert api.get(f"{ROOT}sessions/{own}/").json()["session_id"] == own
     assert api.get(f"{ROOT}recordings/{own}/").json()["url"] is None
     theirs = Session.objects.get(owner__username="vikram")
-    charge = theirs.charges.get()
+    charge = Charge.objects.filter(session=theirs).latest("pk")
     for path in (f"sessions/{theirs.session_id}/", f"recordings/{theirs.session_id}/", f"charges/{charge.pk}/"):
         answer = api.get(f"{ROOT}{path}")
         assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")

@@ -79,3 +79,18 @@ def test_the_last_one_out_brings_what_was_sent_on(client, answering, crowd):
     while spool.waiting().deliveries and time.monotonic() < deadline:
         time.sleep(0.02)
     assert CallLog.objects.get().status == "completed"
+
+
+@pytest.mark.django_db
+def test_what_comes_while_the_others_are_brought_is_brought_too(client, answering, crowd, monkeypatch):
+    as_form(client, door("status"), payloads.TERMINAL_FORM)
+    keep = catching_up._keep
+
+    def one_more_comes(delivery):
+        monkeypatch.setattr(catching_up, "_keep", keep)
+        as_form(client, door("status"), payloads.BASE_CALLBACK)
+        keep(delivery)
+
+    monkeypatch.setattr(catching_up, "_keep", one_more_comes)
+    assert catching_up.catch_up() == 2
+    assert spool.waiting().deliveries == 0

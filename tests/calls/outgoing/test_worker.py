@@ -17,7 +17,7 @@ from voiceagents.celery import app
 def test_the_queue_of_the_tasks_is_the_one_that_their_own_worker_serves():
     app.loader.import_default_modules()
     routes = settings.CELERY_TASK_ROUTES
-    assert set(routes) == {DELIVER, "calls.sweep_webhooks"}
+    assert set(routes) == {DELIVER, "calls.sweep_webhooks", "calls.deliver_alert_mail", "calls.sweep_alert_mails"}
     assert set(routes) <= set(app.tasks)
     queues = {route["queue"] for route in routes.values()}
     assert len(queues) == 1

@@ -3,8 +3,9 @@
 import pytest
 
 from agents import drafts
-from calls.models import RehearsalRun, Scenario, Session, WrittenTalk
+from calls.models import RehearsalRun, Scenario, Session
 from calls.rehearsing import runs, typed
+from calls.rehearsing.rows import WrittenTalk
 from tests.calls import made_calls as made
 from tests.calls.rehearsing.conftest import BOOKING
 from tests.calls.rehearsing.test_runs import CALLS_TUESDAY, held, scenario

@@ -47,7 +47,7 @@ def test_a_scenario_is_held_graded_and_kept_as_a_test_call(agent, says):
     assert result.verdicts[0]["turns"] == [number for number, who, text in turns if "five" in text]
 
     log = CallLog.objects.get(session=result.session)
-    assert (log.is_test, log.status, log.call_sid, log.ended_by, log.confirmation) == (True, "completed", None, "agent", "")
+    assert (log.is_test, log.status, log.call_sid, log.ended_by, log.confirmation) == (True, "completed", None, "agent", "confirmed")
     assert log.duration_s == round((result.lasted_ms or 0) / 1000)
     assert set(UsageLine.objects.filter(session=result.session).values_list("kind", flat=True)) == {"llm"}, "no line, no voice, no ear"
     assert UsageLine.objects.filter(session=result.session, purpose="caller").exists()
