@@ -203,7 +203,7 @@ async def _hung_up(page: Page) -> None:
 async def _read_and_played(page: Page, session_id: str) -> None:
     assert page.url.endswith(f"/calls/{session_id}/")
     await expect(page.get_by_role("group", name="Player")).to_be_visible(timeout=SETTLED_MS)
-    await expect(page.locator("#call-side").get_by_text("Settled")).to_be_visible(timeout=SETTLED_MS)
+    await expect(page.locator("#call-side").get_by_text("Settled", exact=True)).to_be_visible(timeout=SETTLED_MS)
     await expect(page.locator(".wave-inside")).to_be_visible()
     await page.get_by_role("button", name="Play", exact=True).click()
     await until(page, f"!{PLAYER}.paused && {HEARD} > 500")
