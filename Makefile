@@ -64,6 +64,9 @@ torture: dev-venv ## Kills, starves and poisons the running product and counts w
 torture-page: dev-venv ## Puts the last table of make torture into docs/reliability.md
 	@exec $(PY) -m torture --paste
 
+screenshots: dev-venv ## Every page at two widths in both themes, into docs/screenshots (ARGS="-k morning")
+	@SCREENSHOTS=$(CURDIR)/docs/screenshots $(PY) -m deploy.local.test tests/browser -m "not processes" $(ARGS)
+
 lock: dev-venv ## Resolves requirements*.in anew into the locked files
 	@sh deploy/bootstrap/lock.sh
 

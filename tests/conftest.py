@@ -10,7 +10,7 @@ import pytest
 
 # What a test of this kind takes: whole processes, a browser, speech models. The slowest files come first.
 HEAVY = ("processes", "speech", "browser")
-SLOWEST = ("tests/deploy/", "tests/calls/test_crash.py")
+SLOWEST = ("tests/deploy/", "tests/browser/test_whole_story.py", "tests/calls/test_crash.py")
 
 
 @pytest.hookimpl(trylast=True)

@@ -69,22 +69,22 @@ def _absurd(owner) -> Agent:
 
 
 async def test_how_the_pages_look(open_page, do, operator):
-    await look(open_page, operator, "/agents/", "agents-empty", axed=True)
+    await look(open_page, operator, "/agents/", "agents-empty")
     operator.is_superuser = operator.is_staff = True
     await do(operator.save)
     calls = await do(scenes.clinic_morning, operator)
     agent = calls["settled"].agent_id
     await do(_second_version, agent)
     absurd = await do(_absurd, operator)
-    await look(open_page, operator, "/agents/new/", "agents-gallery", axed=True)
-    await look(open_page, operator, "/agents/new/hindi_receptionist/", "agents-form", axed=True)
-    await look(open_page, operator, "/agents/", "agents-list", axed=True)
-    await look(open_page, operator, f"/agents/{agent}/", "agents-page", axed=True)
-    await look(open_page, operator, f"/agents/{agent}/compare/", "agents-compare", axed=True)
-    await look(open_page, operator, f"/agents/{absurd.pk}/", "agents-page-absurd", axed=True)
-    await look(open_page, operator, f"/agents/{absurd.pk}/edit/", "agents-form-absurd", axed=True)
-    await look(open_page, operator, f"/agents/{absurd.pk}/compare/", "agents-compare-absurd", axed=True)
-    await look(open_page, operator, "/history/", "history", axed=True)
+    await look(open_page, operator, "/agents/new/", "agents-gallery")
+    await look(open_page, operator, "/agents/new/hindi_receptionist/", "agents-form")
+    await look(open_page, operator, "/agents/", "agents-list")
+    await look(open_page, operator, f"/agents/{agent}/", "agents-page")
+    await look(open_page, operator, f"/agents/{agent}/compare/", "agents-compare")
+    await look(open_page, operator, f"/agents/{absurd.pk}/", "agents-page-absurd")
+    await look(open_page, operator, f"/agents/{absurd.pk}/edit/", "agents-form-absurd")
+    await look(open_page, operator, f"/agents/{absurd.pk}/compare/", "agents-compare-absurd")
+    await look(open_page, operator, "/history/", "history")
 
 
 def _second_version(pk: int) -> None:

@@ -1,6 +1,6 @@
 """Every page with nothing, with a normal morning and with absurd rows, wide and narrow, light and dark.
 
-With SCREENSHOTS=<directory> each look is also written there for people to judge; docs/screenshots/live.png is made this way.
+With SCREENSHOTS=<directory> each look is also written there for people to judge: `make screenshots` does so, README shows four of them.
 """
 
 import os
@@ -28,11 +28,15 @@ NAMELESS = """() => [...document.querySelectorAll("button, a[href], input:not([t
   .filter((node) => node.tagName !== "AUDIO").map((node) => node.outerHTML.slice(0, 120))"""
 
 
+# One screen of each, as README shows them; of other pages, but for the live one that fits its screen, all of it is written.
+IN_README = ("live-wide", "call-page-wide", "agents-page-wide", "analytics-wide-dark")
+
+
 async def judge(page: Page, name: str) -> None:
     """No page scrolls sideways, and every control has a name."""
     if directory := os.environ.get("SCREENSHOTS"):
         Path(directory).mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=Path(directory) / f"{name}.png", full_page=not name.startswith("live"))
+        await page.screenshot(path=Path(directory) / f"{name}.png", full_page=name not in IN_README and not name.startswith("live"))
     assert await page.evaluate(OVERFLOWING) == [], name
     assert await page.evaluate(NAMELESS) == [], name
 
@@ -41,9 +45,9 @@ AXED = ("wide", "narrow-dark")
 
 
 async def look(
-    open_page, user, path: str, name: str, *, connected: bool = False, speaking: Session | None = None, axed: bool = False
+    open_page, user, path: str, name: str, *, connected: bool = False, speaking: Session | None = None, axed: bool = True
 ) -> None:
-    """Judges a page in every look; with `axed` axe does too, in two of them: it takes its time."""
+    """Judges a page in every look; unless `axed` is off axe does too, in two of them: it takes its time."""
     # The recording's link leads to a bucket that is not there; a page that is not there is one of the pages.
     page = await open_page(path, user, allowed=("404 (Not Found)",))
     if connected or speaking:
@@ -66,7 +70,7 @@ async def test_the_pages_of_a_normal_morning(open_page, do, operator):
     operator.first_name, operator.last_name, operator.is_staff = "Asha", "Rao", True
     await do(operator.save)
     calls = await do(scenes.clinic_morning, operator)
-    await look(open_page, operator, "/", "live", speaking=calls["live"], axed=True)
+    await look(open_page, operator, "/", "live", speaking=calls["live"])
     await look(open_page, operator, "/calls/", "list")
     await look(open_page, operator, f"/calls/{calls['settled'].session_id}/", "call")
     await look(open_page, operator, f"/calls/{calls['live'].session_id}/", "call-live", connected=True)
@@ -76,14 +80,14 @@ async def test_the_pages_of_a_normal_morning(open_page, do, operator):
 
 async def test_the_pages_with_absurd_rows(open_page, do, operator):
     calls = await do(scenes.absurd, operator)
-    await look(open_page, operator, "/", "live-absurd", connected=True, axed=True)
+    await look(open_page, operator, "/", "live-absurd", connected=True)
     await look(open_page, operator, "/calls/", "list-absurd")
     await look(open_page, operator, f"/calls/{calls['settled'].session_id}/", "call-absurd")
     await look(open_page, operator, "/money/", "money-absurd")
 
 
 async def test_the_pages_of_somebody_who_has_nothing_yet(open_page, operator):
-    await look(open_page, operator, "/", "live-empty", axed=True)
+    await look(open_page, operator, "/", "live-empty")
     await look(open_page, operator, "/calls/", "list-empty")
     await look(open_page, operator, "/calls/?status=busy", "list-no-match")
     await look(open_page, operator, "/money/", "money-empty")

@@ -39,26 +39,27 @@ class Command(BaseCommand):
         agent.prompt, agent.first_message, agent.active = PROMPT, FIRST_MESSAGE, True
         agent.full_clean()
         agent.save()
-        self._figures(user)
+        add_figures(user)
         Phone.objects.update_or_create(number=options["number"], defaults={"agent": agent, "active": True, "label": "Front desk"})
 
-    def _figures(self, user: Any) -> None:
-        """A tariff as the simulator bills, and a rate, so that estimates, drift and totals in one currency have something to show."""
-        if not PriceOverride.objects.filter(kind="telephony").exists():
-            commands.add_price_override(
-                kind="telephony",
-                provider=CARRIER,
-                model="*",
-                unit="call_seconds",
-                price=Decimal("0.60"),
-                per=60,
-                pulse=60,
-                currency="INR",
-                effective_from=timezone.localdate(),
-                reason="what the simulator charges for a started minute",
-                by=user,
-            )
-        if not ExchangeRate.objects.exists():
-            commands.add_exchange_rate(
-                base="USD", quote="INR", rate=Decimal(90), on=timezone.localdate(), source="made up for the demo", by=user
-            )
+
+def add_figures(user: Any) -> None:
+    """A tariff as the simulator bills, and a rate, so that estimates, drift and totals in one currency have something to show."""
+    if not PriceOverride.objects.filter(kind="telephony").exists():
+        commands.add_price_override(
+            kind="telephony",
+            provider=CARRIER,
+            model="*",
+            unit="call_seconds",
+            price=Decimal("0.60"),
+            per=60,
+            pulse=60,
+            currency="INR",
+            effective_from=timezone.localdate(),
+            reason="what the simulator charges for a started minute",
+            by=user,
+        )
+    if not ExchangeRate.objects.exists():
+        commands.add_exchange_rate(
+            base="USD", quote="INR", rate=Decimal(90), on=timezone.localdate(), source="made up for the demo", by=user
+        )
