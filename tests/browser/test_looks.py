@@ -29,13 +29,14 @@ NAMELESS = """() => [...document.querySelectorAll("button, a[href], input:not([t
 
 
 # One screen of each, as README shows them; of other pages, but for the live one that fits its screen, all of it is written.
-IN_README = ("live-wide", "call-page-wide", "agents-page-wide", "analytics-wide-dark")
+IN_README = ("live-wide", "call-wide", "agents-page-wide", "analytics-wide-dark")
 
 
 async def judge(page: Page, name: str) -> None:
     """No page scrolls sideways, and every control has a name."""
     if directory := os.environ.get("SCREENSHOTS"):
         Path(directory).mkdir(parents=True, exist_ok=True)
+        await page.evaluate("() => scrollTo(0, 0)")
         await page.screenshot(path=Path(directory) / f"{name}.png", full_page=name not in IN_README and not name.startswith("live"))
     assert await page.evaluate(OVERFLOWING) == [], name
     assert await page.evaluate(NAMELESS) == [], name
