@@ -30,6 +30,8 @@ class StrictMixin:
             known = ", ".join(name for name, field in fields.items() if not field.read_only)
             message = _("There is no such field. The fields are: %(known)s.") % {"known": known}
             raise serializers.ValidationError({name: [message] for name in unknown})
+        if isinstance(data, QueryDict) and (empty := [name for name, told in data.items() if not told]):
+            raise serializers.ValidationError({name: [_("This says nothing. Say what to look for, or leave it out.")] for name in empty})
         if isinstance(data, Mapping) and not isinstance(data, QueryDict):
             wrong = {name: [words] for name in data if not fields[name].read_only and (words := mistyped(fields[name], data[name]))}
             if wrong:

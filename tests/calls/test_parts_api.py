@@ -121,3 +121,9 @@ def test_one_is_read_and_anothers_is_not_there(api: APIClient, sessions: list[Se
 def test_a_longer_list_takes_no_more_queries(api: APIClient, sessions: list[Session], door: str, django_assert_max_num_queries) -> None:
     with django_assert_max_num_queries(4):
         assert len(found(api, f"{door}/")) >= 3
+
+
+@pytest.mark.parametrize("path", ["calls/?until=", "turns/?until=", "webhook-messages/?type=", "agents/?name="])
+def test_a_filter_that_says_nothing_is_refused(api: APIClient, sessions: list[Session], path: str) -> None:
+    answer = api.get(f"{ROOT}{path}")
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
