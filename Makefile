@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check faults lint bench bench-peers bench-capacity bench-list bench-upload bench-readme leaks torture torture-page lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check faults api-examples lint bench bench-peers bench-capacity bench-list bench-upload bench-readme leaks torture torture-page lock vendor screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ check: dev-venv lint ## All that CI runs: format, lint, types, contracts, Django
 
 faults: dev-venv ## Six parties, fifteen faults each: nobody is left in silence (part of make test too)
 	@$(PY) -m deploy.local.test tests/faults
+
+api-examples: dev-venv ## The API against its own description: all borders, and examples for each door (SCHEMATHESIS_EXAMPLES=4)
+	@SCHEMATHESIS_EXAMPLES=$${SCHEMATHESIS_EXAMPLES:-4} $(PY) -m deploy.local.test -n 0 tests/access/test_schemathesis.py
 
 lint: dev-venv
 	.venv/bin/ruff format --check .
