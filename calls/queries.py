@@ -56,6 +56,12 @@ def find_session(*, call_sid: str = "", session_id: str = "") -> Session | None:
     return found
 
 
+def find_sessions(call_sids: Collection[str]) -> dict[str, Session]:
+    """The sessions of these calls, by the carrier's id; of those that are known."""
+    rows = Session.objects.select_related("call_log", "agent", "agent_version")
+    return {str(session.call_log.call_sid): session for session in rows.filter(call_log__call_sid__in=list(call_sids))}
+
+
 def awaited_dial(*, person: str, exophone: str, since: datetime) -> Session | None:
     """The one call that we asked for since then and whose answer the carrier still owes us; None if there is none, or more than one."""
     rows = Session.objects.select_related("call_log", "agent", "agent_version").filter(

@@ -4,6 +4,7 @@ Applying twice changes nothing. A delivery about a call that we do not know is i
 own news of a dial may be slower than the carrier's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from calls.status import TERMINAL, Direction
 from providers.exotel import webhooks
 from providers.exotel.webhooks import CallReport, StreamReport
 from telephony import inbox
+from telephony.away import is_away
 from telephony.models import Phone, WebhookDelivery
 
 logger = structlog.get_logger()
@@ -25,6 +27,7 @@ logger = structlog.get_logger()
 # From our order to the person's answer: Exotel takes up to half a minute to dial and rings for about one.
 _ANSWER_WITHIN = timedelta(minutes=3)
 OPENING_DOORS = frozenset({"incoming", "voicebot"})
+_CALLBACKS = frozenset({"status", "recording"})
 _State = WebhookDelivery.State
 
 
@@ -52,10 +55,9 @@ def apply(delivery: WebhookDelivery) -> Applied:
     try:
         with transaction.atomic():
             row = WebhookDelivery.objects.select_for_update(no_key=True).get(pk=delivery.pk)
-            is_old_news = row.state == _State.IGNORED and row.session_id != "" and row.reason != inbox.UNKNOWN_CALL
-            if row.state == _State.APPLIED or is_old_news:
+            if _is_done(row):
                 known = queries.find_session(call_sid=row.call_sid, session_id=row.session_id)
-                return Applied(known, row.reason if is_old_news else "")
+                return Applied(known, row.reason)
             applied = _apply(row)
             state = _State.IGNORED if applied.ignored else _State.APPLIED
             inbox.mark(row, state, applied.ignored, session_id=applied.session.session_id if applied.session else "")
@@ -76,15 +78,78 @@ def _apply(delivery: WebhookDelivery) -> Applied:
             return Applied(None, error.message)
     if session is None:
         return Applied(None, inbox.UNKNOWN_CALL)
-    key = f"{delivery.door}:{delivery.fingerprint[:40]}"
     if report.stream is not None:
         _note_stream(session, report.stream, report.updated_at)
     if report.dial_status:
         commands.transfer_ended(session, outcome=report.dial_status)
-    told = in_our_words(report, delivery.door)
-    told = replace(told, facts={**told.facts, "delivery": delivery.pk})
+    key, told = _told(delivery, report)
     reason = commands.apply_carrier_report(session=session, report=told, source="carrier", key=key)
     return Applied(session, "" if is_opening or report.stream is not None else reason)
+
+
+def _is_done(delivery: WebhookDelivery) -> bool:
+    is_old_news = delivery.state == _State.IGNORED and delivery.session_id != "" and delivery.reason != inbox.UNKNOWN_CALL
+    return delivery.state == _State.APPLIED or is_old_news
+
+
+def _told(delivery: WebhookDelivery, report: CallReport) -> tuple[str, commands.CarrierReport]:
+    """The report under its key on the timeline."""
+    told = in_our_words(report, delivery.door)
+    return f"{delivery.door}:{delivery.fingerprint[:40]}", replace(told, facts={**told.facts, "delivery": delivery.pk})
+
+
+def apply_all(pks: Sequence[int]) -> None:
+    """Applies many. Callbacks about one known call are applied together, in one transaction; whatever else there is comes before them,
+    because it may be what opens the call.
+    """
+    doors = WebhookDelivery.objects.filter(pk__in=pks).values_list("pk", "door", "call_sid").order_by("received_at", "pk")
+    of_calls: dict[str, list[int]] = {}
+    for pk, door, call_sid in doors:
+        if door in _CALLBACKS and call_sid:
+            of_calls.setdefault(call_sid, []).append(pk)
+        else:
+            _apply_alone(pk)
+    sessions = queries.find_sessions(of_calls)
+    for call_sid, those in of_calls.items():
+        session = sessions.get(call_sid)
+        try:
+            if session is None or len(those) == 1 or not _apply_together(session, those):
+                for pk in those:
+                    _apply_alone(pk)
+        except Exception as error:
+            if is_away(error):
+                raise
+            logger.error("deliveries_not_applied_together", session_id=session and session.session_id, error=type(error).__name__)
+            for pk in those:
+                _apply_alone(pk)
+
+
+def _apply_together(session: Session, pks: Sequence[int]) -> bool:
+    """False, and nothing done, if one of them is more than a report."""
+    with transaction.atomic():
+        found = WebhookDelivery.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("received_at", "pk")
+        rows = [row for row in found if not _is_done(row)]
+        reports = [webhooks.read(row.params) for row in rows]
+        if any(report.stream is not None or report.dial_status for report in reports):
+            return False
+        told = [_told(row, report) for row, report in zip(rows, reports, strict=True)]
+        reasons = commands.apply_carrier_reports(session=session, reports=told, source="carrier")
+        inbox.mark_all(rows, reasons, session_id=session.session_id)
+    return True
+
+
+def _apply_alone(pk: int) -> bool:
+    """Whether it changed anything. Raises only when the database is away: nobody waits for this one, and its row keeps the reason."""
+    delivery = WebhookDelivery.objects.filter(pk=pk).first()
+    if delivery is None:
+        return False
+    try:
+        return not apply(delivery).ignored
+    except Exception as error:
+        if is_away(error):
+            raise
+        logger.error("delivery_not_applied", delivery_id=pk, door=delivery.door, attempt=delivery.attempts, error=type(error).__name__)
+    return False
 
 
 def find(report: CallReport, *, session_id: str = "") -> Session | None:
@@ -187,13 +252,4 @@ def _note_stream(session: Session, stream: StreamReport, told_at: datetime | Non
 
 def repair(limit: int = 200) -> int:
     """Applies what was left over, each in a transaction of its own; one that fails does not hold up the others."""
-    applied = 0
-    for pk in inbox.left_over(limit):
-        delivery = WebhookDelivery.objects.filter(pk=pk).first()
-        if delivery is None:
-            continue
-        try:
-            applied += not apply(delivery).ignored
-        except Exception as error:  # noqa: BLE001 - the next one must not wait for this one; the row keeps the reason
-            logger.error("delivery_not_applied", delivery_id=pk, door=delivery.door, attempt=delivery.attempts, error=type(error).__name__)
-    return applied
+    return sum(_apply_alone(pk) for pk in inbox.left_over(limit))

@@ -3,15 +3,21 @@ fingerprint, so one that comes twice is applied once.
 """
 
 import threading
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
 
 import structlog
-from django.db import close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from telephony import applying, inbox, spool
 from telephony.away import is_away
 from telephony.spool import Spooled
 
 logger = structlog.get_logger()
+
+
+MOST_TOGETHER: Final = 2_000  # in memory, and in one statement
 
 
 def catch_up() -> int:
@@ -22,38 +28,36 @@ def catch_up() -> int:
         if not may_read:
             return 0
         kept = 0
-        while paths := spool.take():
-            for delivery in spool.deliveries(paths):
-                try:
-                    _keep(delivery)
-                except Exception as error:  # noqa: BLE001 - those behind it must not wait for one that nobody can keep
-                    if is_away(error):
-                        logger.warning("spool_not_emptied", kept=kept, error=type(error).__name__)
-                        return kept
-                    _put_aside(delivery, error)
-                else:
-                    kept += 1
-            spool.forget(paths)
+        try:
+            while paths := spool.take():
+                waiting = spool.deliveries(paths)
+                while some := list(islice(waiting, MOST_TOGETHER)):
+                    kept += _keep(some)
+                spool.forget(paths)
+        except (DatabaseError, InterfaceError) as error:
+            if not is_away(error):
+                raise
+            logger.warning("spool_not_emptied", kept=kept, error=type(error).__name__)
+            return kept
     logger.warning("spool_emptied", deliveries=kept)
     return kept
 
 
-def _keep(spooled: Spooled) -> None:
-    delivery = inbox.keep(
-        door=spooled.door,
-        method=spooled.method,
-        content_type=spooled.content_type,
-        params=spooled.params,
-        call_sid=spooled.call_sid,
-        session_id=spooled.session_id,
-        received_at=spooled.received_at,
-    )
+def _keep(some: Sequence[Spooled]) -> int:
+    """How many of them are in the inbox now, applied or with the reason why not. Raises when the database is away."""
     try:
-        applying.apply(delivery)
+        pks = inbox.keep_all(some)
     except Exception as error:
         if is_away(error):
-            raise  # kept, but there is no database for the next one
-        logger.error("delivery_not_applied", delivery_id=delivery.pk, door=delivery.door, error=type(error).__name__)
+            raise
+        if len(some) == 1:
+            _put_aside(some[0], error)
+            return 0
+        # Those behind it must not wait for one that nobody can keep: it is looked for by halves.
+        half = len(some) // 2
+        return _keep(some[:half]) + _keep(some[half:])
+    applying.apply_all(pks)
+    return len(some)
 
 
 def _put_aside(spooled: Spooled, error: Exception) -> None:

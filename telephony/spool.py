@@ -14,7 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ _TAKEN: Final = ".taken"
 REFUSED: Final = "refused.lines"  # what the database will never take, for a person to look at
 _LOCK: Final = "reading.lock"
 _CHECKSUM: Final = 9  # eight digits and a space
+_LOOKS: Final = 20
 
 
 class SpoolFull(Exception):
@@ -219,17 +220,21 @@ def forget(paths: list[Path]) -> None:
 def waiting() -> Waiting:
     """How much lies on the disk, and since when. Raises OSError if the directory cannot be read."""
     directory: Path = settings.WEBHOOK_SPOOL_DIR
+    for _ in range(_LOOKS - 1):
+        with suppress(FileNotFoundError):
+            return _waiting(directory)
+    return _waiting(directory)
+
+
+def _waiting(directory: Path) -> Waiting:
+    """Raises FileNotFoundError also where a file was renamed or read back meanwhile: what it holds must not be taken for nothing."""
     if not directory.is_dir():
         return Waiting()
     count, size, oldest = 0, 0, None
     for path in _files(directory):
-        try:
-            lines = _lines(path)
-            first = next(_read(path), None) if lines else None
-            size += _size(path)
-        except FileNotFoundError:
-            continue  # read back in this moment
-        count += lines
+        lines = _lines(path)
+        first = next(_read(path), None) if lines else None
+        count, size = count + lines, size + path.stat().st_size
         if first is not None and (oldest is None or first.received_at < oldest):
             oldest = first.received_at
     refused = directory / REFUSED

@@ -41,7 +41,7 @@ from calls.commands.prices import add_exchange_rate, add_price_override, end_pri
 from calls.commands.refolding import refold
 from calls.commands.refusals import BudgetSpent, CallRefused, Declined
 from calls.commands.remarks import add_note, add_tag, remove_note, remove_tag
-from calls.commands.reports import COPY, CarrierReport, apply_carrier_report, note_poll
+from calls.commands.reports import COPY, CarrierReport, apply_carrier_report, apply_carrier_reports, note_poll
 from calls.commands.retention import order_due_deletions, recording_deleted, recording_deletion_begun
 from calls.commands.settlement import (
     analysis_over,
@@ -100,6 +100,7 @@ __all__ = [
     "admit_caller",
     "analysis_over",
     "apply_carrier_report",
+    "apply_carrier_reports",
     "begin_attempt",
     "begin_export",
     "begin_settlement",

@@ -1,5 +1,6 @@
 """What the carrier says about a call. It says it late, twice, backwards or never; every order of reports reaches the same end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ from django.db import transaction
 
 from calls import broadcast, dispatch
 from calls.commands.settlement import begin_settlement
-from calls.commands.timeline import Told, tell
+from calls.commands.timeline import News, tell_all
 from calls.models import CallLog, Session
 from calls.told import REPORT, claims
 
@@ -37,6 +38,10 @@ class CarrierReport:
     told_at: datetime | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def happened_at(self) -> datetime | None:
+        return self.told_at or self.ended_at or self.answered_at
+
     def as_event_facts(self) -> dict[str, Any]:
         """The report as the facts of an event. Pure."""
         said = claims(
@@ -55,18 +60,23 @@ class CarrierReport:
 
 def apply_carrier_report(*, session: Session, report: CarrierReport, source: str, key: str) -> str:
     """Applies one report. Returns "" if it changed the call, else the reason why it was ignored. Never raises for its contents."""
-    happened_at = report.told_at or report.ended_at or report.answered_at
+    return apply_carrier_reports(session=session, reports=[(key, report)], source=source)[0]
+
+
+def apply_carrier_reports(*, session: Session, reports: Sequence[tuple[str, CarrierReport]], source: str) -> list[str]:
+    """`apply_carrier_report` for several reports of one call, each with its key, in one transaction."""
+    news = [News(key, source, REPORT, report.as_event_facts(), report.happened_at) for key, report in reports]
     with transaction.atomic():
-        told = tell(session, key=key, source=source, kind=REPORT, facts=report.as_event_facts(), carrier_time=happened_at)
-        if told is None:
-            return COPY
-        if told.ends_call:
-            _close_unheard_session(session, told)
-        if told.changes_end or "recording_url" in told.changed:
+        told = tell_all(session, news)
+        done = [one for one in told if one is not None]
+        learned = frozenset[str]().union(*(one.changed for one in done))
+        if any(one.ends_call for one in done):
+            _close_unheard_session(session, done[-1].after.ended_at)
+        if "recording_url" in learned or any(one.changes_end for one in done):
             begin_settlement(session)
-        if "carrier_price" in told.changed:
+        if "carrier_price" in learned:
             _account_price(session)
-    return told.ignored
+    return [COPY if one is None else one.ignored for one in told]
 
 
 def _account_price(session: Session) -> None:
@@ -77,11 +87,10 @@ def _account_price(session: Session) -> None:
         dispatch.enqueue(dispatch.JobKind.ACCOUNT, session, again=True)
 
 
-def _close_unheard_session(session: Session, told: Told) -> None:
+def _close_unheard_session(session: Session, ended_at: datetime | None) -> None:
     """A call that ended before any audio reached us has no conductor to end its session."""
-    ended_at = told.after.ended_at or session.created_at
     closed = Session.objects.filter(pk=session.pk, state=Session.State.WAITING).update(
-        state=Session.State.ENDED, ended_at=ended_at, media_token_id=""
+        state=Session.State.ENDED, ended_at=ended_at or session.created_at, media_token_id=""
     )
     if closed:
         broadcast.call_ended_on_commit(session)

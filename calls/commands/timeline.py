@@ -4,7 +4,7 @@ Whoever locks several rows of a call does it in this order: call log, session, r
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,6 +79,17 @@ def record_talk(happened: Sequence[Happened]) -> None:
         _append([(each.session_pk, each.key[:120], each.source, each.kind, json.dumps(each.facts), None, each.at) for each in happened])
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """One event that may say how its call stands."""
+
+    key: str
+    source: str
+    kind: Kind
+    facts: dict[str, Any]
+    carrier_time: datetime | None = None
+
+
 def tell(
     session: Session,
     *,
@@ -93,34 +104,63 @@ def tell(
 
     `holds_lock`: the caller's transaction has locked the call's log already.
     """
-    event = Event(key=key[:120], source=source, kind=kind, at=timezone.now(), facts=facts or {})
+    return tell_all(session, [News(key, source, kind, facts or {}, carrier_time)], holds_lock=holds_lock)[0]
+
+
+def tell_all(session: Session, news: Sequence[News], *, holds_lock: bool = False) -> list[Told | None]:
+    """`tell` for several events of one call, in their order: its events are read once, and its columns are written once."""
     with transaction.atomic(savepoint=False):
         if not holds_lock:
             CallLog.objects.select_for_update(no_key=True).only("pk").get(session=session)
-        known = events_of(session, or_key=event.key)
-        if any(one.key == event.key for one in known):
-            return None
-        before, after = fold(known), fold([*known, event])
-        columns = changes(before, after)
-        ignored = ignored_because(before, after, event.facts.get("call", {}).get("status"))
-        noted = dict(event.facts)
-        if kind == REPORT:
-            noted |= {"ignored": ignored} if ignored else {"learned": sorted(columns)}
-        row = CallEvent(
-            session=session, key=event.key, source=source, kind=event.kind, facts=noted, carrier_time=carrier_time, created_at=event.at
-        )
-        row.save(force_insert=True)
-        if columns:
+        known = events_of(session, or_keys=[each.key[:120] for each in news])
+        is_new, told = not known, _told(known, news)
+        rows = [_row(session, each, event, one) for each, (event, one) in zip(news, told, strict=True) if one is not None]
+        CallEvent.objects.bulk_create(rows)
+        done = [one for _, one in told if one is not None]
+        if done and (columns := changes(done[0].before, done[-1].after)):
             CallLog.objects.filter(session=session).update(**columns)
-        if after.status in TERMINAL and before.status not in TERMINAL and after.answered_at is None:
+            if not is_new:
+                broadcast.call_changed_on_commit(session)
+        if any(one.ends_call for one in done) and done[-1].after.answered_at is None:
             release(session.pk)
-        if known and columns:
-            broadcast.call_changed_on_commit(session)
-        if known and "status" in columns:
-            _note_status(session, after.status, source, carrier_time)
-            if after.status == CallStatus.IN_PROGRESS:
-                announce(session)
-    return Told(before, after, frozenset(columns), ignored)
+        for each, (_, one) in zip(news, told, strict=True):
+            if one is not None and "status" in one.changed and not is_new:
+                _note_status(session, one.after.status, each.source, each.carrier_time)
+        if not is_new and any("status" in one.changed and one.after.status == CallStatus.IN_PROGRESS for one in done):
+            announce(session)
+    return [one for _, one in told]
+
+
+def _told(known: list[Event], news: Sequence[News]) -> list[tuple[Event, Told | None]]:
+    """What each does to the call when it comes after those before it; None: it is a copy. Adds the events to `known`."""
+    keys, now, told = {one.key for one in known}, timezone.now(), list[tuple[Event, Told | None]]()
+    stands = fold(known)
+    for each in news:
+        event = Event(key=each.key[:120], source=each.source, kind=each.kind, at=now, facts=each.facts)
+        if event.key in keys:
+            told.append((event, None))
+            continue
+        keys.add(event.key)
+        known.append(event)
+        before, stands = stands, fold(known)
+        said = event.facts.get("call", {}).get("status")
+        told.append((event, Told(before, stands, frozenset(changes(before, stands)), ignored_because(before, stands, said))))
+    return told
+
+
+def _row(session: Session, news: News, event: Event, told: Told) -> CallEvent:
+    noted = dict(news.facts)
+    if news.kind == REPORT:
+        noted |= {"ignored": told.ignored} if told.ignored else {"learned": sorted(told.changed)}
+    return CallEvent(
+        session=session,
+        key=event.key,
+        source=event.source,
+        kind=event.kind,
+        facts=noted,
+        carrier_time=news.carrier_time,
+        created_at=event.at,
+    )
 
 
 def move(session: Session, new: CallStatus, *, source: str, kind: Kind, carrier_time: datetime | None = None, **said: Any) -> bool:
@@ -135,10 +175,10 @@ def move(session: Session, new: CallStatus, *, source: str, kind: Kind, carrier_
         return told is not None and told.after.status == new
 
 
-def events_of(session: Session, *, or_key: str = "") -> list[Event]:
-    """The events that say how the call stands, and the one with this key. Those of the talk itself, the many, are left in the database."""
+def events_of(session: Session, *, or_keys: Collection[str] = ()) -> list[Event]:
+    """The events that say how the call stands, and those with these keys. Those of the talk itself, the many, are left in the database."""
     shaping = Q(kind__in=SHAPING) | Q(facts__has_key="call")
-    told = CallEvent.objects.filter(Q(session=session) & (shaping | Q(key=or_key) if or_key else shaping))
+    told = CallEvent.objects.filter(Q(session=session) & (shaping | Q(key__in=or_keys) if or_keys else shaping))
     rows = told.order_by("id").values_list("key", "source", "kind", "created_at", "facts")
     return [Event(key=key, source=source, kind=kind, at=at, facts=facts) for key, source, kind, at, facts in rows]
 

@@ -3,10 +3,12 @@
 import errno
 import json
 import os
+import random
 import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +19,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 
 from calls.models import CallEvent, CallLog, Session
+from calls.timeline import COLUMNS
 from telephony import applying, away, catching_up, inbox, spool
 from telephony.away import DATABASE, Away, Breaker, Watched
 from telephony.models import WebhookDelivery
@@ -278,19 +281,64 @@ def test_nonsense_is_refused_with_or_without_a_database(away_for, place):
 def test_an_outage_in_the_middle_loses_nothing(answering, monkeypatch):
     for number in (1, 2, 3):
         spool.append(told(number, Status="completed", n=number))
-    real, seen = inbox.keep, []
+    real, seen = inbox.keep_all, []
 
-    def keep(**how):
-        seen.append(how)
+    def keep_all(some):
+        seen.append(some)
         if len(seen) == 2:
             raise OperationalError("the connection is gone")
-        return real(**how)
+        return real(some)
 
-    monkeypatch.setattr(inbox, "keep", keep)
+    monkeypatch.setattr(catching_up, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(inbox, "keep_all", keep_all)
     assert catching_up.catch_up() == 1
     assert spool.waiting().deliveries == 3
     assert catching_up.catch_up() == 3
     assert WebhookDelivery.objects.count() == 3 and spool.waiting().deliveries == 0
+
+
+REPORTS = [
+    {"EventType": "initiated", "Status": "ringing"},
+    {"EventType": "answered", "Status": "in-progress"},
+    {"EventType": "terminal", "Status": "completed", "ConversationDuration": "61"},
+    {"EventType": "terminal", "Status": "failed"},
+    {"EventType": "terminal", "Status": "completed", "ConversationDuration": "61", "RecordingUrl": "https://recordings.exotel.com/a/b.mp3"},
+]
+
+
+@pytest.mark.django_db
+def test_reports_that_are_brought_together_come_to_what_they_come_to_one_by_one(answering, django_assert_max_num_queries):
+    """Of two calls, shuffled and with copies, one of them opened behind its own reports; the third is told at the door."""
+    client, sids = Client(), [f"{letter}{SID}" for letter in "abc"]
+    as_query(client, door("voicebot"), {**payloads.VOICEBOT, "CallSid": sids[0]})
+    as_query(client, door("voicebot"), {**payloads.VOICEBOT, "CallSid": sids[2]})
+    order = random.Random(7).choices(REPORTS, k=40)
+    for number, report in enumerate([*order, *REPORTS]):
+        for sid in sids[:2]:
+            spool.append(replace(told(number, **{**report, "CallSid": sid}), call_sid=sid))
+        as_form(client, door("status"), {**report, "CallSid": sids[2]})
+    opens = told(99, "voicebot", **{**payloads.VOICEBOT, "CallSid": sids[1]})
+    spool.append(replace(opens, call_sid=sids[1]))
+    with django_assert_max_num_queries(120):  # one by one it is a thousand
+        assert catching_up.catch_up() == 91
+
+    def stands(sid):
+        log = CallLog.objects.get(call_sid=sid)
+        reports = CallEvent.objects.filter(session__call_log=log, kind="carrier-report")
+        rows = WebhookDelivery.objects.filter(call_sid=sid, door="status")
+        return {
+            "columns": {name: getattr(log, name) for name in COLUMNS if name != "started_at"},
+            "session": log.session.state,
+            "told": reports.count(),
+            # Told of a failure first, one by one, a call is accounted at once, and again when its recording is there.
+            "jobs": sorted(log.session.jobs.exclude(kind="calls.account").values_list("kind", "state")),
+            "notes": sorted(CallEvent.objects.filter(session__call_log=log, kind="status-changed").values_list("key", flat=True)),
+            "copies": sum(rows.values_list("copies", flat=True)),
+            "waiting": rows.filter(state__in=("received", "failed")).count(),
+        }
+
+    assert stands(sids[0]) == stands(sids[1]) == stands(sids[2])
+    assert stands(sids[0])["copies"] == 45 and stands(sids[0])["waiting"] == 0
 
 
 @pytest.mark.django_db
