@@ -3,7 +3,7 @@ fingerprint, so one that comes twice is applied once.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -17,7 +17,7 @@ from telephony.spool import Spooled
 logger = structlog.get_logger()
 
 
-MOST_TOGETHER: Final = 2_000  # in memory, and in one statement
+MOST_TOGETHER: Final = 4_000  # in memory, and in one statement
 
 
 def catch_up() -> int:
@@ -65,13 +65,18 @@ def _put_aside(spooled: Spooled, error: Exception) -> None:
     logger.error("spooled_delivery_refused", door=spooled.door, error=type(error).__name__, file=spool.REFUSED)
 
 
-def in_background() -> None:
-    """Catches up in a thread, beside whatever this process does."""
-    threading.Thread(target=_quietly, name="catching-up", daemon=True).start()
+def in_background(between: Callable[[], object] | None = None) -> None:
+    """Catches up in a thread, beside whatever this process does; calls `between`, and looks once more for what came until then."""
+    threading.Thread(target=_quietly, args=(between,), name="catching-up", daemon=True).start()
 
 
-def _quietly() -> None:
+def _quietly(between: Callable[[], object] | None) -> None:
     try:
+        try:
+            catch_up()
+        finally:
+            if between is not None:
+                between()
         catch_up()
     except Exception as error:  # noqa: BLE001 - the beat tries again
         logger.warning("spool_not_emptied", error=type(error).__name__)

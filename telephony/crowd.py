@@ -1,7 +1,9 @@
 """How many deliveries may be with the database at once, of those for which nobody waits and whose sender comes again.
 
-A flood of them must not stand in the way of a caller's question. The others go to the disk (`telephony.spool`), are answered as soon as
-that is written, and come to the inbox when there is room. Which of two reports is applied first does not matter: a call is folded from all.
+A flood of them must not stand in the way of a caller's question. Once they are too many, all that come go to the disk (`telephony.spool`)
+and are answered as soon as that is written; when those inside are done, one of them has what is on the disk brought in together, which
+costs far less than one by one, and the way inside is open again. Which of two reports is applied first does not matter: a call is folded
+from all.
 """
 
 import threading
@@ -15,21 +17,27 @@ class Crowd:
         self._most = most
         self._lock = threading.Lock()
         self._inside = 0
-        self._were_sent_on = False
+        self._is_diverted = False
+        self._is_bringing = False
 
     def enter(self) -> bool:
-        """Whether there is room for one more. Whoever is let in has to `leave`."""
+        """Whether there is room for one more. Whoever is let in has to `leave`; the others go to the disk."""
         with self._lock:
-            is_room = self._inside < self._most
-            self._inside += is_room
-            self._were_sent_on |= not is_room
-            return is_room
+            self._is_diverted |= self._inside >= self._most
+            if self._is_diverted:
+                return False
+            self._inside += 1
+            return True
 
     def leave(self) -> bool:
-        """True if nobody is left inside and others were sent on meanwhile: there is room for them now."""
+        """True for the last one out while others go to the disk: it has them brought in, and says so with `brought`."""
         with self._lock:
             self._inside -= 1
-            is_time = not self._inside and self._were_sent_on
-            if is_time:
-                self._were_sent_on = False
+            is_time = self._is_diverted and not self._inside and not self._is_bringing
+            self._is_bringing |= is_time
             return is_time
+
+    def brought(self) -> None:
+        """What was on the disk is in the inbox, or cannot be brought there now: the way inside is open."""
+        with self._lock:
+            self._is_diverted = self._is_bringing = False

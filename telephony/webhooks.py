@@ -9,11 +9,13 @@ within two seconds. If there is no room on the disk either, a door whose sender 
 answers all the same. Callbacks that come too many at once are spooled too (`telephony.crowd`), so that a flood of them holds up no caller.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import structlog
 from django.conf import settings
@@ -34,6 +36,7 @@ logger = structlog.get_logger()
 
 DATABASE.on_return = catching_up.in_background
 CROWD = Crowd()
+_TOO_MANY: Final = "too many at once"
 
 _SESSION_ID = re.compile(r"sess_[0-9A-Za-z]{1,35}")
 
@@ -82,12 +85,13 @@ def _visited(door: Door, delivery: Spooled) -> HttpResponse:
     if not door.comes_again:
         return _answered(door, delivery, report)
     if not CROWD.enter():
-        return _spooled(door, delivery, report, "too many at once")
+        return _spooled(door, delivery, report, _TOO_MANY)
     try:
         return _answered(door, delivery, report)
     finally:
         if CROWD.leave():
-            catching_up.in_background()
+            logger.warning("callbacks_go_to_the_disk", door=door.name, reason=_TOO_MANY)
+            catching_up.in_background(CROWD.brought)
 
 
 def _answered(door: Door, delivery: Spooled, report: CallReport) -> HttpResponse:
@@ -110,7 +114,8 @@ def _spooled(door: Door, delivery: Spooled, report: CallReport, why: str) -> Htt
         if door.comes_again:
             return JsonResponse({"error": "There is neither a database nor room on the disk to keep this. Send it again."}, status=503)
     else:
-        logger.warning("delivery_spooled", door=door.name, reason=why)
+        # Of too many the flood is told once, not each of them.
+        logger.log(logging.DEBUG if why == _TOO_MANY else logging.WARNING, "delivery_spooled", door=door.name, reason=why)
     return door.blind(report)
 
 

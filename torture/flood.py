@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import os
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -16,7 +15,6 @@ from bench import process
 from bench.figures import percentile
 from calls import commands
 from calls.models import CallEvent, CallLog
-from deploy.local import roles
 from deploy.local.places import RUN
 from telephony.models import WebhookDelivery
 from torture import made
@@ -71,14 +69,9 @@ def run(ground: Ground, scale: Scale) -> list[Row]:
 
 
 def _put_first(ground: Ground) -> bool:
-    """A core for media and one for all else; both ends of the call ahead of other work, since the outside would not be on our machine."""
-    media, others = process.cores()
-    simulator = ground.services[0].pid
-    for role in roles.product():
-        process.pin(int(role.pid_file.read_text(encoding="utf-8")), media if role.name == "media" else others)
-    for pid in (simulator, os.getpid()):
-        process.pin(pid, others)
-    return all([process.put_ahead(pid) for pid in (simulator, int((RUN / "media.pid").read_text(encoding="utf-8")))])
+    """Media and both ends of the call ahead of the machine's other work, on any core: a machine of its own would carry the outside."""
+    pids = (ground.services[0].pid, int((RUN / "media.pid").read_text(encoding="utf-8")))
+    return all([process.put_ahead(pid) for pid in pids])
 
 
 def _known_calls() -> list[str]:

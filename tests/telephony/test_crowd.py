@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.test import Client
 
 from calls.models import CallLog
 from telephony import catching_up, spool, webhooks
@@ -14,12 +15,16 @@ from tests.providers.exotel import payloads
 from tests.telephony.conftest import as_form, as_query, door
 
 
-def test_as_many_as_there_is_room_for_and_the_last_one_out_says_whether_others_were_sent_on():
+def test_once_they_are_too_many_all_go_to_the_disk_until_that_is_brought_in():
     crowd = Crowd(most=2)
     assert [crowd.enter() for _ in range(3)] == [True, True, False]
-    assert [crowd.leave(), crowd.leave()] == [False, True]
+    assert not crowd.leave()
+    assert not crowd.enter(), "there is room, but others are on the disk"
+    assert crowd.leave(), "the last one out has them brought in"
+    assert not crowd.enter()
+    crowd.brought()
     assert crowd.enter()
-    assert not crowd.leave(), "nobody was sent on since"
+    assert not crowd.leave(), "nobody is on the disk"
 
 
 def test_of_many_threads_no_more_are_inside_than_may_be():
@@ -35,7 +40,8 @@ def test_of_many_threads_no_more_are_inside_than_may_be():
         time.sleep(0)
         with lock:
             inside -= 1
-        crowd.leave()
+        if crowd.leave():
+            crowd.brought()
 
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(visit, range(2_000)))
@@ -68,16 +74,23 @@ def test_where_too_many_come_at_once_a_callback_goes_to_the_disk_and_a_caller_do
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_last_one_out_brings_what_was_sent_on(client, answering, crowd):
+def test_the_last_one_out_has_brought_in_what_went_to_the_disk_and_the_way_is_open_again(client, answering, crowd, monkeypatch):
     as_query(client, door("voicebot"), payloads.VOICEBOT)
-    as_form(client, door("status"), payloads.TERMINAL_FORM)
-    assert spool.waiting().deliveries == 1
-    with crowd._lock:
-        crowd._inside = 0  # the one inside is done
-    as_form(client, door("status"), payloads.BASE_CALLBACK)
+    assert not crowd.leave()
+    answered = webhooks._answered
+
+    def while_another_comes(*told):
+        monkeypatch.setattr(webhooks, "_answered", answered)
+        as_form(Client(), door("status"), payloads.TERMINAL_FORM)
+        assert spool.waiting().deliveries == 1
+        return answered(*told)
+
+    monkeypatch.setattr(webhooks, "_answered", while_another_comes)
+    as_form(client, door("status"), {"CallSid": payloads.SID, "EventType": "answered", "Status": "in-progress"})
     deadline = time.monotonic() + 60
-    while spool.waiting().deliveries and time.monotonic() < deadline:
+    while not (is_open := crowd.enter()) and time.monotonic() < deadline:
         time.sleep(0.02)
+    assert is_open and spool.waiting().deliveries == 0
     assert CallLog.objects.get().status == "completed"
 
 
