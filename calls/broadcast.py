@@ -5,16 +5,18 @@ second, and nothing waits for it that matters to a caller.
 """
 
 import asyncio
+import atexit
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 import structlog
-from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.db import transaction
@@ -139,6 +141,12 @@ class _Outbox:
         if self._telling is None:
             self._telling = asyncio.create_task(self._tell(), name="updates")
 
+    async def told(self) -> None:
+        """Returns once nothing waits."""
+        await asyncio.sleep(0)
+        while self._telling is not None:
+            await asyncio.wait([self._telling])
+
     async def _tell(self) -> None:
         try:
             while self._waiting:
@@ -149,6 +157,38 @@ class _Outbox:
             self._telling = None
 
 
+class _Aside:
+    """The outbox of code that blocks: its loop runs in a thread of its own. One that each update made anew would bring a connection to
+    the broker with it. A forked child begins with none.
+    """
+
+    _loop: asyncio.AbstractEventLoop | None
+    _outbox: _Outbox | None
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self._lock, self._loop, self._outbox = threading.Lock(), None, None
+
+    def leave(self, update: _Update) -> None:
+        with self._lock:
+            if self._outbox is None:
+                self._loop = asyncio.new_event_loop()
+                self._outbox = _Outbox(self._loop)
+                threading.Thread(target=self._loop.run_forever, name="updates", daemon=True).start()
+            self._outbox.leave(update)
+
+    def finish(self) -> None:
+        """Gives what was left a second to be told, at the end of the process."""
+        if self._loop is not None and self._outbox is not None:
+            with suppress(Exception):
+                asyncio.run_coroutine_threadsafe(self._outbox.told(), self._loop).result(LIMIT_S)
+
+
+_aside = _Aside()
+atexit.register(_aside.finish)
+os.register_at_fork(after_in_child=_aside.begin)  # the child has neither the thread nor its loop
 _outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()
 
 
@@ -166,14 +206,12 @@ def delivered_here() -> Iterator[None]:
 
 
 def live_update(session: Session, kind: str, payload: _Payload) -> None:
-    """`live_update_async` for code that blocks."""
-    try:
-        if (outbox := _outbox.get()) is not None:
-            outbox.leave((session, kind, payload))
-        elif (told := payload() if callable(payload) else payload) is not None:
-            async_to_sync(live_update_async)(session, kind, told)
-    except Exception as error:  # noqa: BLE001 - see above
-        _lost(session, kind, error)
+    """`live_update_async` for code that blocks: nobody waits until it is told."""
+    update = session, kind, payload
+    if (outbox := _outbox.get()) is not None:
+        outbox.leave(update)
+    else:
+        _aside.leave(update)
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Applying twice changes nothing. A delivery about a call that we do not know is i
 own news of a dial may be slower than the carrier's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -98,9 +98,9 @@ def _told(delivery: WebhookDelivery, report: CallReport) -> tuple[str, commands.
     return f"{delivery.door}:{delivery.fingerprint[:40]}", replace(told, facts={**told.facts, "delivery": delivery.pk})
 
 
-def apply_all(pks: Sequence[int]) -> None:
+def apply_all(pks: Sequence[int], give_way: Callable[[], object]) -> None:
     """Applies many. Callbacks about one known call are applied together, in one transaction; whatever else there is comes before them,
-    because it may be what opens the call.
+    because it may be what opens the call. `give_way` is called between calls.
     """
     doors = WebhookDelivery.objects.filter(pk__in=pks).values_list("pk", "door", "call_sid").order_by("received_at", "pk")
     of_calls: dict[str, list[int]] = {}
@@ -111,6 +111,7 @@ def apply_all(pks: Sequence[int]) -> None:
             _apply_alone(pk)
     sessions = queries.find_sessions(of_calls)
     for call_sid, those in of_calls.items():
+        give_way()
         session = sessions.get(call_sid)
         try:
             if session is None or len(those) == 1 or not _apply_together(session, those):

@@ -3,6 +3,7 @@ fingerprint, so one that comes twice is applied once.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
@@ -18,11 +19,12 @@ logger = structlog.get_logger()
 
 
 MOST_TOGETHER: Final = 4_000  # in memory, and in one statement
+_LONGEST_REST_S: Final = 0.25
 
 
-def catch_up() -> int:
+def catch_up(give_way: Callable[[], object] = lambda: None) -> int:
     """Empties the spool, and what is put there meanwhile; returns how many deliveries are in the inbox now. Stops, and loses nothing, where
-    the database is away (again).
+    the database is away (again). `give_way` is called between one call's deliveries and the next one's.
     """
     with spool.reader() as may_read:
         if not may_read:
@@ -32,7 +34,7 @@ def catch_up() -> int:
             while paths := spool.take():
                 waiting = spool.deliveries(paths)
                 while some := list(islice(waiting, MOST_TOGETHER)):
-                    kept += _keep(some)
+                    kept += _keep(some, give_way)
                 spool.forget(paths)
         except (DatabaseError, InterfaceError) as error:
             if not is_away(error):
@@ -43,7 +45,7 @@ def catch_up() -> int:
     return kept
 
 
-def _keep(some: Sequence[Spooled]) -> int:
+def _keep(some: Sequence[Spooled], give_way: Callable[[], object]) -> int:
     """How many of them are in the inbox now, applied or with the reason why not. Raises when the database is away."""
     try:
         pks = inbox.keep_all(some)
@@ -55,8 +57,8 @@ def _keep(some: Sequence[Spooled]) -> int:
             return 0
         # Those behind it must not wait for one that nobody can keep: it is looked for by halves.
         half = len(some) // 2
-        return _keep(some[:half]) + _keep(some[half:])
-    applying.apply_all(pks)
+        return _keep(some[:half], give_way) + _keep(some[half:], give_way)
+    applying.apply_all(pks, give_way)
     return len(some)
 
 
@@ -70,14 +72,25 @@ def in_background(between: Callable[[], object] | None = None) -> None:
     threading.Thread(target=_quietly, args=(between,), name="catching-up", daemon=True).start()
 
 
+class _Half:
+    """Rests for as long as it has worked: this process has doors at which callers wait."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def __call__(self) -> None:
+        time.sleep(min(time.monotonic() - self._since, _LONGEST_REST_S))
+        self._since = time.monotonic()
+
+
 def _quietly(between: Callable[[], object] | None) -> None:
     try:
         try:
-            catch_up()
+            catch_up(_Half())
         finally:
             if between is not None:
                 between()
-        catch_up()
+        catch_up(_Half())
     except Exception as error:  # noqa: BLE001 - the beat tries again
         logger.warning("spool_not_emptied", error=type(error).__name__)
     finally:

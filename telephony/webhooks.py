@@ -76,6 +76,7 @@ def _view(door: Door) -> Callable[..., HttpResponse]:
             return JsonResponse({"error": "The delivery could not be applied. It is kept if it could be; send it again."}, status=500)
 
     view.__name__ = f"{door.name.replace('-', '_')}_door"
+    view.comes_again = door.comes_again  # type: ignore[attr-defined]  # for `voiceagents.doors_first`
     return view
 
 

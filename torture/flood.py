@@ -124,9 +124,10 @@ async def _flood(ground: Ground, sids: list[str], scale: Scale) -> Answers:
 
 
 def _kept(sids: list[str], sent: int) -> tuple[int, float]:
-    """How many webhooks are in the inbox at last, and how long that took: what came too fast is on the disk first."""
+    """How many webhooks are in the inbox and applied at last, and how long that took: what came too fast is on the disk first."""
     began = time.monotonic()
-    rows = WebhookDelivery.objects.filter(door="status", call_sid__in=sids)
+    waiting = (WebhookDelivery.State.RECEIVED, WebhookDelivery.State.FAILED)
+    rows = WebhookDelivery.objects.filter(door="status", call_sid__in=sids).exclude(state__in=waiting)
     while (kept := rows.count()) < sent and time.monotonic() - began < CAUGHT_UP_WITHIN_S:
         time.sleep(0.5)
     return kept, time.monotonic() - began
@@ -141,7 +142,7 @@ def _flood_row(floods: list[Answers], sids: list[str], scale: Scale) -> Row:
     row.doubled = max(0, kept - sent)
     row.remarks = (
         f"{len(floods)} times; p50 {percentile(took_ms, 0.5):.0f} ms, p99 {percentile(took_ms, 0.99):.0f} ms; "
-        f"sent in {max(answers.seconds for answers in floods):.0f} s; the last was in the inbox {caught_up_s:.0f} s after it was looked for"
+        f"sent in {max(answers.seconds for answers in floods):.0f} s; the last was applied {caught_up_s:.0f} s after it was looked for"
     )
     if refused:
         row.details.append(f"answers: {dict(sum((answers.statuses for answers in floods), Counter()))}")

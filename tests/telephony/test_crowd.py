@@ -99,10 +99,10 @@ def test_what_comes_while_the_others_are_brought_is_brought_too(client, answerin
     as_form(client, door("status"), payloads.TERMINAL_FORM)
     keep = catching_up._keep
 
-    def one_more_comes(some):
+    def one_more_comes(*told):
         monkeypatch.setattr(catching_up, "_keep", keep)
         as_form(client, door("status"), payloads.BASE_CALLBACK)
-        return keep(some)
+        return keep(*told)
 
     monkeypatch.setattr(catching_up, "_keep", one_more_comes)
     assert catching_up.catch_up() == 2

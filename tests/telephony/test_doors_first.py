@@ -1,10 +1,14 @@
 """The carrier's doors are reached before what is there for people; what they need of it is done all the same."""
 
+import asyncio
+import threading
+
 import pytest
 from django.test import AsyncClient
 
 from tests.providers.exotel import payloads
 from tests.telephony.conftest import as_query, door
+from voiceagents import doors_first
 
 pytestmark = pytest.mark.django_db
 
@@ -31,3 +35,17 @@ async def test_the_same_for_a_server_of_events():
     assert (await client.head(door("status"))).status_code == 200
     assert (await client.get("/api/v1/webhooks/exotel/nowhere")).status_code == 404
     assert (await client.get(door("status"), headers={"Host": "elsewhere.example"})).status_code == 400
+
+
+async def test_callbacks_that_fill_their_threads_keep_no_caller_waiting():
+    client, free = AsyncClient(), threading.Event()
+    held = [doors_first._callbacks.submit(free.wait, 120) for _ in range(doors_first._callbacks._max_workers)]
+    try:
+        callback = asyncio.create_task(client.head(door("status")))
+        for name in ("voicebot", "passthru", "incoming", "connect"):
+            assert (await client.head(door(name))).status_code == 200
+        assert not callback.done()
+    finally:
+        free.set()
+    assert (await callback).status_code == 200
+    assert all(each.result(60) for each in held)
