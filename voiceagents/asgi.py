@@ -2,16 +2,17 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "voiceagents.settings")
-_http = get_asgi_application()  # loads every app; what follows may import models
+django.setup(set_prefix=False)  # loads every app; what follows may import models
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from telephony.media import application as media  # noqa: E402
+from voiceagents.doors_first import Doors  # noqa: E402
 from voiceagents.routing import websocket  # noqa: E402
 
-application = ProtocolTypeRouter({"http": _http, "websocket": websocket})
+application = ProtocolTypeRouter({"http": Doors(), "websocket": websocket})
 
 __all__ = ["application", "media"]

@@ -4,14 +4,17 @@ Its machines send hundreds of reports in a minute, and the whole chain doubled w
 it for changing between threads and the event loop. What a door needs of it is done here: the host is checked, an answer has its length.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
-from asgiref.sync import iscoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
-from django.urls import ResolverMatch, resolve
-from django.utils.decorators import sync_and_async_middleware
+from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch, resolve, set_urlconf
 
 CARRIERS: Final = "/api/v1/webhooks/"
 # A door that waits for Postgres gives up after two seconds: this many may wait, the next ones queue behind them.
@@ -19,23 +22,35 @@ _callers: Final = ThreadPoolExecutor(max_workers=64, thread_name_prefix="door")
 # Nobody waits for a callback, and its sender comes again: a flood of them queues by itself, and takes few turns from callers.
 _callbacks: Final = ThreadPoolExecutor(max_workers=6, thread_name_prefix="callback")
 
-Answer = HttpResponse | Awaitable[HttpResponse]
+
+def doors_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """The middleware, where no `Doors` stand before it."""
+    return lambda request: _at_door(request, _door(request)) if _is_for_door(request) else get_response(request)
 
 
-@sync_and_async_middleware
-def doors_first(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Answer]:
-    if not iscoroutinefunction(get_response):
-        return lambda request: _at_door(request, _door(request)) if _is_for_door(request) else get_response(request)
-    of_caller, of_callback = (sync_to_async(_at_door, thread_sensitive=False, executor=each) for each in (_callers, _callbacks))
+class Doors(ASGIHandler):
+    """Django's entry for a server of events. A middleware would not do: with a blocking one behind it, Django runs it in a thread of the
+    request's own, as many as come.
+    """
 
-    async def respond(request: HttpRequest) -> HttpResponse:
+    def __init__(self) -> None:
+        super().__init__()
+        self._doors = convert_exception_to_response(self._answer)
+        self._of_caller, self._of_callback = (
+            sync_to_async(_at_door, thread_sensitive=False, executor=each) for each in (_callers, _callbacks)
+        )
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         if not _is_for_door(request):
-            answer: HttpResponse = await get_response(request)
-            return answer
-        door = _door(request)
-        return await (of_callback if getattr(door.func, "comes_again", False) else of_caller)(request, door)
+            return await super().get_response_async(request)  # type: ignore[misc]  # the stubs leave it open whether it is awaited
+        set_urlconf(settings.ROOT_URLCONF)
+        answer: HttpResponse = await self._doors(request)
+        answer._resource_closers.append(request.close)  # type: ignore[attr-defined]  # as Django's own does
+        return answer
 
-    return respond
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        door = _door(request)
+        return await (self._of_callback if getattr(door.func, "comes_again", False) else self._of_caller)(request, door)
 
 
 def _is_for_door(request: HttpRequest) -> bool:
