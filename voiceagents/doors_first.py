@@ -42,9 +42,9 @@ class Doors(ASGIHandler):
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         if not _is_for_door(request):
-            return await super().get_response_async(request)  # type: ignore[misc]  # the stubs leave it open whether it is awaited
+            return await super().get_response_async(request)
         set_urlconf(settings.ROOT_URLCONF)
-        answer: HttpResponse = await self._doors(request)
+        answer: HttpResponse = await self._doors(request)  # type: ignore[misc]  # the stubs leave it open whether it is awaited
         answer._resource_closers.append(request.close)  # type: ignore[attr-defined]  # as Django's own does
         return answer
 
