@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from telephony import applying, inbox, spool
 from telephony.away import is_away
+from telephony.crowd import Crowd
 from telephony.spool import Spooled
 
 logger = structlog.get_logger()
@@ -20,6 +21,7 @@ logger = structlog.get_logger()
 
 MOST_TOGETHER: Final = 4_000  # in memory, and in one statement
 _LONGEST_REST_S: Final = 0.25
+_FOR_THE_LAST_S: Final = 0.1
 
 
 def catch_up(give_way: Callable[[], object] = lambda: None) -> int:
@@ -67,9 +69,9 @@ def _put_aside(spooled: Spooled, error: Exception) -> None:
     logger.error("spooled_delivery_refused", door=spooled.door, error=type(error).__name__, file=spool.REFUSED)
 
 
-def in_background(between: Callable[[], object] | None = None) -> None:
-    """Catches up in a thread, beside whatever this process does; calls `between`, and looks once more for what came until then."""
-    threading.Thread(target=_quietly, args=(between,), name="catching-up", daemon=True).start()
+def in_background(crowd: Crowd | None = None) -> None:
+    """Catches up in a thread, beside whatever this process does, and again for as long as the crowd sends deliveries to the disk."""
+    threading.Thread(target=_quietly, args=(crowd or Crowd(),), name="catching-up", daemon=True).start()
 
 
 class _Half:
@@ -83,15 +85,20 @@ class _Half:
         self._since = time.monotonic()
 
 
-def _quietly(between: Callable[[], object] | None) -> None:
+def _quietly(crowd: Crowd) -> None:
     try:
-        try:
+        is_over = False
+        while not is_over:
+            try:
+                catch_up(_Half())
+            finally:
+                crowd.open()
+            time.sleep(_FOR_THE_LAST_S)  # whoever was sent to the disk before it was opened may still be writing
             catch_up(_Half())
-        finally:
-            if between is not None:
-                between()
-        catch_up(_Half())
+            is_over = crowd.is_over()
     except Exception as error:  # noqa: BLE001 - the beat tries again
+        crowd.open()
+        crowd.is_over()
         logger.warning("spool_not_emptied", error=type(error).__name__)
     finally:
         close_old_connections()

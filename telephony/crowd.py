@@ -30,14 +30,20 @@ class Crowd:
             return True
 
     def leave(self) -> bool:
-        """True for the last one out while others go to the disk: it has them brought in, and says so with `brought`."""
+        """True for the last one out while others go to the disk: it has them brought in, until it `is_over`."""
         with self._lock:
             self._inside -= 1
             is_time = self._is_diverted and not self._inside and not self._is_bringing
             self._is_bringing |= is_time
             return is_time
 
-    def brought(self) -> None:
-        """What was on the disk is in the inbox, or cannot be brought there now: the way inside is open."""
+    def open(self) -> None:
+        """What was on the disk is in the inbox, or cannot be brought there now."""
         with self._lock:
-            self._is_diverted = self._is_bringing = False
+            self._is_diverted = False
+
+    def is_over(self) -> bool:
+        """Whether nobody was sent to the disk since it was opened: then the one who brings them in may go."""
+        with self._lock:
+            self._is_bringing = self._is_diverted
+            return not self._is_diverted

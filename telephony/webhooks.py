@@ -92,7 +92,7 @@ def _visited(door: Door, delivery: Spooled) -> HttpResponse:
     finally:
         if CROWD.leave():
             logger.warning("callbacks_go_to_the_disk", door=door.name, reason=_TOO_MANY)
-            catching_up.in_background(CROWD.brought)
+            catching_up.in_background(CROWD)
 
 
 def _answered(door: Door, delivery: Spooled, report: CallReport) -> HttpResponse:

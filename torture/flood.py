@@ -174,7 +174,6 @@ def _latency_row(calls: Calls, floods: list[Answers], is_first: bool) -> Row:
 def _copies_row(ground: Ground, sid: str, scale: Scale) -> Row:
     answers = Answers()
     form = {**_form(sid, 2), "ConversationDuration": "77777"}
-    events_before = CallEvent.objects.filter(session__call_log__call_sid=sid).count()
 
     async def send() -> None:
         door, answers.began = _door(ground), time.monotonic()
@@ -197,7 +196,7 @@ def _copies_row(ground: Ground, sid: str, scale: Scale) -> Row:
     ) < scale.copies - answers.refused and time.monotonic() < caught_up_by:
         time.sleep(0.5)
     rows = deliveries.count()
-    events = CallEvent.objects.filter(session__call_log__call_sid=sid).count() - events_before
+    events = CallEvent.objects.filter(session__call_log__call_sid=sid, facts__call__duration_s=77777).count()
     duration = CallLog.objects.get(call_sid=sid).duration_s
     row.lost = answers.refused + int(duration != 77777) + int(rows == 0) + abs(scale.copies - answers.refused - counted)
     row.doubled = max(0, rows - 1) + max(0, events - 1)

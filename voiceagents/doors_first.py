@@ -6,15 +6,15 @@ it for changing between threads and the event loop. What a door needs of it is d
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from contextlib import closing, suppress
+from typing import Any, Final
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
+from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.urls import ResolverMatch, resolve, set_urlconf
+from django.urls import ResolverMatch, resolve
 
 CARRIERS: Final = "/api/v1/webhooks/"
 # A door that waits for Postgres gives up after two seconds: this many may wait, the next ones queue behind them.
@@ -30,7 +30,7 @@ def doors_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
 
 class Doors(ASGIHandler):
     """Django's entry for a server of events. A middleware would not do: with a blocking one behind it, Django runs it in a thread of the
-    request's own, as many as come.
+    request's own, as many as come, and starts another to close it. What was delivered is kept also when its sender is gone meanwhile.
     """
 
     def __init__(self) -> None:
@@ -40,13 +40,17 @@ class Doors(ASGIHandler):
             sync_to_async(_at_door, thread_sensitive=False, executor=each) for each in (_callers, _callbacks)
         )
 
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        if not _is_for_door(request):
-            return await super().get_response_async(request)
-        set_urlconf(settings.ROOT_URLCONF)
-        answer: HttpResponse = await self._doors(request)  # type: ignore[misc]  # the stubs leave it open whether it is awaited
-        answer._resource_closers.append(request.close)  # type: ignore[attr-defined]  # as Django's own does
-        return answer
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        if not scope["path"].startswith(CARRIERS):
+            await super().handle(scope, receive, send)
+            return
+        with suppress(RequestAborted), closing(await self.read_body(receive)) as body:
+            answer: Any
+            request, answer = self.create_request(scope, body)
+            if request is not None:
+                answer = await self._doors(request)  # type: ignore[misc]  # the stubs leave it open whether it is awaited
+                request.close()
+            await self.send_response(answer, send)
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         door = _door(request)

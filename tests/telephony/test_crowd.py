@@ -22,7 +22,12 @@ def test_once_they_are_too_many_all_go_to_the_disk_until_that_is_brought_in():
     assert not crowd.enter(), "there is room, but others are on the disk"
     assert crowd.leave(), "the last one out has them brought in"
     assert not crowd.enter()
-    crowd.brought()
+    crowd.open()
+    assert [crowd.enter() for _ in range(3)] == [True, True, False]
+    assert [crowd.leave(), crowd.leave()] == [False, False], "somebody brings them in already"
+    assert not crowd.is_over(), "and goes on with those who came since"
+    crowd.open()
+    assert crowd.is_over()
     assert crowd.enter()
     assert not crowd.leave(), "nobody is on the disk"
 
@@ -41,7 +46,8 @@ def test_of_many_threads_no_more_are_inside_than_may_be():
         with lock:
             inside -= 1
         if crowd.leave():
-            crowd.brought()
+            crowd.open()
+            crowd.is_over()
 
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(visit, range(2_000)))
