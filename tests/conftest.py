@@ -58,6 +58,11 @@ def _plain_static_files() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """The database has the same name in every process of a run: each has a server of its own, with a migrated copy (`tests.services`)."""
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     """The database as pytest-django makes it, emptied in a quicker way behind every test that commits."""
     from django.test import TransactionTestCase

@@ -16,11 +16,11 @@ def main() -> int:
             return 1
         print("No Chromium could be found or installed: the browser tests will be skipped.", file=sys.stderr)
     environment = {**os.environ, **({"CHROMIUM": browser} if browser else {})}
-    # One process more than cores, up to four: each brings its own Postgres and Valkey, and most tests wait rather than compute.
+    # Two processes a core, up to four: each brings its own Postgres and Valkey, and most tests wait rather than compute.
     parallel = (
         []
         if any(argument.startswith("-n") for argument in sys.argv[1:])
-        else ["-n", str(min(4, 1 + (os.cpu_count() or 1))), "--dist", "worksteal"]
+        else ["-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal"]
     )
     return subprocess.run([sys.executable, "-m", "pytest", *parallel, *sys.argv[1:]], cwd=ROOT, env=environment, check=False).returncode
 
