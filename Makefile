@@ -80,7 +80,7 @@ vendor: ## Copies the browser assets from their npm packages into static/vendor
 words: ## Finds the sentences of pages and admin anew and compiles the catalogue (needs GNU gettext); then translate what is empty in voiceagents/locale
 	$(PY) manage.py makemessages -l hi --no-wrap --no-obsolete --add-location file --ignore .venv --ignore .local --ignore node_modules \
 	  --ignore tests --ignore engine --ignore simulator --ignore bench --ignore torture --ignore client --ignore deploy --ignore static \
-	  --ignore 'api*.py' --ignore '*_api.py' --ignore 'serializers.py' --ignore '*_serializers.py' --ignore management --ignore serializers --ignore problems.py --ignore described.py --ignore once.py --ignore permissions.py
+	  --ignore 'api*.py' --ignore '*_api.py' --ignore 'serializers.py' --ignore '*_serializers.py' --ignore management --ignore serializers --ignore problems.py --ignore described.py --ignore once.py --ignore permissions.py --ignore keys.py
 	$(PY) manage.py compilemessages -l hi --ignore .venv --ignore .local
 
 clean-local: ## Forgets the embedded databases, recordings and logs of this checkout

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from agents.manners import BY_NAME, DEFAULTS
 
@@ -113,7 +114,9 @@ def _part_rows(kind: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> 
             yield _row(told["name"], told.get("description") if old else None, told.get("description") if new else None)
             continue
         for field in (name for name in new if name != "id" and old.get(name) != new.get(name)):
-            yield _row(f"{new['name']}: {field.replace('_', ' ')}", _shown(field, old.get(field)), _shown(field, new.get(field)))
+            yield _row(
+                f"{new['name']}: {pgettext('name', field.replace('_', ' '))}", _shown(field, old.get(field)), _shown(field, new.get(field))
+            )
 
 
 def _shown(field: str, value: Any) -> Any:

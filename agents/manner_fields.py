@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
@@ -41,7 +42,7 @@ def form_field(manner: Manner) -> forms.Field:
             area = UnfoldAdminTextareaWidget(attrs={"rows": 2, "placeholder": " ".join(manner.default)})
             return WordsField(widget=area, **shown)
     values: list[tuple[Any, Any]] = [
-        ("", _("Default: %(value)s") % {"value": manner.default}),
+        ("", format_lazy(_("Default: {value}"), value=manner.default)),
         *((one, one or _("none")) for one in manner.choices if one),
     ]
     return forms.TypedChoiceField(choices=values, empty_value=None, widget=UnfoldAdminSelectWidget, **shown)
