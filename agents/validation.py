@@ -103,7 +103,8 @@ def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: An
     if end is not None and end.on is not None and end.on <= today:
         yield f"{prefix}_model", _("%(model)s was shut down on %(date)s; use %(use)s.") % {**facts, "date": end.on, "use": end.use}
     elif catalogue.does_other_work(kind, model):
-        yield f"{prefix}_model", f"{_('%(model)s is not a %(title)s.') % facts} {_example(kind, provider)}"
+        wrong = _("%(model)s is not a %(title)s.") % facts
+        yield f"{prefix}_model", f"{wrong} {_example(kind, provider)}"
     elif (owner := catalogue.owner(kind, model)) and provider and owner != catalogue.vendor(provider):
         wrong = _("%(model)s is a model of %(owner)s, not of %(provider)s.") % {**facts, "owner": owner}
         is_here = owner in registry.names(kind)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
 ROOMS: Final = ("agents", "access", "calls", "telephony", "audit")
@@ -15,6 +16,8 @@ ROOMS: Final = ("agents", "access", "calls", "telephony", "audit")
 
 def translate_names() -> None:
     """Called once, when every model is there."""
+    axes = apps.get_app_config("axes")
+    axes.verbose_name = _named(axes.verbose_name)
     for room in ROOMS:
         config = apps.get_app_config(room)
         config.verbose_name = _named(config.verbose_name)
@@ -24,11 +27,9 @@ def translate_names() -> None:
 
 def _translate(model: type[models.Model]) -> None:
     options: Any = model._meta
-    plural = str(options.verbose_name_plural)
-    if "verbose_name" not in options.original_attrs:
-        options.verbose_name = _named(options.verbose_name)
-    if "verbose_name_plural" not in options.original_attrs:
-        options.verbose_name_plural = _named(plural)
+    for name in ("verbose_name_plural", "verbose_name"):  # the plural is made of the other one
+        if not isinstance(options.original_attrs.get(name), Promise):
+            setattr(options, name, _named(str(getattr(options, name))))
     for field in options.local_fields + options.local_many_to_many:
         if field._verbose_name is None and not field.name.startswith("pgh_"):
             field.verbose_name = _named(str(field.verbose_name))
@@ -47,6 +48,8 @@ NAMES: Final = (
     pgettext_lazy("name", "active"),
     pgettext_lazy("name", "acts"),
     pgettext_lazy("name", "agent"),
+    pgettext_lazy("name", "agent version"),
+    pgettext_lazy("name", "agent versions"),
     pgettext_lazy("name", "agents"),
     pgettext_lazy("name", "alarm"),
     pgettext_lazy("name", "alarms"),
@@ -59,14 +62,23 @@ NAMES: Final = (
     pgettext_lazy("name", "analyses"),
     pgettext_lazy("name", "analysis"),
     pgettext_lazy("name", "answered at"),
+    pgettext_lazy("name", "arguments"),
+    pgettext_lazy("name", "arguments sha256"),
+    pgettext_lazy("name", "asked at"),
     pgettext_lazy("name", "assertions"),
+    pgettext_lazy("name", "at"),
+    pgettext_lazy("name", "attempt"),
     pgettext_lazy("name", "attempts"),
     pgettext_lazy("name", "base"),
     pgettext_lazy("name", "began at"),
     pgettext_lazy("name", "body"),
     pgettext_lazy("name", "bucket"),
     pgettext_lazy("name", "budget"),
+    pgettext_lazy("name", "budget notice"),
+    pgettext_lazy("name", "budget notices"),
     pgettext_lazy("name", "budgets"),
+    pgettext_lazy("name", "call event"),
+    pgettext_lazy("name", "call events"),
     pgettext_lazy("name", "call export"),
     pgettext_lazy("name", "call exports"),
     pgettext_lazy("name", "call log"),
@@ -77,6 +89,7 @@ NAMES: Final = (
     pgettext_lazy("name", "carrier cause"),
     pgettext_lazy("name", "carrier currency"),
     pgettext_lazy("name", "carrier price"),
+    pgettext_lazy("name", "carrier time"),
     pgettext_lazy("name", "changed by"),
     pgettext_lazy("name", "channels"),
     pgettext_lazy("name", "charge"),
@@ -91,9 +104,13 @@ NAMES: Final = (
     pgettext_lazy("name", "created by"),
     pgettext_lazy("name", "currency"),
     pgettext_lazy("name", "customer"),
+    pgettext_lazy("name", "day"),
+    pgettext_lazy("name", "decided at"),
     pgettext_lazy("name", "deleted at"),
+    pgettext_lazy("name", "delivery"),
     pgettext_lazy("name", "description"),
     pgettext_lazy("name", "destination"),
+    pgettext_lazy("name", "destination id"),
     pgettext_lazy("name", "destinations"),
     pgettext_lazy("name", "dial outcome"),
     pgettext_lazy("name", "dial put off"),
@@ -110,6 +127,7 @@ NAMES: Final = (
     pgettext_lazy("name", "ended ms"),
     pgettext_lazy("name", "endpoint"),
     pgettext_lazy("name", "endpointing ms"),
+    pgettext_lazy("name", "error"),
     pgettext_lazy("name", "events"),
     pgettext_lazy("name", "evidence"),
     pgettext_lazy("name", "exchange rate"),
@@ -150,6 +168,7 @@ NAMES: Final = (
     pgettext_lazy("name", "last used at"),
     pgettext_lazy("name", "latency ms"),
     pgettext_lazy("name", "lease until"),
+    pgettext_lazy("name", "level"),
     pgettext_lazy("name", "listen url"),
     pgettext_lazy("name", "llm max tokens"),
     pgettext_lazy("name", "llm model"),
@@ -166,13 +185,16 @@ NAMES: Final = (
     pgettext_lazy("name", "mode"),
     pgettext_lazy("name", "model"),
     pgettext_lazy("name", "most lines"),
+    pgettext_lazy("name", "ms"),
     pgettext_lazy("name", "name"),
+    pgettext_lazy("name", "next try at"),
     pgettext_lazy("name", "note"),
     pgettext_lazy("name", "number"),
     pgettext_lazy("name", "numbers"),
     pgettext_lazy("name", "on"),
     pgettext_lazy("name", "opening"),
     pgettext_lazy("name", "outcome"),
+    pgettext_lazy("name", "outcome at"),
     pgettext_lazy("name", "outgoing deliveries"),
     pgettext_lazy("name", "outgoing delivery"),
     pgettext_lazy("name", "owner"),
@@ -198,6 +220,8 @@ NAMES: Final = (
     pgettext_lazy("name", "prompt"),
     pgettext_lazy("name", "pronunciations"),
     pgettext_lazy("name", "provider"),
+    pgettext_lazy("name", "published at"),
+    pgettext_lazy("name", "published by"),
     pgettext_lazy("name", "pulse"),
     pgettext_lazy("name", "purpose"),
     pgettext_lazy("name", "quantity"),
@@ -220,6 +244,8 @@ NAMES: Final = (
     pgettext_lazy("name", "requests per minute"),
     pgettext_lazy("name", "required"),
     pgettext_lazy("name", "rest until"),
+    pgettext_lazy("name", "restores"),
+    pgettext_lazy("name", "result"),
     pgettext_lazy("name", "revoked at"),
     pgettext_lazy("name", "ring s"),
     pgettext_lazy("name", "rule"),
@@ -243,6 +269,7 @@ NAMES: Final = (
     pgettext_lazy("name", "source"),
     pgettext_lazy("name", "source url"),
     pgettext_lazy("name", "speaker"),
+    pgettext_lazy("name", "spec"),
     pgettext_lazy("name", "spool path"),
     pgettext_lazy("name", "started at"),
     pgettext_lazy("name", "started ms"),
@@ -261,9 +288,15 @@ NAMES: Final = (
     pgettext_lazy("name", "title"),
     pgettext_lazy("name", "to"),
     pgettext_lazy("name", "to phone"),
+    pgettext_lazy("name", "tool"),
+    pgettext_lazy("name", "tool run"),
+    pgettext_lazy("name", "tool runs"),
     pgettext_lazy("name", "transcript"),
     pgettext_lazy("name", "transcript request id"),
     pgettext_lazy("name", "transcript text"),
+    pgettext_lazy("name", "transfer"),
+    pgettext_lazy("name", "transfers"),
+    pgettext_lazy("name", "tries"),
     pgettext_lazy("name", "tts ms"),
     pgettext_lazy("name", "turn"),
     pgettext_lazy("name", "turns"),
@@ -284,6 +317,8 @@ NAMES: Final = (
     pgettext_lazy("name", "voice speed"),
     pgettext_lazy("name", "voicemail message"),
     pgettext_lazy("name", "warn percent"),
+    pgettext_lazy("name", "webhook attempt"),
+    pgettext_lazy("name", "webhook attempts"),
     pgettext_lazy("name", "webhook deliveries"),
     pgettext_lazy("name", "webhook delivery"),
     pgettext_lazy("name", "webhook endpoint"),
@@ -292,9 +327,11 @@ NAMES: Final = (
     pgettext_lazy("name", "webhook messages"),
     pgettext_lazy("name", "what"),
     pgettext_lazy("name", "with numbers"),
+    pgettext_lazy("name", "words"),
     pgettext_lazy("name", "Agents"),
     pgettext_lazy("name", "Access"),
     pgettext_lazy("name", "Calls"),
     pgettext_lazy("name", "Telephony"),
     pgettext_lazy("name", "Audit"),
+    pgettext_lazy("name", "Axes"),
 )
