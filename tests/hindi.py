@@ -51,7 +51,7 @@ def english_left(page: str, *known: str) -> list[str]:
 
 def _english(text: str, known: tuple[str, ...]) -> Iterator[str]:
     for name in sorted(known, key=len, reverse=True):
-        text = text.replace(name, "")
+        text = re.sub(rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])", "", text)
     for word in re.findall(r"[A-Za-z]{2,}", _MACHINES.sub(" ", text)):
         if word not in SAME:
             yield word
