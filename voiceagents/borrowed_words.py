@@ -206,6 +206,15 @@ EVERYDAY: Final = (
     _("Designates that this user has all permissions without explicitly assigning them."),
     _("The groups this user belongs to. A user will get all permissions granted to each of their groups."),
 )
+# How long something lasted (django.utils.timesince).
+LENGTHS: Final = (
+    ngettext_lazy("%(num)d year", "%(num)d years", "num"),
+    ngettext_lazy("%(num)d month", "%(num)d months", "num"),
+    ngettext_lazy("%(num)d week", "%(num)d weeks", "num"),
+    ngettext_lazy("%(num)d day", "%(num)d days", "num"),
+    ngettext_lazy("%(num)d hour", "%(num)d hours", "num"),
+    ngettext_lazy("%(num)d minute", "%(num)d minutes", "num"),
+)
 # Locked log-ins.
 AXES: Final = (
     _("access attempt"),

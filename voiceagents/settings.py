@@ -246,6 +246,9 @@ if _email_security not in ("starttls", "tls", "none"):
     )
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email_security == "starttls", _email_security == "tls"
 EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT_S", 15, low=1, high=20)  # for each answer of the mail server
+EMAIL_LANGUAGE = env.text("EMAIL_LANGUAGE", "en").lower()
+if EMAIL_LANGUAGE not in ("en", "hi"):
+    raise environment.EnvironmentProblem(f"EMAIL_LANGUAGE={EMAIL_LANGUAGE} is not known. Write en (English) or hi (Hindi).")
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"voiceagents@{urlsplit(WEBHOOK_BASE_URL).hostname or 'localhost'}")
 
 # --- recordings ----------------------------------------------------------------------------------------------------------
