@@ -92,7 +92,13 @@ SENTENCES: Final = (
     gettext_noop("It starts anew at midnight."),
     gettext_noop("It starts anew on the first of the month."),
     gettext_noop("Raise the budget under Budgets to go on."),
-    # Where a charge has its price from (calls/charges.py)
+    # What has no price (calls/agent_pages/estimating.py)
+    gettext_noop("%(who)s (tariff)"),
+    # Where a charge has its price from (calls/charges.py, pricing/cost.py)
+    gettext_noop(
+        "No price for %(provider)s %(model)s (%(kind)s, per %(unit)s) on %(day)s, "
+        "neither in pricing/prices.toml nor in the admin's price overrides."
+    ),
     gettext_noop("The carrier never told its price."),
     gettext_noop("The carrier's own call details."),
     gettext_noop("The carrier's own call details: one price for all legs, shared out by their started minutes."),

@@ -13,6 +13,7 @@ from calls import wording
 from calls.agent_pages.estimating import Estimate, Item, Soon
 from calls.agent_pages.record import MOST_CALLS, Record
 from calls.models import Analysis
+from calls.sentences import in_readers_words
 
 _PARTS = {
     "line": gettext_lazy("The telephone line, with tax"),
@@ -51,7 +52,7 @@ class EstimateWords:
 
 
 def estimate_words(found: Estimate, soon: Soon) -> EstimateWords:
-    missing = [_("no price for %(what)s") % {"what": what} for what in found.unpriced]
+    missing = [_("no price for %(what)s") % {"what": in_readers_words(what)} for what in found.unpriced]
     missing += [_("no exchange rate from %(currency)s") % {"currency": currency} for currency in found.without_rate]
     habits = _(
         "A minute with %(replies)d replies in a call of %(minutes)d minutes, %(characters)d characters spoken. "

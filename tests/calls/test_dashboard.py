@@ -363,9 +363,9 @@ def test_a_stored_recording_plays_by_a_presigned_link(signed_in, owner):
 # What is no sentence of ours: names, keys of the keyboard, the carrier's facts, where a price is from.
 SAME = (
     "openai", "deepgram", "elevenlabs", "exotel", "carrier", "inbound", "outbound", "direction", "en-IN", "hi-IN", "hi", "IST", "CSV",
-    "GST", "Page Up", "Page Down", "Space", "please book", "a-model-nobody-priced", "call.started", "call.ended", "call.settled",
-    "Deepgram pay-as-you-go prices, streaming, one language, read", "our contract", "manage.py price_calls",
-    "OpenAI help centre, article", "puter.com, ElevenLabs API prices of June", "read",
+    "GST", "beat", "worker", "zebra", "llm", "Page Up", "Page Down", "Space", "please book", "a-model-nobody-priced", "call.started",
+    "call.ended", "call.settled", "Deepgram pay-as-you-go prices, streaming, one language, read", "our contract",
+    "manage.py price_calls", "OpenAI help centre, article", "puter.com, ElevenLabs API prices of June", "read",
     "Goods and services tax on telecommunication services, as Exotel's Indian invoices add it to the price of calls",
 )  # fmt: skip
 
