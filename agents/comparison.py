@@ -65,6 +65,17 @@ _FIELDS: Final[Mapping[Any, Mapping[str, Any]]] = {
 }  # fmt: skip
 
 
+_LABELS: Final[Mapping[str, Any]] = {**_TEXTS, **{name: label for names in _FIELDS.values() for name, label in names.items()}}
+
+
+def field_words(dotted: str) -> str:
+    """What a person calls a part of the stored spec, such as `llm.temperature`."""
+    if label := _LABELS.get(dotted):
+        return str(label)
+    inner = dotted.removeprefix("manners.")
+    return str(BY_NAME[inner].label) if inner in BY_NAME else pgettext("name", dotted.replace("_", " ").replace(".", " "))
+
+
 def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Section]:
     """What differs between two stored specs; empty if nothing does."""
     sections = [Section(_("What it says"), tuple(_text_rows(left, right)))]

@@ -291,6 +291,7 @@ NAMES: Final = (
     pgettext_lazy("name", "tool"),
     pgettext_lazy("name", "tool run"),
     pgettext_lazy("name", "tool runs"),
+    pgettext_lazy("name", "tools"),
     pgettext_lazy("name", "transcript"),
     pgettext_lazy("name", "transcript request id"),
     pgettext_lazy("name", "transcript text"),

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents import comparison
 from calls import wording
 from calls.agent_pages.estimating import Estimate, Item, Soon
 from calls.agent_pages.record import MOST_CALLS, Record
@@ -127,5 +128,5 @@ def record_words(record: Record) -> RecordWords:
 
 def change_words(names: Sequence[str]) -> str:
     """What a draft touches, as a short list."""
-    shown = [name.replace("_", " ").replace(".", " ") for name in names[:6]]
+    shown = [comparison.field_words(name) for name in names[:6]]
     return ", ".join(shown) + (_(" and %(more)d more") % {"more": len(names) - 6} if len(names) > 6 else "")

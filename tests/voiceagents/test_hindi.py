@@ -85,13 +85,15 @@ def test_an_agents_pages_hold_no_english(reader: Client, agent: Agent) -> None:
     addresses = [reverse("agent-list"), reverse("agent-new"), f"{reverse('agent-compare', args=[agent.pk])}?from={number}&to=draft"]
     addresses += [reverse(name, args=[agent.pk]) for name in ("agent-page", "agent-edit", "agent-try")]
     for address in addresses:
-        read(reader, address, "openai", "deepgram", "elevenlabs", "en-IN", "elevenlabs-live", "openai-responses")
+        read(reader, address, "openai", "deepgram", "elevenlabs", "en-IN", "elevenlabs-live", "openai-responses", "tariff")
 
 
 def test_a_refused_draft_says_so_in_hindi(reader: Client, agent: Agent) -> None:
     page = reader.post(reverse("agent-edit", args=[agent.pk]), {"name": "डेस्क", "prompt": "{{nobody}}", "do": "publish"})
     assert (
-        english_left(page.content.decode(), "root", "openai", "deepgram", "elevenlabs", "elevenlabs-live", "openai-responses", "nobody")
+        english_left(
+            page.content.decode(), "root", "openai", "deepgram", "elevenlabs", "elevenlabs-live", "openai-responses", "nobody", "tariff"
+        )
         == []
     )
 
