@@ -61,10 +61,7 @@ class Session(SpokenAs):
 
 
 class CallLog(ListedFacts):
-    """Our record of one phone call as the carrier lives it.
-
-    The columns of `calls.timeline.COLUMNS` are the stored result of folding the call's events; nothing else writes them.
-    """
+    """Our record of one call as the carrier lives it. `calls.timeline.COLUMNS` are its folded events, and nothing else writes them."""
 
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="call_log")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="call_logs")
