@@ -98,7 +98,10 @@ class CallLog(ListedFacts):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [*CALL_INDEXES, models.Index(fields=["poll_after"], condition=models.Q(poll_after__isnull=False), name="call_to_poll")]
+        indexes = [
+            *CALL_INDEXES,
+            models.Index(fields=["poll_after"], condition=models.Q(poll_after__isnull=False), name="call_to_poll"),
+        ]
         triggers = [MARK_HOUR]
 
     def __str__(self) -> str:
