@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 INSTALL := sh deploy/bootstrap/install.sh
 export PYTHONPATH := $(CURDIR)
-.PHONY: help demo run test check faults api-examples lint bench bench-peers bench-capacity bench-list bench-upload bench-readme leaks torture torture-page lock vendor screenshots clean-local product-venv demo-venv dev-venv
+.PHONY: help demo run test check faults api-examples lint bench bench-peers bench-capacity bench-list bench-upload bench-readme leaks torture torture-page lock vendor words screenshots clean-local product-venv demo-venv dev-venv
 
 help: ## Lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,13 @@ lock: dev-venv ## Resolves requirements*.in anew into the locked files
 
 vendor: ## Copies the browser assets from their npm packages into static/vendor
 	@sh deploy/vendor.sh
+
+# What only programs read stays English: the API's own modules, commands, logs.
+words: ## Finds the sentences of pages and admin anew and compiles the catalogue (needs GNU gettext); then translate what is empty in voiceagents/locale
+	$(PY) manage.py makemessages -l hi --no-wrap --no-obsolete --add-location file --ignore .venv --ignore .local --ignore node_modules \
+	  --ignore tests --ignore engine --ignore simulator --ignore bench --ignore torture --ignore client --ignore deploy --ignore static \
+	  --ignore 'api*.py' --ignore '*_api.py' --ignore 'serializers.py' --ignore '*_serializers.py' --ignore management --ignore serializers --ignore problems.py --ignore described.py --ignore once.py --ignore permissions.py --ignore keys.py
+	$(PY) manage.py compilemessages -l hi --ignore .venv --ignore .local
 
 clean-local: ## Forgets the embedded databases, recordings and logs of this checkout
 	rm -rf .local

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from agents import catalogue, manners, prepared, prompts, variables, warmth
 from agents.http_tools import http_tool
@@ -211,12 +212,27 @@ def batch_language_model(spec: AgentSpec) -> Completer:
     return registry.build("completion", provider, _config(spec, "completion", provider), options)
 
 
-_DOES = {
-    "stt": "listens with",
-    "llm": "thinks with",
-    "tts": "speaks with",
-    "transcription": "has its recordings transcribed by",
-    "completion": "has its calls read by",
+# One sentence each for a provider that is not known, and for one whose key is missing.
+_UNKNOWN = {
+    "stt": _("The agent “%(agent)s” listens with %(provider)s, which this release does not know. Choose one of: %(choices)s."),
+    "llm": _("The agent “%(agent)s” thinks with %(provider)s, which this release does not know. Choose one of: %(choices)s."),
+    "tts": _("The agent “%(agent)s” speaks with %(provider)s, which this release does not know. Choose one of: %(choices)s."),
+    "transcription": _(
+        "The agent “%(agent)s” has its recordings transcribed by %(provider)s, which this release does not know. "
+        "Choose one of: %(choices)s."
+    ),
+    "completion": _(
+        "The agent “%(agent)s” has its calls read by %(provider)s, which this release does not know. Choose one of: %(choices)s."
+    ),
+}
+_KEYLESS = {
+    "stt": _("%(name)s is not set, but the agent “%(agent)s” listens with %(provider)s. Set it in .env and restart."),
+    "llm": _("%(name)s is not set, but the agent “%(agent)s” thinks with %(provider)s. Set it in .env and restart."),
+    "tts": _("%(name)s is not set, but the agent “%(agent)s” speaks with %(provider)s. Set it in .env and restart."),
+    "transcription": _(
+        "%(name)s is not set, but the agent “%(agent)s” has its recordings transcribed by %(provider)s. Set it in .env and restart."
+    ),
+    "completion": _("%(name)s is not set, but the agent “%(agent)s” has its calls read by %(provider)s. Set it in .env and restart."),
 }
 
 
@@ -225,11 +241,11 @@ def _config(spec: AgentSpec, kind: registry.Kind, provider: str) -> ProviderConf
     vendor = catalogue.vendor(provider)
     if provider not in registry.names(kind) or vendor not in _CONFIGS:
         there_are = ", ".join(registry.names(kind))
-        raise NotReady(f"The agent “{spec.name}” {_DOES[kind]} {provider!r}, which this release does not know. Choose one of: {there_are}.")
+        raise NotReady(_UNKNOWN[kind] % {"agent": spec.name, "provider": repr(provider), "choices": there_are})
     name = vendor.upper()
     key = getattr(settings, f"{name}_API_KEY", "")
     if not key:
-        raise NotReady(f"{name}_API_KEY is not set, but the agent “{spec.name}” {_DOES[kind]} {provider}. Set it in .env and restart.")
+        raise NotReady(_KEYLESS[kind] % {"name": f"{name}_API_KEY", "agent": spec.name, "provider": provider})
     return _CONFIGS[vendor](key, getattr(settings, f"{name}_BASE_URL"))
 
 

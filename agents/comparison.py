@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from agents.manners import BY_NAME, DEFAULTS
 
@@ -64,6 +65,17 @@ _FIELDS: Final[Mapping[Any, Mapping[str, Any]]] = {
 }  # fmt: skip
 
 
+_LABELS: Final[Mapping[str, Any]] = {**_TEXTS, **{name: label for names in _FIELDS.values() for name, label in names.items()}}
+
+
+def field_words(dotted: str) -> str:
+    """What a person calls a part of the stored spec, such as `llm.temperature`."""
+    if label := _LABELS.get(dotted):
+        return str(label)
+    inner = dotted.removeprefix("manners.")
+    return str(BY_NAME[inner].label) if inner in BY_NAME else pgettext("name", dotted.replace("_", " ").replace(".", " "))
+
+
 def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Section]:
     """What differs between two stored specs; empty if nothing does."""
     sections = [Section(_("What it says"), tuple(_text_rows(left, right)))]
@@ -113,7 +125,9 @@ def _part_rows(kind: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> 
             yield _row(told["name"], told.get("description") if old else None, told.get("description") if new else None)
             continue
         for field in (name for name in new if name != "id" and old.get(name) != new.get(name)):
-            yield _row(f"{new['name']}: {field.replace('_', ' ')}", _shown(field, old.get(field)), _shown(field, new.get(field)))
+            yield _row(
+                f"{new['name']}: {pgettext('name', field.replace('_', ' '))}", _shown(field, old.get(field)), _shown(field, new.get(field))
+            )
 
 
 def _shown(field: str, value: Any) -> Any:

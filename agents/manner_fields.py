@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
@@ -10,6 +11,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFiel
 from agents.manners import GROUPS, MANNERS, MOST_WORDS, Manner
 
 PREFIX = "manner_"
+_CHOICES = {"": _("none"), "off": _("does nothing of its own"), "hang-up": _("hangs up"), "leave-message": _("leaves the message")}
 
 
 class WordsField(forms.CharField):
@@ -41,8 +43,8 @@ def form_field(manner: Manner) -> forms.Field:
             area = UnfoldAdminTextareaWidget(attrs={"rows": 2, "placeholder": " ".join(manner.default)})
             return WordsField(widget=area, **shown)
     values: list[tuple[Any, Any]] = [
-        ("", _("Default: %(value)s") % {"value": manner.default}),
-        *((one, one or _("none")) for one in manner.choices if one),
+        ("", format_lazy(_("Default: {value}"), value=_CHOICES.get(manner.default, manner.default))),
+        *((one, _CHOICES.get(one, one)) for one in manner.choices if one),
     ]
     return forms.TypedChoiceField(choices=values, empty_value=None, widget=UnfoldAdminSelectWidget, **shown)
 

@@ -63,7 +63,7 @@ def _without_empty(stand_in: dict[str, str]) -> dict[str, str]:
 
 def restore(version: AgentVersion, *, by: Any, reason: str = "") -> Restored:
     """Publishes what `version` was. A draft is kept. Raises `ValidationError` if that could not talk any more, as with a retired model."""
-    words = reason.strip() or _("Back to version %(number)d.") % {"number": version.number}
+    words = reason.strip() or f"Back to version {version.number}."  # a row: in no one person's language
     with transaction.atomic():
         agent: Agent = Agent.objects.select_for_update(no_key=True).get(pk=version.agent_id)
         before = agent.current_version.number

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agents import catalogue, extraction, manners, tool_rules, variables, wishes
 from agents.spec import Mode
@@ -26,10 +27,10 @@ FIRST_MESSAGE_MAX_CHARACTERS = 2_000
 RETIRING_SOON_DAYS = 120
 
 # Field prefix of the agent, the registry's kind, and what a person calls it.
-_PARTS: tuple[tuple[str, registry.Kind, str], ...] = (
-    ("voice", "tts", "voice model"),
-    ("llm", "llm", "language model"),
-    ("stt", "stt", "speech-to-text model"),
+_PARTS: tuple[tuple[str, registry.Kind, Any], ...] = (
+    ("voice", "tts", gettext_lazy("voice model")),
+    ("llm", "llm", gettext_lazy("language model")),
+    ("stt", "stt", gettext_lazy("speech-to-text model")),
 )
 
 Problem = tuple[str, str]
@@ -90,7 +91,7 @@ def _manner_problems(agent: Agent) -> Iterator[Problem]:
         yield "voicemail_message", _("Write the message that is left on answering machines, or let the manners hang up on them.")
 
 
-def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: str, today: date) -> Iterator[Problem]:
+def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: Any, today: date) -> Iterator[Problem]:
     provider, model = getattr(agent, f"{prefix}_provider") or "", getattr(agent, f"{prefix}_model") or ""
     facts = {"model": model, "provider": provider, "title": title, "choices": ", ".join(registry.names(kind))}
     if provider and provider not in registry.names(kind):
@@ -102,13 +103,13 @@ def _provider_problems(agent: Agent, prefix: str, kind: registry.Kind, title: st
     if end is not None and end.on is not None and end.on <= today:
         yield f"{prefix}_model", _("%(model)s was shut down on %(date)s; use %(use)s.") % {**facts, "date": end.on, "use": end.use}
     elif catalogue.does_other_work(kind, model):
-        yield f"{prefix}_model", _("%(model)s is not a %(title)s. %(example)s.") % {**facts, "example": _example(kind, provider)}
+        wrong = _("%(model)s is not a %(title)s.") % facts
+        yield f"{prefix}_model", f"{wrong} {_example(kind, provider)}"
     elif (owner := catalogue.owner(kind, model)) and provider and owner != catalogue.vendor(provider):
-        advice = _("choose %(owner)s as provider, or another model") if owner in registry.names(kind) else _example(kind, provider)
-        yield (
-            f"{prefix}_model",
-            _("%(model)s is a model of %(owner)s, not of %(provider)s: ") % {**facts, "owner": owner} + advice % {"owner": owner} + ".",
-        )
+        wrong = _("%(model)s is a model of %(owner)s, not of %(provider)s.") % {**facts, "owner": owner}
+        is_here = owner in registry.names(kind)
+        advice = _("Choose %(owner)s as provider, or another model.") % {"owner": owner} if is_here else _example(kind, provider)
+        yield f"{prefix}_model", f"{wrong} {advice}"
 
 
 _EXAMPLES = {
@@ -122,8 +123,8 @@ _EXAMPLES = {
 
 def _example(kind: registry.Kind, provider: str) -> str:
     if model := _EXAMPLES.get((kind, catalogue.vendor(provider))):
-        return _("Use for example %(model)s") % {"model": model}
-    return _("Use one of the provider's own models for this")
+        return _("Use for example %(model)s.") % {"model": model}
+    return _("Use one of the provider's own models for this.")
 
 
 def _voice_problems(agent: Agent) -> Iterator[Problem]:

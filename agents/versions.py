@@ -1,8 +1,11 @@
-"""What changed from one version of an agent to the next, in words. Pure."""
+"""What changed from one version of an agent to the next, in words of the reader's language. Asks nothing and nobody."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 _LONG_CHARACTERS = 60
 
@@ -39,8 +42,10 @@ def _flat(stored: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 def _short(value: Any) -> str:
     if isinstance(value, str):
         if len(value) > _LONG_CHARACTERS:
-            return f"{len(value)} characters"
+            return ngettext("%(count)d character", "%(count)d characters", len(value)) % {"count": len(value)}
         return f"“{value}”"
     if isinstance(value, list):
-        return f"{len(value)} entries" if len(str(value)) > _LONG_CHARACTERS else (", ".join(str(one) for one in value) or "nothing")
-    return "nothing" if value is None else str(value)
+        if len(str(value)) > _LONG_CHARACTERS:
+            return ngettext("%(count)d entry", "%(count)d entries", len(value)) % {"count": len(value)}
+        return ", ".join(str(one) for one in value) or _("nothing")
+    return _("nothing") if value is None else str(value)

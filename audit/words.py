@@ -103,7 +103,7 @@ _KINDS: Final = {
 
 
 def kind_words(model: type[models.Model]) -> str:
-    name = str(model._meta.model_name)
+    name = str((model._meta.concrete_model or model)._meta.model_name)  # of a proxy, what it stands for
     return str(_KINDS.get(name, name))
 
 

@@ -17,6 +17,7 @@ from calls import presentation, spend
 from calls.budgeting import Scope
 from calls.models import Budget, BudgetNotice
 from calls.price_book import day_of
+from calls.sentences import in_readers_words
 
 
 class NoticeInline(ReadOnlyInline):
@@ -66,7 +67,7 @@ class BudgetAdmin(ModelAdmin):
             return "–"
         today = day_of(timezone.now())
         about = spend.Counted(budget.owner_id, budget.agent_id or 0, budget.agent.name if budget.agent else "", today)
-        return spend.standing(budget, about).words
+        return in_readers_words(spend.standing(budget, about).words)
 
 
 @admin.display(description=_("Cost of a minute"))

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from calls.budgeting import Scope
@@ -54,8 +54,10 @@ class Budget(models.Model):
         indexes = [models.Index(fields=["owner"], condition=models.Q(active=True), name="budget_active")]
 
     def __str__(self) -> str:
+        """In English: the history keeps it."""
         whom = f" of “{self.agent}”" if self.agent_id and self.scope != Scope.ACCOUNT_MONTH else ""
-        return f"{self.amount} {self.currency} for {self.get_scope_display()}{whom}"
+        with translation.override(settings.LANGUAGE_CODE):
+            return f"{self.amount} {self.currency} for {self.get_scope_display()}{whom}"
 
     def clean(self) -> None:
         if self.scope == Scope.ACCOUNT_MONTH and self.agent_id:
@@ -68,9 +70,9 @@ class BudgetNotice(models.Model):
     """A budget that came near its end, or reached it, in one period: raised once."""
 
     budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="notices")
-    key = models.CharField(max_length=80, help_text="The period, with the agent or the call it is about.")
+    key = models.CharField(max_length=80, help_text=_("The period, with the agent or the call it is about."))
     level = models.CharField(max_length=8, choices=[("near", "near"), ("over", "over")])
-    day = models.DateField(help_text="The operator's day on which it was raised.")
+    day = models.DateField(help_text=_("The operator's day on which it was raised."))
     words = models.CharField(max_length=400)
     raised_at = models.DateTimeField(default=timezone.now)
 
@@ -90,12 +92,12 @@ class SpendDay(models.Model):
     agent = models.ForeignKey("agents.Agent", on_delete=models.CASCADE, related_name="spend_days")
     day = models.DateField()
     currency = models.CharField(max_length=3)
-    amount = models.DecimalField(max_digits=20, decimal_places=9, help_text="Spent or reserved.")
-    used = models.DecimalField(max_digits=20, decimal_places=9, help_text="Spent.")
+    amount = models.DecimalField(max_digits=20, decimal_places=9, help_text=_("Spent or reserved."))
+    used = models.DecimalField(max_digits=20, decimal_places=9, help_text=_("Spent."))
     settled = models.DecimalField(
-        max_digits=20, decimal_places=9, help_text="The part of it that is charged: no estimate, nothing reserved."
+        max_digits=20, decimal_places=9, help_text=_("The part of it that is charged: no estimate, nothing reserved.")
     )
-    seconds = models.BigIntegerField(help_text="Of the calls that are charged in this currency.")
+    seconds = models.BigIntegerField(help_text=_("Of the calls that are charged in this currency."))
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "day", "agent", "currency"], name="spend_day_once")]
@@ -136,14 +138,14 @@ class CallSpend(models.Model):
     session = models.ForeignKey("calls.Session", on_delete=models.CASCADE, related_name="spends")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     agent = models.ForeignKey("agents.Agent", on_delete=models.CASCADE, related_name="+")
-    day = models.DateField(help_text="The operator's day on which the call began.")
+    day = models.DateField(help_text=_("The operator's day on which the call began."))
     currency = models.CharField(max_length=3)
-    amount = models.DecimalField(max_digits=18, decimal_places=9, help_text="What it counts for where calls are let in.")
-    used = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0), help_text="What it has cost.")
+    amount = models.DecimalField(max_digits=18, decimal_places=9, help_text=_("What it counts for where calls are let in."))
+    used = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0), help_text=_("What it has cost."))
     reserved = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0))
     seconds = models.PositiveIntegerField(default=0)
-    is_final = models.BooleanField(default=False, help_text="Accounted: charges took the place of the estimate.")
-    unpriced = models.CharField(max_length=200, blank=True, help_text="What costs something that nobody knows.")
+    is_final = models.BooleanField(default=False, help_text=_("Accounted: charges took the place of the estimate."))
+    unpriced = models.CharField(max_length=200, blank=True, help_text=_("What costs something that nobody knows."))
 
     class Meta:
         ordering = ["session_id", "currency"]

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
@@ -19,7 +20,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.utils import await_many_dispatch
 from django.conf import settings
 from django.urls import path
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from calls import broadcast, overview, presentation, queries
 from calls.broadcast_hearing import Listener
@@ -40,10 +41,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def _read(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs one read of the rows in a thread of its own: sockets must not queue behind each other's queries."""
-    found: T = await database_sync_to_async(read, thread_sensitive=False)(*args, **kwargs)
-    return found
+def language_of(scope: MutableMapping[str, Any]) -> str:
+    """The language of the page that opened this socket, by the same cookie and header as the page's own."""
+    accepted = dict(scope.get("headers") or ()).get(b"accept-language", b"").decode("latin-1")
+    asked: Any = SimpleNamespace(COOKIES=scope.get("cookies") or {}, META={"HTTP_ACCEPT_LANGUAGE": accepted})
+    return translation.get_language_from_request(asked)
 
 
 class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
@@ -62,6 +64,7 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
     ) -> None:
         """As Channels' own, but the channel layer is our listener's: a page opens without the broker too."""
         self.scope, self.base_send = scope, send
+        self.language = language_of(scope)
         self._told_one_by_one = asyncio.Lock()
         self._news: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(MOST_WAITING)
         self._background: list[asyncio.Task[None]] = []
@@ -72,6 +75,19 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
             for task in self._background:
                 task.cancel()
             await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs one read of the rows in a thread of its own: sockets must not queue behind each other's queries.
+
+        Its words are in this page's language: what is broadcast to everybody has none.
+        """
+
+        def told() -> T:
+            with translation.override(self.language):
+                return read(*args, **kwargs)
+
+        found: T = await database_sync_to_async(told, thread_sensitive=False)()
+        return found
 
     async def connect(self) -> None:
         # Accepted first: a browser learns the reason of a refusal only from the close code of an open socket.
@@ -189,7 +205,9 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
         if kind in CALL_KINDS:
             await self.send_call(session_id)
         elif kind == "turn.ended":
-            await self.send_json({"kind": "turn", "session_id": session_id, "turn": presentation.turn_json(payload)})
+            with translation.override(self.language):
+                turn = presentation.turn_json(payload)
+            await self.send_json({"kind": "turn", "session_id": session_id, "turn": turn})
         elif kind == "turn.updated":
             words = {name: payload.get(name) for name in ("speaker", "text", "number")}
             await self.send_json({"kind": "interim", "session_id": session_id, **words})
@@ -197,13 +215,13 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
             await self.send_beside(session_id, payload)
 
     async def send_call(self, session_id: str) -> None:
-        call = await _read(self.read_call, session_id)
+        call = await self.read(self.read_call, session_id)
         if call is not None:
             await self.send_json({"kind": "call", "server_now": timezone.now().isoformat(), "call": call})
 
     async def send_beside(self, session_id: str, told: dict[str, Any]) -> None:
         """A tool that ran or a note, told anew."""
-        entry = await _read(self.read_beside, session_id, told)
+        entry = await self.read(self.read_beside, session_id, told)
         if entry is not None:
             await self.send_json({"kind": "beside", "session_id": session_id, "entry": entry})
 
@@ -247,7 +265,7 @@ class LiveConsumer(DashboardConsumer):
 
     async def watch(self, session_id: str) -> None:
         self.watched = session_id
-        talk = await _read(self.read_talk, session_id) if session_id else None
+        talk = await self.read(self.read_talk, session_id) if session_id else None
         if talk is not None:
             await self.send_json({"kind": "talk", **talk})
 
@@ -256,7 +274,7 @@ class LiveConsumer(DashboardConsumer):
             await super().send_beside(session_id, told)
 
     async def snapshot(self) -> dict[str, Any]:
-        return await _read(self._read_snapshot)
+        return await self.read(self._read_snapshot)
 
     def _read_snapshot(self) -> dict[str, Any]:
         running, figures = overview.running_calls(self.user), overview.day_figures(self.user)
@@ -270,11 +288,11 @@ class CallConsumer(DashboardConsumer):
 
     async def groups_to_watch(self) -> list[str] | None:
         self.session_id = self.scope["url_route"]["kwargs"]["session_id"]
-        call = await _read(self.read_call, self.session_id)
+        call = await self.read(self.read_call, self.session_id)
         return None if call is None else [broadcast.call_group(self.session_id)]
 
     async def snapshot(self) -> dict[str, Any]:
-        call, talk = await _read(self.read_call, self.session_id), await _read(self.read_talk, self.session_id)
+        call, talk = await self.read(self.read_call, self.session_id), await self.read(self.read_talk, self.session_id)
         return {"kind": "snapshot", "server_now": timezone.now().isoformat(), "call": call, "watched": talk}
 
 

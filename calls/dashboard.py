@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,6 +18,7 @@ from calls.models import Session
 from calls.on_top import on_top
 from calls.outgoing import endpoints
 from calls.page import shown
+from calls.sentences import in_readers_words
 
 
 @require_safe
@@ -47,6 +49,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
     summary = queries.charges_summary(session)
     costs = presentation.costs(summary)
     told = endpoints.told_of(session, request.user)
+    deletion = session.recording_deletions.last() if recording and recording.state == recording.State.DELETED else None
     context = {
         "session": session,
         "log": log,
@@ -61,7 +64,8 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "link": queries.recording_link(session) if recording and recording.state == recording.State.STORED else None,
         "utterances": presentation.utterances(recording),
         "reading": presentation.read_call(getattr(session, "analysis", None)),
-        "deletion": session.recording_deletions.last() if recording and recording.state == recording.State.DELETED else None,
+        "deletion": deletion,
+        "deleted_why": in_readers_words(f"{deletion.reason} {deletion.carrier}".strip()) if deletion else "",
         "events": presentation.event_lines(session.events.all(), queries.delivery_copies(session)),
         "end": presentation.end_facts(session),
         "costs": costs,
@@ -81,7 +85,7 @@ def call_hangup(request: HttpRequest, session_id: str) -> HttpResponse:
     """Asks for the end of a call. A page with htmx learns of the result from its socket, any other by a redirect."""
     session = _visible(request, session_id)
     asked = commands.request_hangup(session, by=request.user.get_username())
-    words = "Hanging up: the call ends within a second or two." if asked else "The call was already over."
+    words = _("Hanging up: the call ends within a second or two.") if asked else _("The call was already over.")
     if getattr(request, "htmx", False):
         return HttpResponse(status=204, headers={} if asked else {"HX-Trigger": json.dumps({"notice": words})})
     messages.add_message(request, messages.SUCCESS if asked else messages.WARNING, words)
@@ -99,9 +103,9 @@ def webhook_replay(request: HttpRequest, session_id: str, message_id: str) -> Ht
         raise Http404
     chosen = [one for one in endpoints.listening(message) if request.POST.get("endpoint", "") in ("", str(one.pk))]
     if endpoints.replay([message], chosen, request.user):
-        messages.success(request, "The message is sent again.")
+        messages.success(request, _("The message is sent again."))
     else:
-        messages.warning(request, "Nothing was sent: the endpoint is switched off, or the message is on its way already.")
+        messages.warning(request, _("Nothing was sent: the endpoint is switched off, or the message is on its way already."))
     return redirect("call-page", session_id=session_id)
 
 

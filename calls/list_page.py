@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,6 +24,7 @@ from calls.listing.finding import SearchTooBroad, estimate
 from calls.listing.said import said_where
 from calls.models import SavedView
 from calls.on_top import on_top
+from calls.sentences import in_readers_words
 
 PAGE_ROWS = 40
 EXPORT = "calls.export_calls"
@@ -41,7 +43,7 @@ def call_list(request: HttpRequest) -> HttpResponse:
     try:
         page = queries.page_of(request.user, filters, ("spends",), order=order, after=after, before=before, limit=PAGE_ROWS)
     except SearchTooBroad as error:
-        page, problem = queries.Page([], None), error.message
+        page, problem = queries.Page([], None), in_readers_words(error.message)
     names = columns.chosen(view.columns if view else queries.chosen_columns(request.user))
     address = {**kept, **({"view": str(view.pk)} if view else {})}
     with_numbers = queries.sees_numbers(request.user)
@@ -113,13 +115,13 @@ def save_view(request: HttpRequest) -> HttpResponse:
     """Keeps filters, order and columns under a name."""
     asked, name = _asked(request), " ".join(request.POST.get("name", "").replace("\0", "").split())
     if not name or len(name) > 60:
-        messages.error(request, "Give the view a name of up to 60 characters.")
+        messages.error(request, _("Give the view a name of up to 60 characters."))
         return _back(asked)
     try:
         names = columns.chosen(request.POST.getlist("columns") or queries.chosen_columns(request.user))
         view = commands.save_view(request.user, name, asked, names)
     except commands.TooManyViews as error:
-        messages.error(request, error.message)
+        messages.error(request, in_readers_words(error.message))
         return _back(asked)
     return _back({**asked, "view": str(view.pk)})
 
@@ -128,7 +130,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
 @login_required
 def delete_view(request: HttpRequest, view_id: int) -> HttpResponse:
     if commands.delete_view(request.user, view_id):
-        messages.success(request, "The view is deleted. The calls are all still there.")
+        messages.success(request, _("The view is deleted. The calls are all still there."))
     return _back({})
 
 

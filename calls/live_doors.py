@@ -5,13 +5,15 @@ Asked by the live page's scripts; what cannot be done is said in words for peopl
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from calls import commands, listening, queries
 from calls.models import Session
 
-OVER = "This call is over."
+OVER = gettext_noop("This call is over.")
 
 
 @require_POST
@@ -20,9 +22,9 @@ def whisper(request: HttpRequest, session_id: str) -> HttpResponse:
     """Gives the agent a note that the caller does not hear. The note shows in the transcript by itself."""
     text = request.POST.get("text", "").strip()
     if not text:
-        return _refused("Write what the agent should know.", status=400)
+        return _refused(_("Write what the agent should know."), status=400)
     order = commands.whisper(_visible(request, session_id), text=text, by=request.user.get_username())
-    return HttpResponse(status=204) if order else _refused(OVER)
+    return HttpResponse(status=204) if order else _refused(_(OVER))
 
 
 @require_POST
@@ -33,7 +35,9 @@ def hand_over(request: HttpRequest, session_id: str) -> HttpResponse:
     known = wanted.isascii() and wanted.isdigit() and len(wanted) < 19
     order = commands.hand_over(session, destination_id=int(wanted), by=request.user.get_username()) if known else None
     return (
-        HttpResponse(status=204) if order else _refused("The caller cannot be handed over any more, or this agent has no such destination.")
+        HttpResponse(status=204)
+        if order
+        else _refused(_("The caller cannot be handed over any more, or this agent has no such destination."))
     )
 
 
@@ -44,9 +48,9 @@ def listen(request: HttpRequest, session_id: str) -> HttpResponse:
     """The address at which the browser hears the call. That somebody listens is kept once they do."""
     session = _visible(request, session_id)
     if not queries.may_listen(request.user):
-        return _refused("You may not listen to calls. An administrator can give you the permission for it.", status=403)
+        return _refused(_("You may not listen to calls. An administrator can give you the permission for it."), status=403)
     if session.state != Session.State.ACTIVE:
-        return _refused("Nobody talks in this call now.")
+        return _refused(_("Nobody talks in this call now."))
     return JsonResponse({"url": listening.address(session, by=request.user.get_username())})
 
 

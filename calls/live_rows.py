@@ -5,14 +5,15 @@ Only `calls.commands` writes it.
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class OperatorOrder(models.Model):
     """One wish of an operator, append-only but for `taken_at`: when the conversation's process took it, within a second as a rule."""
 
     class Kind(models.TextChoices):
-        WHISPER = "whisper", "Whisper a note to the agent"
-        HAND_OVER = "hand-over", "Hand the caller over"
+        WHISPER = "whisper", _("Whisper a note to the agent")
+        HAND_OVER = "hand-over", _("Hand the caller over")
 
     session = models.ForeignKey("calls.Session", on_delete=models.CASCADE, related_name="orders")
     kind = models.CharField(max_length=12, choices=Kind.choices)

@@ -6,6 +6,7 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from calls.analytics.rows import MARK_HOUR
 from calls.endings import Confirmation, EndedBy
@@ -27,9 +28,9 @@ class Session(SpokenAs):
     """The conversation of one call: which agent version talked, from when to when, and why it ended."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting for audio"
-        ACTIVE = "active", "Active"
-        ENDED = "ended", "Ended"
+        WAITING = "waiting", _("Waiting for audio")
+        ACTIVE = "active", _("Active")
+        ENDED = "ended", _("Ended")
 
     session_id = models.CharField(max_length=40, unique=True, default=new_session_id, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sessions")
@@ -60,10 +61,7 @@ class Session(SpokenAs):
 
 
 class CallLog(ListedFacts):
-    """Our record of one phone call as the carrier lives it.
-
-    The columns of `calls.timeline.COLUMNS` are the stored result of folding the call's events; nothing else writes them.
-    """
+    """Our record of one call as the carrier lives it. `calls.timeline.COLUMNS` are its folded events, and nothing else writes them."""
 
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="call_log")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="call_logs")
@@ -137,8 +135,8 @@ class Turn(models.Model):
     """One turn as it was heard. Offsets count from the session's start."""
 
     class Speaker(models.TextChoices):
-        CALLER = "caller", "Caller"
-        AGENT = "agent", "Agent"
+        CALLER = "caller", _("Caller")
+        AGENT = "agent", _("Agent")
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="turns")
     number = models.PositiveIntegerField()
@@ -167,11 +165,11 @@ class Recording(models.Model):
     """The call's audio on its way from the carrier to our storage, and its transcript."""
 
     class State(models.TextChoices):
-        EXPECTED = "expected", "Expected from the carrier"
-        FETCHED = "fetched", "Fetched, not yet stored"
-        STORED = "stored", "Stored and verified"
-        MISSING = "missing", "The carrier has none"
-        DELETED = "deleted", "Deleted after its time"
+        EXPECTED = "expected", _("Expected from the carrier")
+        FETCHED = "fetched", _("Fetched, not yet stored")
+        STORED = "stored", _("Stored and verified")
+        MISSING = "missing", _("The carrier has none")
+        DELETED = "deleted", _("Deleted after its time")
 
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="recording")
     state = models.CharField(max_length=16, choices=State.choices, default=State.EXPECTED)
@@ -221,17 +219,17 @@ class Analysis(models.Model):
     """What a language model made of the finished call. `evidence` names the turns it was read from."""
 
     class Outcome(models.TextChoices):
-        ACHIEVED = "achieved", "Achieved"
-        PARTLY = "partly-achieved", "Partly achieved"
-        NOT_ACHIEVED = "not-achieved", "Not achieved"
-        NO_CONVERSATION = "no-conversation", "No conversation"
-        UNCLEAR = "unclear", "Unclear"
+        ACHIEVED = "achieved", _("Achieved")
+        PARTLY = "partly-achieved", _("Partly achieved")
+        NOT_ACHIEVED = "not-achieved", _("Not achieved")
+        NO_CONVERSATION = "no-conversation", _("No conversation")
+        UNCLEAR = "unclear", _("Unclear")
 
     class Sentiment(models.TextChoices):
-        POSITIVE = "positive", "Positive"
-        NEUTRAL = "neutral", "Neutral"
-        NEGATIVE = "negative", "Negative"
-        MIXED = "mixed", "Mixed"
+        POSITIVE = "positive", _("Positive")
+        NEUTRAL = "neutral", _("Neutral")
+        NEGATIVE = "negative", _("Negative")
+        MIXED = "mixed", _("Mixed")
 
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="analysis")
     summary = models.TextField()
@@ -255,10 +253,10 @@ class ToolRun(models.Model):
     """One wish of the model and what came of it. A tool that acts on the world runs once for the same arguments in one call."""
 
     class State(models.TextChoices):
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed: it did not happen"
-        UNKNOWN = "unknown", "Nobody knows whether it happened"
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed: it did not happen")
+        UNKNOWN = "unknown", _("Nobody knows whether it happened")
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tool_runs")
     tool = models.CharField(max_length=64)
@@ -300,10 +298,10 @@ class Job(models.Model):
     """Work that must happen although processes die. The row is the truth; a Celery message is only a nudge."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        PARKED = "parked", "Parked: needs a person"
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        PARKED = "parked", _("Parked: needs a person")
 
     kind = models.CharField(max_length=40, help_text="The Celery task's name.")
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="jobs")
@@ -346,7 +344,7 @@ class Alarm(models.Model):
     """Something that costs money or a caller until a person looks at it. One of a kind for each call, raised again or cleared in place."""
 
     class Kind(models.TextChoices):
-        OVERRUN = "overrun", "Call goes on past its cap"
+        OVERRUN = "overrun", _("Call goes on past its cap")
 
     kind = models.CharField(max_length=24, choices=Kind.choices)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="alarms")

@@ -12,11 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from calls import ledger, wording
 from calls.models import ExchangeRate
+from calls.sentences import in_readers_words
 from pricing.price_list import price_list
 
 SHOWN_DAYS = timedelta(days=30)
@@ -25,8 +28,8 @@ SHOWN_DAYS = timedelta(days=30)
 class DaysForm(forms.Form):
     """Which days are compared, both included; by default the last thirty."""
 
-    since = forms.DateField(required=False, error_messages={"invalid": "Write the first day as YYYY-MM-DD."})
-    until = forms.DateField(required=False, error_messages={"invalid": "Write the last day as YYYY-MM-DD."})
+    since = forms.DateField(required=False, error_messages={"invalid": gettext_lazy("Write the first day as YYYY-MM-DD.")})
+    until = forms.DateField(required=False, error_messages={"invalid": gettext_lazy("Write the last day as YYYY-MM-DD.")})
 
     def days(self) -> tuple[date, date]:
         self.is_valid()
@@ -45,7 +48,7 @@ def money(request: HttpRequest) -> HttpResponse:
     try:
         rows = ledger.drift(request.user, first, last)
     except ValueError as error:
-        problem = str(error)
+        problem = in_readers_words(str(error))
     context = {
         "form": form,
         "first": first,
@@ -80,8 +83,8 @@ def drift_csv(request: HttpRequest) -> HttpResponse:
 
 
 def _words(row: ledger.DriftRow) -> dict[str, str]:
-    missing = [f"{row.without_price} without a price"] if row.without_price else []
-    missing += [f"{row.without_tariff} without a tariff"] if row.without_tariff else []
+    missing = [_("%(n)s without a price") % {"n": row.without_price}] if row.without_price else []
+    missing += [_("%(n)s without a tariff") % {"n": row.without_tariff}] if row.without_tariff else []
     return {
         "seconds": wording.duration_words(row.seconds),
         "theirs": wording.money_words(row.theirs, row.currency, at_most=4) if row.compared else "–",

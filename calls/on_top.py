@@ -4,6 +4,7 @@ from typing import Any
 
 from calls import alarms, ledger, overview, presentation
 from calls.queries import User
+from calls.sentences import in_readers_words
 
 ALARM_ROWS = 10  # more than people act on at once; the admin has them all
 
@@ -13,4 +14,8 @@ def on_top(user: User) -> dict[str, Any]:
     calls = [presentation.alarm_line(alarm) for alarm in alarms.open_alarms(user)[:ALARM_ROWS]]
     hooks = [presentation.endpoint_line(endpoint) for endpoint in alarms.endpoints_off(user)[:ALARM_ROWS]]
     lines = [*calls, *hooks, *presentation.price_line(ledger.unpriced_uses(user))]
-    return {"alarms": lines, "budget_alarms": overview.budget_alarms(user)}
+    budgets = [
+        {"level": notice.level, "words": in_readers_words(notice.words), "budget_id": notice.budget_id}
+        for notice in overview.budget_alarms(user)
+    ]
+    return {"alarms": lines, "budget_alarms": budgets}

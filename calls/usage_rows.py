@@ -3,6 +3,7 @@
 import pgtrigger
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from calls.price_rows import ExchangeRate, PriceOverride
 
@@ -53,8 +54,8 @@ class Charge(models.Model):
     """
 
     class Part(models.TextChoices):
-        PRICE = "", "Price"
-        TAX = "tax", "Tax"
+        PRICE = "", _("Price")
+        TAX = "tax", _("Tax")
 
     session = models.ForeignKey("calls.Session", on_delete=models.CASCADE, related_name="charges")
     usage_line = models.ForeignKey(UsageLine, on_delete=models.CASCADE, related_name="charges", related_query_name="charge")

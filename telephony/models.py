@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from providers.exotel.numbers import InvalidNumber, to_e164
@@ -27,23 +28,23 @@ class Phone(models.Model):
         try:
             self.number = to_e164(self.number)
         except InvalidNumber as error:
-            raise ValidationError({"number": str(error)}) from error
+            raise ValidationError({"number": gettext(str(error))}) from error
 
 
 class WebhookDelivery(models.Model):
     """One thing Exotel sent to one door, kept once and raw; its copies are counted."""
 
     class State(models.TextChoices):
-        RECEIVED = "received", "Received"
-        APPLIED = "applied", "Applied"
-        IGNORED = "ignored", "Kept, changed nothing"
-        FAILED = "failed", "Could not be applied yet"
+        RECEIVED = "received", _("Received")
+        APPLIED = "applied", _("Applied")
+        IGNORED = "ignored", _("Kept, changed nothing")
+        FAILED = "failed", _("Could not be applied yet")
 
     door = models.CharField(max_length=24)
-    fingerprint = models.CharField(max_length=64, unique=True, help_text="SHA-256 of door, path and parameters.")
+    fingerprint = models.CharField(max_length=64, unique=True, help_text=_("SHA-256 of door, path and parameters."))
     method = models.CharField(max_length=8)
     content_type = models.CharField(max_length=120, blank=True)
-    params = models.JSONField(help_text="Every parameter as it came, secrets taken out.")
+    params = models.JSONField(help_text=_("Every parameter as it came, secrets taken out."))
     call_sid = models.CharField(max_length=64, blank=True, db_index=True)
     session_id = models.CharField(max_length=40, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.RECEIVED)

@@ -6,3 +6,6 @@ class VoiceagentsConfig(AppConfig):
 
     def ready(self) -> None:
         from voiceagents import checks  # noqa: F401  (registers itself)
+        from voiceagents.names import translate_names
+
+        translate_names()

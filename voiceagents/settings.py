@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 
 from providers.config import StorageConfig
 from providers.storage.options import storage_options
@@ -73,7 +74,7 @@ MIDDLEWARE = [
     "voiceagents.powers.PowersMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "voiceagents.languages.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -93,6 +94,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
@@ -244,6 +246,9 @@ if _email_security not in ("starttls", "tls", "none"):
     )
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email_security == "starttls", _email_security == "tls"
 EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT_S", 15, low=1, high=20)  # for each answer of the mail server
+EMAIL_LANGUAGE = env.text("EMAIL_LANGUAGE", "en").lower()
+if EMAIL_LANGUAGE not in ("en", "hi"):
+    raise environment.EnvironmentProblem(f"EMAIL_LANGUAGE={EMAIL_LANGUAGE} is not known. Write en (English) or hi (Hindi).")
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"voiceagents@{urlsplit(WEBHOOK_BASE_URL).hostname or 'localhost'}")
 
 # --- recordings ----------------------------------------------------------------------------------------------------------
@@ -337,6 +342,11 @@ SPECTACULAR_SETTINGS = {
 # --- language, time, logs ---------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("hi", "हिन्दी")]
+LOCALE_PATHS = [BASE_DIR / "voiceagents" / "locale"]  # one catalogue for every room: `make words`
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = _https
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "Asia/Kolkata")  # for display, and whose days prices count by; rows are UTC
@@ -351,7 +361,8 @@ logs.configure(level=LOG_LEVEL, as_json=LOG_FORMAT == "json")
 UNFOLD = {
     "SITE_TITLE": "voiceagents",
     "SITE_HEADER": "voiceagents",
-    "SITE_SUBHEADER": "AI phone agents",
+    "SITE_SUBHEADER": _("AI phone agents"),
+    "SHOW_LANGUAGES": True,
     "SITE_URL": "/",
     "SITE_SYMBOL": "graphic_eq",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: f"/{STATIC_URL}favicon.svg"}],

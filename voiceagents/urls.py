@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path, re_path
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
@@ -42,6 +43,7 @@ urlpatterns = [
     re_path(r"^api/", problems.nowhere),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("history/", history_page, name="history"),
     path("keys/", access_page.keys_page, name="api-keys"),

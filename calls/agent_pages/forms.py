@@ -6,6 +6,8 @@ It shows what most operators set; the rest stays as it is and is set in the admi
 from typing import Any, Final
 
 from django import forms
+from django.utils.functional import lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from agents import catalogue, manner_fields, manners
@@ -20,6 +22,13 @@ MANNERS: Final = (*SPEAKING, *ENDING)
 _KINDS: Final[tuple[tuple[str, registry.Kind], ...]] = (("voice", "tts"), ("llm", "llm"), ("stt", "stt"))
 
 
+def _usual_now(value: object) -> str:
+    return gettext("%(value)s unless you say otherwise") % {"value": value}
+
+
+_usual = lazy(_usual_now, str)
+
+
 def _manner_field(name: str) -> forms.Field:
     """As the admin has it, with a plain widget."""
     field = manner_fields.form_field(manners.BY_NAME[name])
@@ -27,7 +36,7 @@ def _manner_field(name: str) -> forms.Field:
     if isinstance(field, forms.TypedChoiceField):
         plain: forms.Widget = forms.Select(choices=list(field.widget.choices))
     else:
-        plain = forms.NumberInput(attrs={"placeholder": _("%(value)s unless you say otherwise") % {"value": shown}, "step": "any"})
+        plain = forms.NumberInput(attrs={"placeholder": _usual(shown), "step": "any"})
     field.widget = plain
     return field
 

@@ -9,10 +9,12 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents import comparison
 from calls import wording
 from calls.agent_pages.estimating import Estimate, Item, Soon
 from calls.agent_pages.record import MOST_CALLS, Record
 from calls.models import Analysis
+from calls.sentences import in_readers_words
 
 _PARTS = {
     "line": gettext_lazy("The telephone line, with tax"),
@@ -51,7 +53,7 @@ class EstimateWords:
 
 
 def estimate_words(found: Estimate, soon: Soon) -> EstimateWords:
-    missing = [_("no price for %(what)s") % {"what": what} for what in found.unpriced]
+    missing = [_("no price for %(what)s") % {"what": in_readers_words(what)} for what in found.unpriced]
     missing += [_("no exchange rate from %(currency)s") % {"currency": currency} for currency in found.without_rate]
     habits = _(
         "A minute with %(replies)d replies in a call of %(minutes)d minutes, %(characters)d characters spoken. "
@@ -126,5 +128,5 @@ def record_words(record: Record) -> RecordWords:
 
 def change_words(names: Sequence[str]) -> str:
     """What a draft touches, as a short list."""
-    shown = [name.replace("_", " ").replace(".", " ") for name in names[:6]]
+    shown = [comparison.field_words(name) for name in names[:6]]
     return ", ".join(shown) + (_(" and %(more)d more") % {"more": len(names) - 6} if len(names) > 6 else "")

@@ -21,7 +21,7 @@ from calls.alerting.rows import AlertMail, AlertRule
 
 @admin.register(AlertRule)
 class AlertRuleAdmin(ModelAdmin):
-    list_display = ("__str__", "fires", "whose", "told", "active", "judged_at")
+    list_display = ("rule", "fires", "whose", "told", "active", "judged_at")
     list_filter = ("kind", "active")
     list_select_related = ("agent", "owner")
     fieldsets = (
@@ -92,6 +92,10 @@ class AlertRuleAdmin(ModelAdmin):
             words = _now("Your account has no e-mail address. Enter one under Users (or have it entered), then try again.")
             self.message_user(request, words, messages.ERROR)
         return redirect("admin:calls_alertrule_change", pk)
+
+    @admin.display(description=_("Rule"), ordering="kind")
+    def rule(self, rule: AlertRule) -> str:
+        return rule.title
 
     @admin.display(description=_("Fires"))
     def fires(self, rule: AlertRule) -> str:

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -15,7 +16,7 @@ from calls.alerting import shown, watching
 def bell(request: HttpRequest) -> HttpResponse:
     """What the bell shows, asked for by its script once a minute."""
     if not request.user.is_authenticated:
-        return JsonResponse({"error": "You are logged out."}, status=401)
+        return JsonResponse({"error": _("You are logged out.")}, status=401)
     return JsonResponse(shown.count(request.user))
 
 
@@ -48,7 +49,7 @@ def acknowledge(request: HttpRequest, alert_id: int) -> HttpResponse:
     alert = get_object_or_404(shown.visible_alerts(request.user), pk=alert_id)
     note = " ".join(request.POST.get("note", "").replace("\0", "").split())
     if watching.acknowledge(alert, by=request.user.get_username(), note=note):
-        messages.success(request, "Noted: you look after it.")
+        messages.success(request, _("Noted: you look after it."))
     else:
-        messages.warning(request, "Somebody was quicker: it is looked after already.")
+        messages.warning(request, _("Somebody was quicker: it is looked after already."))
     return redirect("alerts")

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, validate_email
 from django.db import models
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -78,7 +78,14 @@ class AlertRule(models.Model):
         ordering = ["kind", "id"]
 
     def __str__(self) -> str:
-        return words.title(self.kind) + (f" of “{self.agent}”" if self.agent is not None else "")
+        """In English: the history keeps it."""
+        with translation.override(settings.LANGUAGE_CODE):
+            return self.title
+
+    @property
+    def title(self) -> str:
+        title = words.title(self.kind)
+        return _now("%(title)s of “%(agent)s”") % {"title": title, "agent": self.agent} if self.agent is not None else title
 
     @property
     def words(self) -> str:
@@ -138,27 +145,27 @@ class Alert(models.Model):
     """One thing that went wrong, from its first to its last minute, with the figures that show it. One is open for a rule and subject."""
 
     class How(models.TextChoices):
-        WELL = "well", "Over"
-        LAPSED = "lapsed", "Lapsed"
-        RULE_CHANGED = "rule-changed", "Its rule was changed"
+        WELL = "well", _("Over")
+        LAPSED = "lapsed", _("Lapsed")
+        RULE_CHANGED = "rule-changed", _("Its rule was changed")
 
     rule = models.ForeignKey(AlertRule, on_delete=models.SET_NULL, null=True, related_name="alerts")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="alerts")
     kind = models.CharField(max_length=16, choices=words.KIND_CHOICES)
     agent = models.ForeignKey("agents.Agent", on_delete=models.SET_NULL, null=True, blank=True, related_name="alerts")
-    subject = models.CharField(max_length=80, blank=True, help_text="The provider or the model; empty: the calls themselves.")
-    figures = models.JSONField(default=dict, help_text="As they were when it fired: see `calls.alerting.measuring`.")
-    latest = models.JSONField(default=dict, help_text="As they were last.")
-    calls = models.JSONField(default=list, help_text="Session ids of calls that show it, the worst first.")
+    subject = models.CharField(max_length=80, blank=True, help_text=_("The provider or the model; empty: the calls themselves."))
+    figures = models.JSONField(default=dict, help_text=_("As they were when it fired: see `calls.alerting.measuring`."))
+    latest = models.JSONField(default=dict, help_text=_("As they were last."))
+    calls = models.JSONField(default=list, help_text=_("Session ids of calls that show it, the worst first."))
     fired_at = models.DateTimeField(default=timezone.now)
-    known_at = models.DateTimeField(default=timezone.now, help_text="When there were figures last.")
+    known_at = models.DateTimeField(default=timezone.now, help_text=_("When there were figures last."))
     well_since = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    how = models.CharField(max_length=16, choices=How.choices, blank=True, help_text="How it ended.")
+    how = models.CharField(max_length=16, choices=How.choices, blank=True, help_text=_("How it ended."))
     mailed_at = models.DateTimeField(null=True, blank=True)
-    hooked = models.BooleanField(default=False, help_text="Webhooks were told that it fired.")
+    hooked = models.BooleanField(default=False, help_text=_("Webhooks were told that it fired."))
     acknowledged_at = models.DateTimeField(null=True, blank=True)
-    acknowledged_by = models.CharField(max_length=150, blank=True, help_text="The user name.")
+    acknowledged_by = models.CharField(max_length=150, blank=True, help_text=_("The user name."))
     note = models.CharField(max_length=500, blank=True)
 
     class Meta:
@@ -173,6 +180,12 @@ class Alert(models.Model):
         ]
 
     def __str__(self) -> str:
+        """In English, as of a rule."""
+        with translation.override(settings.LANGUAGE_CODE):
+            return self.title
+
+    @property
+    def title(self) -> str:
         return words.title(self.kind, self.subject)
 
     @property
@@ -184,15 +197,15 @@ class AlertMail(models.Model):
     """One mail on its way to one address. Its Message-ID stays the same in every try, so that a copy is seen to be one."""
 
     class What(models.TextChoices):
-        FIRED = "fired", "Fired"
-        RESOLVED = "resolved", "Over"
-        TEST = "test", "Test"
+        FIRED = "fired", _("Fired")
+        RESOLVED = "resolved", _("Over")
+        TEST = "test", _("Test")
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Waits for its next try"
-        SENDING = "sending", "Being sent"
-        SENT = "sent", "Sent"
-        DEAD = "dead", "Given up: needs a person"
+        QUEUED = "queued", _("Waits for its next try")
+        SENDING = "sending", _("Being sent")
+        SENT = "sent", _("Sent")
+        DEAD = "dead", _("Given up: needs a person")
 
     rule = models.ForeignKey(AlertRule, on_delete=models.SET_NULL, null=True, related_name="mails")
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, null=True, related_name="mails")

@@ -91,8 +91,8 @@ def _line(alert: Alert, began: dict[str, Any]) -> AlertLine:
         title=words.title(alert.kind, alert.subject),
         text=text,
         now=now if now != text else "",
-        advice=words.ADVICE.get(alert.kind, ""),
-        how=words.HOW_OVER.get(alert.how, ""),
+        advice=words.advice(alert.kind),
+        how=words.how_over(alert.how),
         is_blind=alert.resolved_at is None and timezone.now() - alert.known_at > STANDS_STILL_AFTER,
         calls=[(session_id, began[session_id]) for session_id in alert.calls if session_id in began],
     )

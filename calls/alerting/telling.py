@@ -1,6 +1,7 @@
 """Writes down who is to be told of an alert, in the transaction that makes it true: mails as rows, webhooks as messages.
 
 Nothing personal is told: figures, names of agents and links, which lead to nothing without a log-in.
+Webhooks are in English and mails in EMAIL_LANGUAGE, whoever presses the button that leads here.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from calls import dispatch
 from calls.alerting import words
@@ -54,8 +57,14 @@ def mail_if_due(alert: Alert, rule: AlertRule, now: datetime) -> bool:
 
 def send_test(rule: AlertRule, address: str) -> AlertMail:
     """A mail that tells of no alert, to one address: whether mails arrive."""
-    body = f"This is a test of the rule “{rule}”.\n\n{rule.words}\n\nNothing is wrong. Alerts of this rule are mailed in the same way.\n"
-    return _queue([AlertMail(rule=rule, what=_What.TEST, to=address, title=_title("Test", rule), body=body)])[0]
+    with translation.override(settings.EMAIL_LANGUAGE):
+        parts = [
+            _("This is a test of the rule “%(rule)s”.") % {"rule": rule.title},
+            rule.words,
+            _("Nothing is wrong. Alerts of this rule are mailed in the same way."),
+        ]
+        body = "\n\n".join(parts) + "\n"
+        return _queue([AlertMail(rule=rule, what=_What.TEST, to=address, title=_title(_("Test"), rule), body=body)])[0]
 
 
 def again(mails: Iterable[AlertMail]) -> int:
@@ -79,14 +88,16 @@ def nudge_on_commit(mail_pk: int, wait_s: float = 0.0) -> None:
 def payload(alert: Alert) -> dict[str, Any]:
     """What a webhook says of an alert. The shape is a promise to other people's programs (docs/webhooks.md)."""
     figures = alert.figures if alert.resolved_at is None else {**alert.figures, **alert.latest}
+    with translation.override(settings.LANGUAGE_CODE):
+        title, text = words.title(alert.kind, alert.subject), words.sentence(alert.kind, alert.subject, figures)
     return {
         "alert_id": alert.pk,
         "url": page_url(alert),
         "kind": alert.kind,
         "subject": alert.subject or None,
         "agent": {"id": alert.agent_id, "name": alert.agent.name} if alert.agent is not None else None,
-        "title": words.title(alert.kind, alert.subject),
-        "text": words.sentence(alert.kind, alert.subject, figures),
+        "title": title,
+        "text": text,
         "value": figures.get("value"),
         "limit": figures.get("limit"),
         "unit": (figures.get("currency") or "") if words.UNITS.get(alert.kind) == "money" else words.UNITS.get(alert.kind),
@@ -104,8 +115,9 @@ def page_url(alert: Alert) -> str:
 
 
 def _mail(rule: AlertRule, alert: Alert, what: AlertMail.What, addresses: list[str]) -> None:
-    title = _title("Over" if what == _What.RESOLVED else "Alert", alert)
-    body = _over_words(alert) if what == _What.RESOLVED else _fired_words(alert)
+    with translation.override(settings.EMAIL_LANGUAGE):
+        title = _title(_("Over") if what == _What.RESOLVED else _("Alert"), alert)
+        body = _over_words(alert) if what == _What.RESOLVED else _fired_words(alert)
     _queue([AlertMail(rule=rule, alert=alert, what=what, to=address, title=title, body=body) for address in addresses])
 
 
@@ -118,33 +130,40 @@ def _queue(mails: list[AlertMail]) -> list[AlertMail]:
 
 def _title(what: str, about: Alert | AlertRule) -> str:
     """One line, whatever an agent is called."""
-    whom = f" of “{about.agent}”" if isinstance(about, Alert) and about.agent is not None else ""
-    return " ".join(f"[voiceagents] {what}: {about}{whom}".split())[:200]
+    whom = about.title
+    if isinstance(about, Alert) and about.agent is not None:
+        whom = _("%(title)s of “%(agent)s”") % {"title": whom, "agent": about.agent}
+    return " ".join(f"[voiceagents] {what}: {whom}".split())[:200]
 
 
 def _fired_words(alert: Alert) -> str:
     links = "".join(f"  {settings.WEBHOOK_BASE_URL}{reverse('call-page', args=[session_id])}\n" for session_id in alert.calls)
-    return (
-        f"{_whom(alert)}{alert.sentence}\n\n"
-        f"Since {_time(alert.fired_at)}.\n\n"
-        f"{words.ADVICE[alert.kind]}\n\n"
-        + (f"Calls that show it, the worst first:\n{links}\n" if links else "")
-        + f"The alert: {page_url(alert)}\n"
-    )
+    parts = [
+        f"{_whom(alert)}{alert.sentence}",
+        _("Since %(time)s.") % {"time": _time(alert.fired_at)},
+        words.advice(alert.kind),
+        _("Calls that show it, the worst first:") + f"\n{links}" if links else "",
+        _("The alert: %(address)s") % {"address": page_url(alert)},
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _over_words(alert: Alert) -> str:
-    until = f" to {_time(alert.resolved_at)}" if alert.resolved_at is not None else ""
     last = words.sentence(alert.kind, alert.subject, {**alert.figures, **alert.latest})
-    return (
-        f"{_whom(alert)}{words.HOW_OVER[alert.how]}.\n\nWhen it fired: {alert.sentence}\nAt the end: {last}\n\n"
-        f"From {_time(alert.fired_at)}{until}.\n\nThe alert: {page_url(alert)}\n"
-    )
+    told = {"time": _time(alert.fired_at), "until": _time(alert.resolved_at) if alert.resolved_at is not None else ""}
+    fired = _("When it fired: %(what)s") % {"what": alert.sentence}
+    parts = [
+        f"{_whom(alert)}{words.how_over(alert.how)}.",
+        fired + "\n" + _("At the end: %(what)s") % {"what": last},
+        (_("From %(time)s to %(until)s.") if alert.resolved_at is not None else _("From %(time)s.")) % told,
+        _("The alert: %(address)s") % {"address": page_url(alert)},
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _whom(alert: Alert) -> str:
-    return f"Agent “{alert.agent}”. " if alert.agent is not None else ""
+    return _("Agent “%(agent)s”.") % {"agent": alert.agent} + " " if alert.agent is not None else ""
 
 
 def _time(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%-d %B %Y, %H:%M %Z}"
+    return date_format(timezone.localtime(moment), "j F Y, H:i T")

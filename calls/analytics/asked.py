@@ -6,21 +6,33 @@ from typing import Any, Final
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agents.models import Agent
 from calls import overview
 from calls.analytics.figures import Asked, By
+from calls.listing.asked import directions
 from calls.queries import User
-from calls.status import Direction
 
 DAYS: Final = {"today": 1, "7": 7, "30": 30, "90": 90}
-PERIODS: Final = [("today", "Today"), ("7", "7 days"), ("30", "30 days"), ("90", "90 days")]
+PERIODS: Final = [
+    ("today", gettext_lazy("Today")),
+    ("7", gettext_lazy("7 days")),
+    ("30", gettext_lazy("30 days")),
+    ("90", gettext_lazy("90 days")),
+]
 USUAL: Final = "7"
 LONGEST_DAYS: Final = 366
 EARLIEST: Final = date(2000, 1, 1)
 HOURLY_DAYS: Final = 2
 """Up to so many days are drawn hour by hour."""
-GROUPS: Final = [(By.AGENT, "Agent"), (By.VERSION, "Version"), (By.NUMBER, "Number"), (By.CLOCK, "Hour of the day")]
+GROUPS: Final = [
+    (By.AGENT, gettext_lazy("Agent")),
+    (By.VERSION, gettext_lazy("Version")),
+    (By.NUMBER, gettext_lazy("Number")),
+    (By.CLOCK, gettext_lazy("Hour of the day")),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +69,14 @@ def period(first: date, last: date, now: datetime) -> Period:
 class AskedForm(forms.Form):
     """The fields above the charts. What makes no sense is reported, and the usual days are shown."""
 
-    period = forms.ChoiceField(required=False, choices=[*PERIODS, ("custom", "Other days")])
-    since = forms.DateField(required=False, error_messages={"invalid": "Write the first day as YYYY-MM-DD."})
-    until = forms.DateField(required=False, error_messages={"invalid": "Write the last day as YYYY-MM-DD."})
+    period = forms.ChoiceField(required=False, choices=[*PERIODS, ("custom", gettext_lazy("Other days"))])
+    since = forms.DateField(required=False, error_messages={"invalid": gettext_lazy("Write the first day as YYYY-MM-DD.")})
+    until = forms.DateField(required=False, error_messages={"invalid": gettext_lazy("Write the last day as YYYY-MM-DD.")})
     agent = forms.ModelChoiceField(queryset=Agent.objects.none(), required=False)
     number = forms.CharField(required=False, max_length=20)
-    direction = forms.ChoiceField(required=False, choices=[("", "Both directions"), *((str(d), d.value.capitalize()) for d in Direction)])
+    direction = forms.ChoiceField(required=False, choices=directions)
     by = forms.ChoiceField(required=False, choices=[(str(by), words) for by, words in GROUPS])
-    compare = forms.ChoiceField(required=False, choices=[("", "The period before"), ("none", "Nothing")])
+    compare = forms.ChoiceField(required=False, choices=[("", gettext_lazy("The period before")), ("none", gettext_lazy("Nothing"))])
     exact = forms.BooleanField(required=False)
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
@@ -79,11 +91,11 @@ class AskedForm(forms.Form):
         if self.chosen_period() == "custom":
             since, until = cleaned.get("since"), cleaned.get("until")
             if any(day is not None and day < EARLIEST for day in (since, until)):
-                raise forms.ValidationError(f"Choose days from {EARLIEST.year} on.")
+                raise forms.ValidationError(_("Choose days from %(year)d on.") % {"year": EARLIEST.year})
             if since and until and until < since:
-                raise forms.ValidationError("The last day lies before the first. Swap the two dates.")
+                raise forms.ValidationError(_("The last day lies before the first. Swap the two dates."))
             if since and (until or timezone.localdate()) - since >= timedelta(days=LONGEST_DAYS):
-                raise forms.ValidationError(f"Choose at most {LONGEST_DAYS} days.")
+                raise forms.ValidationError(_("Choose at most %(days)d days.") % {"days": LONGEST_DAYS})
         return cleaned
 
     def chosen_period(self) -> str:

@@ -18,6 +18,7 @@ from calls.analytics.figures import Asked, By, Figures, counts, figures
 from calls.analytics.rows import RollupState
 from calls.analytics.sources import Source, TooMuch, exactly, kept
 from calls.on_top import on_top
+from calls.sentences import in_readers_words
 
 # What is older than this is said to be.
 FRESH_S = 300
@@ -53,7 +54,7 @@ def analytics(request: HttpRequest) -> HttpResponse:
     try:
         context |= _found(request, form, days)
     except TooMuch as error:
-        context["problem"] = error.message
+        context["problem"] = in_readers_words(error.message)
     return render(request, "analytics/page.html", context)
 
 

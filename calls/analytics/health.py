@@ -10,6 +10,7 @@ from django.apps import apps
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from calls import ledger, wording
 from calls.analytics.asked import Period
@@ -59,13 +60,13 @@ def _phones(user: User) -> Iterable[Any]:
 def _line(number: str, phone: Any, figures: Figures | None, drifts: Mapping[str, str] | None, days: Period, links: Links) -> Line:
     one = figures or Figures()
     state, tone = _state(phone, one)
-    last = date_format(timezone.localtime(one.last_call_at), "j M, H:i") if one.last_call_at else "none in these days"
+    last = date_format(timezone.localtime(one.last_call_at), "j M, H:i") if one.last_call_at else _("none in these days")
 
     def behind(count: int, **more: object) -> str:
         return links.calls(days.first, days.last, number=number, **more) if count and number else ""
 
     return Line(
-        number=number or "Unknown number",
+        number=number or _("Unknown number"),
         label=phone.label if phone is not None else "",
         calls=f"{one.calls:,}",
         answered=f"{one.answered:,}",
@@ -84,18 +85,18 @@ def _line(number: str, phone: Any, figures: Figures | None, drifts: Mapping[str,
 
 def _state(phone: Any, one: Figures) -> tuple[str, str]:
     if one.calls - one.waiting > 0 and one.failed * 4 >= one.calls:
-        return "Many calls fail", "bad"
+        return _("Many calls fail"), "bad"
     if phone is not None and phone.active and phone.agent is None:
-        return "No agent answers it", "bad"
+        return _("No agent answers it"), "bad"
     if one.failed * 20 >= one.calls > 0:
-        return "Some calls fail", "warn"
+        return _("Some calls fail"), "warn"
     if one.unconfirmed * 20 >= one.calls > 0:
-        return "Ends not confirmed", "warn"
+        return _("Ends not confirmed"), "warn"
     if phone is not None and not phone.active:
-        return "Switched off", "quiet"
+        return _("Switched off"), "quiet"
     if phone is None:
-        return "Not set up here", "quiet"
-    return ("Well", "good") if one.calls else ("No calls", "quiet")
+        return _("Not set up here"), "quiet"
+    return (_("Well"), "good") if one.calls else (_("No calls"), "quiet")
 
 
 def drifts(user: User, first: date, last: date) -> dict[str, str]:

@@ -10,12 +10,14 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agents.models import Agent, AgentVersion
 from calls import wording
 from calls.analytics.asked import HOURLY_DAYS, Period, midnight
 from calls.analytics.figures import By, Figures
-from calls.analytics.words import NONE, Change, change, minutes_words, percent_words, points, width
+from calls.analytics.words import NONE, Change, change, minutes_figure, minutes_words, percent_words, points, width
 from calls.models import Analysis
 
 MOST_ROWS: Final = 50
@@ -86,9 +88,14 @@ def per_minute_words(figures: Figures) -> str:
 
 def cost_caveats(figures: Figures) -> str:
     """What the costs do not contain."""
-    known = [(figures.unpriced, "used something of unknown price"), (figures.unsettled, "not accounted yet")]
-    told = [f"{count:,} call{'s' if count != 1 else ''} {words}" for count, words in known if count]
-    told += ["without a rate: " + ", ".join(sorted(figures.without_rate))] if figures.without_rate else []
+    told = []
+    if count := figures.unpriced:
+        words = ngettext("%(n)s call used something of unknown price", "%(n)s calls used something of unknown price", count)
+        told.append(words % {"n": f"{count:,}"})
+    if count := figures.unsettled:
+        told.append(ngettext("%(n)s call not accounted yet", "%(n)s calls not accounted yet", count) % {"n": f"{count:,}"})
+    if figures.without_rate:
+        told.append(_("without a rate: %(currencies)s") % {"currencies": ", ".join(sorted(figures.without_rate))})
     return "; ".join(told)
 
 
@@ -102,38 +109,40 @@ def tiles(now: Figures, before: Figures | None, days: Period, links: Links) -> l
     def compared(found: Change | None) -> Change | None:
         return found if before is not None else None
 
-    latency, waiting = now.latency, f"{now.waiting:,} not answered yet" if now.waiting else ""
+    latency, waiting = now.latency, _("%(n)s not answered yet") % {"n": f"{now.waiting:,}"} if now.waiting else ""
     return [
-        Tile("Calls", f"{now.calls:,}", waiting, compared(change(now.calls, was.calls)), behind()),
+        Tile(_("Calls"), f"{now.calls:,}", waiting, compared(change(now.calls, was.calls)), behind()),
         Tile(
-            "Answered", percent_words(now.answer_rate), f"{now.answered:,} calls" if now.calls else "",
+            _("Answered"), percent_words(now.answer_rate),
+            ngettext("%(n)s call", "%(n)s calls", now.answered) % {"n": f"{now.answered:,}"} if now.calls else "",
             compared(points(now.answer_rate, was.answer_rate, better=1)), behind(answered="no"),
-            "Of all calls that do not ring any more. Behind it are those that were not answered.",
+            _("Of all calls that do not ring any more. Behind it are those that were not answered."),
         ),
         Tile(
-            "Minutes", minutes_words(now.seconds).removesuffix(" min"),
-            f"{wording.duration_words(now.seconds / now.answered)} each" if now.answered else "",
+            _("Minutes"), minutes_figure(now.seconds),
+            _("%(duration)s each") % {"duration": wording.duration_words(now.seconds / now.answered)} if now.answered else "",
             compared(change(now.seconds, was.seconds)), behind(answered="yes", sort="longest"),
         ),
         Tile(
-            "Turn latency", wording.latency_words(latency.p50),
+            _("Turn latency"), wording.latency_words(latency.p50),
             f"p95 {wording.latency_words(latency.p95)} · p99 {wording.latency_words(latency.p99)}" if latency.turns else "",
             compared(change(latency.p50, was.latency.p50, better=-1)), behind(sort="slowest"),
-            "The median from the caller's last word to the agent's first audio.",
+            _("The median from the caller's last word to the agent's first audio."),
         ),
         Tile(
-            "Interruptions", percent_words(now.interruption_rate),
-            f"{now.interruptions:,} of {now.answers:,} answers" if now.answers else "",
-            compared(points(now.interruption_rate, was.interruption_rate, better=-1)), "", "How often callers cut the agent off.",
+            _("Interruptions"), percent_words(now.interruption_rate),
+            _("%(n)s of %(all)s answers") % {"n": f"{now.interruptions:,}", "all": f"{now.answers:,}"} if now.answers else "",
+            compared(points(now.interruption_rate, was.interruption_rate, better=-1)), "", _("How often callers cut the agent off."),
         ),
         Tile(
-            "Silent calls", f"{now.silent:,}", f"{percent_words(now.silent_rate)} of the talks" if now.talks else "",
+            _("Silent calls"), f"{now.silent:,}",
+            _("%(percent)s of the talks") % {"percent": percent_words(now.silent_rate)} if now.talks else "",
             compared(points(now.silent_rate, was.silent_rate, better=-1)), behind(silent="on"),
-            "Conversations in which no word of the caller was heard.",
+            _("Conversations in which no word of the caller was heard."),
         ),
-        Tile("Cost", cost_words(now), cost_caveats(now), compared(change(now.cost, was.cost)), behind(sort="costliest")),
+        Tile(_("Cost"), cost_words(now), cost_caveats(now), compared(change(now.cost, was.cost)), behind(sort="costliest")),
         Tile(
-            "Cost per minute", per_minute_words(now), "of calls that are accounted" if now.unsettled else "",
+            _("Cost per minute"), per_minute_words(now), _("of calls that are accounted") if now.unsettled else "",
             compared(change(now.per_minute(now.cost), was.per_minute(was.cost), better=-1)), behind(sort="costliest"),
         ),
     ]  # fmt: skip
@@ -239,7 +248,7 @@ def _names(by: By, keys: list[Any]) -> dict[Any, tuple[str, dict[str, object]]]:
         return {one.pk: (str(one), {"agent": one.agent_id, "version": one.pk}) for one in versions}
     if by == By.CLOCK:
         return {hour: (f"{hour:02}:00", {"hour": str(hour)}) for hour in keys}
-    return {number: (number or "Unknown number", {"number": number}) for number in keys}
+    return {number: (number or _("Unknown number"), {"number": number}) for number in keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +288,11 @@ def providers(one: Figures) -> list[Share]:
     shown = []
     for (kind, provider), part in parts:
         unpriced = sum(cost.unpriced for cost in part.costs)
-        detail = f"{cost_words(part)} in all" if any(cost.currency for cost in part.costs) else ""
-        detail += f"{'; ' if detail else ''}{unpriced:,} use{'s' if unpriced != 1 else ''} without a price" if unpriced else ""
-        words = per_minute_words(part) if any(cost.currency for cost in part.costs) else "unpriced"
+        details = [_("%(cost)s in all") % {"cost": cost_words(part)}] if any(cost.currency for cost in part.costs) else []
+        if unpriced:
+            without = ngettext("%(n)s use without a price", "%(n)s uses without a price", unpriced)
+            details.append(without % {"n": f"{unpriced:,}"})
+        detail = "; ".join(details)
+        words = per_minute_words(part) if any(cost.currency for cost in part.costs) else _("unpriced")
         shown.append(Share(f"{wording.usage_words(kind, '')}: {provider}", words, width(float(part.cost or 0), largest), "", detail))
     return shown

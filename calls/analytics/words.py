@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 NONE: Final = "–"
 _LEAST_CHANGE: Final = 0.005
 
@@ -28,8 +30,12 @@ def percent_words(rate: float | None) -> str:
 
 def minutes_words(seconds: int) -> str:
     """`4.2 min`, `1,204 min`: a tenth as long as it matters."""
+    return _("%(minutes)s min") % {"minutes": minutes_figure(seconds)}
+
+
+def minutes_figure(seconds: int) -> str:
     minutes = seconds / 60
-    return f"{minutes:,.1f} min" if 0 < minutes < 100 else f"{minutes:,.0f} min"
+    return f"{minutes:,.1f}" if 0 < minutes < 100 else f"{minutes:,.0f}"
 
 
 def change(new: float | Decimal | None, old: float | Decimal | None, *, better: int = 0) -> Change | None:
@@ -37,12 +43,12 @@ def change(new: float | Decimal | None, old: float | Decimal | None, *, better: 
     if new is None or old is None:
         return None
     if not old:
-        return Change("none before", "") if new else None
+        return Change(_("none before"), "") if new else None
     share = float(new) / float(old) - 1
     if abs(share) < _LEAST_CHANGE:
-        return Change("as before", "")
+        return Change(_("as before"), "")
     tone = "good" if share * better > 0 else "bad" if better else ""
-    words = f"{share * 100:+,.0f} %" if abs(share) < 10 else f"{float(new) / float(old):,.0f} times"
+    words = f"{share * 100:+,.0f} %" if abs(share) < 10 else _("%(n)s times") % {"n": f"{float(new) / float(old):,.0f}"}
     return Change(words.replace("-", "−"), tone)
 
 
@@ -52,9 +58,9 @@ def points(new: float | None, old: float | None, *, better: int = 0) -> Change |
         return None
     difference = (new - old) * 100
     if abs(difference) < 0.05:
-        return Change("as before", "")
+        return Change(_("as before"), "")
     tone = "good" if difference * better > 0 else "bad" if better else ""
-    return Change(f"{difference:+.1f} points".replace("-", "−"), tone)
+    return Change(_("%(points)s points") % {"points": f"{difference:+.1f}".replace("-", "−")}, tone)
 
 
 def width(value: float, largest: float) -> float:

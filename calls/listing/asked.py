@@ -1,7 +1,6 @@
 """The filters of the list of calls as people type them: read from the address, told back as chips, kept in views."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,6 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from agents.models import Agent, AgentVersion
 from calls import overview, wording
@@ -23,8 +24,12 @@ from calls.models import Analysis
 from calls.status import Direction
 
 _LENGTH: Final = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,4}):)?(\d{1,5})")
-ANSWERED: Final = [("", "Answered or not"), ("yes", "Answered"), ("no", "Not answered")]
-TESTS: Final = [("", "Real calls"), (WITH_TESTS, "Real calls and tests"), (ONLY_TESTS, "Tests alone")]
+ANSWERED: Final = [("", gettext_lazy("Answered or not")), ("yes", gettext_lazy("Answered")), ("no", gettext_lazy("Not answered"))]
+TESTS: Final = [
+    ("", gettext_lazy("Real calls")),
+    (WITH_TESTS, gettext_lazy("Real calls and tests")),
+    (ONLY_TESTS, gettext_lazy("Tests alone")),
+]
 
 
 class LengthField(forms.CharField):
@@ -36,13 +41,44 @@ class LengthField(forms.CharField):
             return None
         found = _LENGTH.fullmatch(text)
         if found is None:
-            raise forms.ValidationError("Write the duration as minutes and seconds, such as 2:30, or as minutes.")
+            raise forms.ValidationError(_("Write the duration as minutes and seconds, such as 2:30, or as minutes."))
         hours, minutes, last = (int(part or 0) for part in found.groups())
         return hours * 3600 + minutes * 60 + last if ":" in text else last * 60
 
 
-def _choices(nothing: str, known: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [("", nothing), *known.items()]
+Choices = list[tuple[str, str]]
+
+# Who has ended a call, as a choice.
+_WHO: Final = {
+    EndedBy.CALLER: gettext_noop("caller"),
+    EndedBy.AGENT: gettext_noop("agent"),
+    EndedBy.CARRIER: gettext_noop("carrier"),
+    EndedBy.OPERATOR: gettext_noop("operator"),
+    EndedBy.WATCHDOG: gettext_noop("watchdog"),
+    EndedBy.CRASH: gettext_noop("our crash"),
+    EndedBy.UNKNOWN: gettext_noop("not known by whom"),
+}
+
+
+def _statuses() -> Choices:
+    return [("", _("Any status")), *((str(status), wording.status_words(status)) for status in wording.STATUS)]
+
+
+def _outcomes() -> Choices:
+    return [("", _("Any outcome")), *((value, str(label)) for value, label in Analysis.Outcome.choices)]
+
+
+def _enders() -> Choices:
+    return [("", _("Anybody")), *((str(who), _(_WHO[who])) for who in EndedBy)]
+
+
+def directions() -> Choices:
+    return [("", _("Both directions")), *((str(direction), wording.direction_words(direction)) for direction in Direction)]
+
+
+def _hours() -> Choices:
+    between = _("Between %(hour)d:00 and %(hour)d:59")
+    return [("", ""), *((str(hour), between % {"hour": hour}) for hour in range(24))]
 
 
 class FilterForm(forms.Form):
@@ -50,17 +86,13 @@ class FilterForm(forms.Form):
 
     text = forms.CharField(required=False, max_length=200)
     number = forms.CharField(required=False, max_length=40)
-    status = forms.ChoiceField(
-        required=False, choices=_choices("Any status", {str(status): words for status, (words, _) in wording.STATUS.items()})
-    )
-    agent = forms.ModelChoiceField(queryset=Agent.objects.none(), required=False, empty_label="Any agent")
-    since = forms.DateField(required=False, error_messages={"invalid": "Write the first day as YYYY-MM-DD."})
-    until = forms.DateField(required=False, error_messages={"invalid": "Write the last day as YYYY-MM-DD."})
-    outcome = forms.ChoiceField(required=False, choices=_choices("Any outcome", dict(Analysis.Outcome.choices)))
-    direction = forms.ChoiceField(required=False, choices=_choices("Both directions", {str(d): d.value.capitalize() for d in Direction}))
-    ended_by = forms.ChoiceField(
-        required=False, choices=_choices("Anybody", {str(e): wording.ENDER[e].removeprefix("by ") for e in EndedBy})
-    )
+    status = forms.ChoiceField(required=False, choices=_statuses)
+    agent = forms.ModelChoiceField(queryset=Agent.objects.none(), required=False, empty_label=gettext_lazy("Any agent"))
+    since = forms.DateField(required=False, error_messages={"invalid": gettext_lazy("Write the first day as YYYY-MM-DD.")})
+    until = forms.DateField(required=False, error_messages={"invalid": gettext_lazy("Write the last day as YYYY-MM-DD.")})
+    outcome = forms.ChoiceField(required=False, choices=_outcomes)
+    direction = forms.ChoiceField(required=False, choices=directions)
+    ended_by = forms.ChoiceField(required=False, choices=_enders)
     least = LengthField(required=False, max_length=9)
     most = LengthField(required=False, max_length=9)
     cost_least = forms.DecimalField(required=False, min_value=Decimal(0), max_digits=9, decimal_places=4)
@@ -70,7 +102,7 @@ class FilterForm(forms.Form):
     answered = forms.ChoiceField(required=False, choices=ANSWERED)
     silent = forms.BooleanField(required=False)
     version = forms.ModelChoiceField(queryset=AgentVersion.objects.none(), required=False)
-    hour = forms.ChoiceField(required=False, choices=[("", ""), *((str(hour), f"Between {hour}:00 and {hour}:59") for hour in range(24))])
+    hour = forms.ChoiceField(required=False, choices=_hours)
     sort = forms.ChoiceField(required=False, choices=[("", "newest"), *((str(order), str(order)) for order in Order)])
 
     BEHIND: Final = (
@@ -90,10 +122,14 @@ class FilterForm(forms.Form):
         if until == date.max:
             cleaned["until"] = until = None  # no call lies behind the last day that there is
         if since and until and until < since:
-            raise forms.ValidationError("The last day lies before the first. Swap the two dates.")
-        for least, most, what in (("least", "most", "duration"), ("cost_least", "cost_most", "cost")):
+            raise forms.ValidationError(_("The last day lies before the first. Swap the two dates."))
+        swapped = {
+            "least": _("The largest duration is smaller than the smallest. Swap the two."),
+            "cost_least": _("The largest cost is smaller than the smallest. Swap the two."),
+        }
+        for least, most in (("least", "most"), ("cost_least", "cost_most")):
             if None not in (low := cleaned.get(least), high := cleaned.get(most)) and high < low:  # type: ignore[operator]  # neither is None
-                raise forms.ValidationError(f"The largest {what} is smaller than the smallest. Swap the two.")
+                raise forms.ValidationError(swapped[least])
         return cleaned
 
     def filters(self) -> CallFilters:
@@ -153,22 +189,21 @@ class FilterForm(forms.Form):
         if value in (None, "", False):
             return ""
         if name in ("since", "until"):
-            return f"{'From' if name == 'since' else 'Until'} {date_format(value, 'j M Y')}"
-        if name in ("least", "most"):
-            return f"{'At least' if name == 'least' else 'At most'} {wording.duration_words(value)}"
-        if name in ("cost_least", "cost_most"):
-            amount = wording.money_words(value, settings.BILLING_CURRENCY, at_least=0)
-            return f"{'At least' if name == 'cost_least' else 'At most'} {amount}"
+            return (_("From %(day)s") if name == "since" else _("Until %(day)s")) % {"day": date_format(value, "j M Y")}
+        if name in ("least", "most", "cost_least", "cost_most"):
+            is_cost = name.startswith("cost")
+            amount = wording.money_words(value, settings.BILLING_CURRENCY, at_least=0) if is_cost else wording.duration_words(value)
+            return (_("At least %(amount)s") if name.endswith("least") else _("At most %(amount)s")) % {"amount": amount}
         choices: Any = getattr(self.fields[name], "choices", ()) if name not in ("agent", "version") else ()
         label = str(dict(choices).get(str(value), ""))
         words = {
-            "text": f"Said: {value}",
-            "number": f"Number {value}",
+            "text": _("Said: %(words)s") % {"words": value},
+            "number": _("Number %(number)s") % {"number": value},
             "agent": str(value),
             "version": str(value),
-            "silent": "The caller said nothing",
-            "ended_by": f"Ended by: {label}",
-            "unconfirmed": "Not confirmed by carrier",
+            "silent": _("The caller said nothing"),
+            "ended_by": _("Ended by: %(who)s") % {"who": label},
+            "unconfirmed": _("Not confirmed by carrier"),
             "sort": "",
         }
         return words.get(name, label)

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext_lazy
 
 from calls.listing.finding import Order
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,35 +17,35 @@ class Column:
     """`first` and `then`: how the list is sorted when the heading is clicked once and again; None where no index allows it."""
 
     name: str
-    title: str
+    title: "StrOrPromise"
     is_number: bool = False
     first: Order | None = None
     then: Order | None = None
-    explained: str = ""
+    explained: "StrOrPromise" = ""
 
 
 COLUMNS: Final = {
     column.name: column
     for column in (
-        Column("when", "When", first=Order.NEWEST, then=Order.OLDEST),
-        Column("agent", "Agent"),
-        Column("version", "Version", is_number=True),
-        Column("caller", "Caller"),
-        Column("exophone", "Exophone"),
-        Column("direction", "Direction"),
-        Column("status", "Status"),
-        Column("confirmation", "Confirmed"),
-        Column("outcome", "Outcome"),
-        Column("duration", "Duration", is_number=True, first=Order.LONGEST, then=Order.SHORTEST),
+        Column("when", gettext_lazy("When"), first=Order.NEWEST, then=Order.OLDEST),
+        Column("agent", gettext_lazy("Agent")),
+        Column("version", gettext_lazy("Version"), is_number=True),
+        Column("caller", gettext_lazy("Caller")),
+        Column("exophone", gettext_lazy("Exophone")),
+        Column("direction", gettext_lazy("Direction")),
+        Column("status", gettext_lazy("Status")),
+        Column("confirmation", gettext_lazy("Confirmed")),
+        Column("outcome", gettext_lazy("Outcome")),
+        Column("duration", gettext_lazy("Duration"), is_number=True, first=Order.LONGEST, then=Order.SHORTEST),
         Column(
             "latency",
-            "Turn latency",
+            gettext_lazy("Turn latency"),
             is_number=True,
             first=Order.SLOWEST,
             then=Order.FASTEST,
-            explained="Median over the call's turns: the caller's last word to the agent's first audio",
+            explained=gettext_lazy("Median over the call's turns: the caller's last word to the agent's first audio"),
         ),
-        Column("cost", "Cost", is_number=True, first=Order.COSTLIEST, then=Order.CHEAPEST),
+        Column("cost", gettext_lazy("Cost"), is_number=True, first=Order.COSTLIEST, then=Order.CHEAPEST),
     )
 }
 USUAL: Final = ("when", "agent", "caller", "direction", "status", "outcome", "duration", "latency", "cost")

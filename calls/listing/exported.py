@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from calls import wording
 from calls.listing.finding import Place, Wish, find
@@ -24,9 +26,11 @@ _READ: Final = (
 
 
 def head() -> list[str]:
+    """In the reader's language. What stands below it is the same for everybody: programs read it too."""
     return [
-        "Call", "Began", "Agent", "Version", "Direction", "From", "To", "Status", "Outcome", "Answered", "Ended", "Seconds", "Ended by",
-        "End", "Confirmation", "Failure", "Turn latency ms", f"Cost {settings.BILLING_CURRENCY}", "Unpriced charges", "Test",
+        _("Call"), _("Began"), _("Agent"), _("Version"), _("Direction"), _("From"), _("To"), _("Status"), _("Outcome"), _("Answered"),
+        _("Ended"), _("Seconds"), _("Ended by"), pgettext("of a call", "End"), _("Confirmation"), _("Failure"), _("Turn latency ms"),
+        _("Cost %(currency)s") % {"currency": settings.BILLING_CURRENCY}, _("Unpriced charges"), _("Test"),
     ]  # fmt: skip
 
 
@@ -60,5 +64,6 @@ class Lines:
         for place in (5, 6):
             cells[place] = cells[place] if self.with_numbers else wording.mask_number(cells[place])
         end = cells[13]
-        cells[13] = wording.ended_words(cells[12], end) if cells[12] or end else ""
+        with translation.override(settings.LANGUAGE_CODE):
+            cells[13] = wording.ended_words(cells[12], end) if cells[12] or end else ""
         return cells

@@ -21,7 +21,11 @@ class ListedFacts(models.Model):
     is_test = models.BooleanField(default=False, help_text="Somebody tried an agent out: never mixed into what real calls show.")
     outcome = models.CharField(max_length=24, blank=True, help_text="What the talk achieved; empty while nobody has read it.")
     cost = models.DecimalField(
-        max_digits=18, decimal_places=9, null=True, blank=True, help_text="In the billing currency, with taxes; NULL: unknown or no rate."
+        max_digits=18,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="In the billing currency, with taxes; NULL: unknown or no rate.",
     )
     unpriced = models.PositiveSmallIntegerField(default=0, help_text="Charges whose price nobody knows: they come on top.")
     latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="The median over the call's turns.")

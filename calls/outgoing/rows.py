@@ -97,7 +97,7 @@ class WebhookMessage(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhook_messages")
     session = models.ForeignKey("calls.Session", null=True, on_delete=models.CASCADE, related_name="webhook_messages")
     type = models.CharField(max_length=24, choices=[(event.value, event.value) for event in EventType])
-    body = models.TextField(help_text="JSON, as it is sent.")
+    body = models.TextField(help_text=_("JSON, as it is sent."))
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -114,15 +114,15 @@ class OutgoingDelivery(models.Model):
     """One message on its way to one endpoint."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Waits for its next try"
-        SENDING = "sending", "Being sent"
-        DELIVERED = "delivered", "Delivered"
-        DEAD = "dead", "Given up: needs a person"
+        QUEUED = "queued", _("Waits for its next try")
+        SENDING = "sending", _("Being sent")
+        DELIVERED = "delivered", _("Delivered")
+        DEAD = "dead", _("Given up: needs a person")
 
     message = models.ForeignKey(WebhookMessage, on_delete=models.CASCADE, related_name="deliveries")
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="Tries since it was queued or replayed.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text=_("Tries since it was queued or replayed."))
     run_at = models.DateTimeField(default=timezone.now)
     lease_until = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=300, blank=True)
@@ -145,10 +145,10 @@ class WebhookAttempt(models.Model):
     """One try. Written before the request is made: one without a result is one that nobody saw the end of."""
 
     delivery = models.ForeignKey(OutgoingDelivery, on_delete=models.CASCADE, related_name="tries")
-    number = models.PositiveIntegerField(help_text="Counts on through replays.")
+    number = models.PositiveIntegerField(help_text=_("Counts on through replays."))
     at = models.DateTimeField(default=timezone.now)
-    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="The endpoint's answer; empty if there was none.")
-    ms = models.PositiveIntegerField(null=True, blank=True, help_text="How long it took.")
+    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("The endpoint's answer; empty if there was none."))
+    ms = models.PositiveIntegerField(null=True, blank=True, help_text=_("How long it took."))
     error = models.CharField(max_length=300, blank=True)
     next_try_at = models.DateTimeField(null=True, blank=True)
 

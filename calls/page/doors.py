@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -15,6 +16,7 @@ from calls import commands, queries
 from calls.models import Recording, Session, Waveform
 from calls.page import shown
 from calls.page.listening import heard_turns, listening_json
+from calls.sentences import in_readers_words
 
 
 @require_safe
@@ -38,7 +40,7 @@ def draw(request: HttpRequest, session_id: str) -> HttpResponse:
     if not Recording.objects.filter(session=session, state=Recording.State.STORED).exists():
         raise Http404
     commands.draw_waveform(session)
-    return _said(request, session, "The waveform is being drawn. Load the page again in a moment.")
+    return _said(request, session, _("The waveform is being drawn. Load the page again in a moment."))
 
 
 @require_POST
@@ -48,7 +50,7 @@ def note_add(request: HttpRequest, session_id: str) -> HttpResponse:
     try:
         commands.add_note(session, text=request.POST.get("text", ""), by=_person(request))
     except commands.Declined as no:
-        return _remarks(request, session, no.message, kept_note=request.POST.get("text", ""))
+        return _remarks(request, session, in_readers_words(no.message), kept_note=request.POST.get("text", ""))
     return _remarks(request, session)
 
 
@@ -59,7 +61,7 @@ def note_remove(request: HttpRequest, session_id: str, note_id: int) -> HttpResp
     try:
         commands.remove_note(session, note_id, by=_person(request))
     except commands.Declined as no:
-        return _remarks(request, session, no.message)
+        return _remarks(request, session, in_readers_words(no.message))
     return _remarks(request, session)
 
 
@@ -70,7 +72,7 @@ def tag_add(request: HttpRequest, session_id: str) -> HttpResponse:
     try:
         commands.add_tag(session, name=request.POST.get("tag", ""), by=_person(request))
     except commands.Declined as no:
-        return _remarks(request, session, no.message)
+        return _remarks(request, session, in_readers_words(no.message))
     return _remarks(request, session)
 
 
@@ -102,7 +104,7 @@ def share(request: HttpRequest, session_id: str) -> HttpResponse:
             by=_person(request),
         )
     except commands.Declined as no:
-        return _shares(request, session, no.message)
+        return _shares(request, session, in_readers_words(no.message))
     return _shares(request, session)
 
 

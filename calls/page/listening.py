@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from calls.alignment import voice_of
 from calls.models import Recording, Turn, Waveform
 from calls.page.words import Place, Said, places
 
-_NAMES = {"caller": "Caller", "agent": "Agent"}
+_NAMES = {"caller": gettext_noop("Caller"), "agent": gettext_noop("Agent")}
 _OTHER = {"caller": "agent", "agent": "caller"}
 
 
@@ -68,6 +71,12 @@ def listening_json(waveform: Waveform, turns: Sequence[HeardTurn], recording: Re
     }
 
 
+def _name(speaker: str, number: int, count: int) -> str:
+    if speaker in _NAMES:
+        return _(_NAMES[speaker])
+    return _("Both sides") if count == 1 else _("Channel %(number)d") % {"number": number + 1}
+
+
 def _channels(waveform: Waveform, recording: Recording | None) -> list[dict[str, str]]:
     """The caller above the agent, as far as anybody knows who is on which channel."""
     data, count = bytes(waveform.peaks), max(waveform.channels, 1)
@@ -76,7 +85,7 @@ def _channels(waveform: Waveform, recording: Recording | None) -> list[dict[str,
     drawn = [
         {
             "speaker": speakers[number],
-            "name": _NAMES.get(speakers[number]) or ("Both sides" if count == 1 else f"Channel {number + 1}"),
+            "name": _name(speakers[number], number, count),
             "peaks": b64encode(data[number * each : (number + 1) * each]).decode(),
         }
         for number in range(count)

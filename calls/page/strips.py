@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from calls import wording
+
 PARTS = ("endpointing", "model", "voice", "other", "carrier")
 # A longer gap is no line: somebody was thinking, or a turn was not found where it is.
 _LONGEST_LINE_MS = 4_000
@@ -18,13 +20,20 @@ class PartFigure:
     name: str
     median_ms: int
 
+    @property
+    def words(self) -> str:
+        return wording.part_words(self.name)
+
 
 def add_line(turn: dict[str, Any], line_ms: int | None) -> None:
     """Appends what the line added: the gap that the recording has between caller and agent, less what we measured ourselves."""
     own_ms = turn["latency_ms"]
     if own_ms is None or line_ms is None or not own_ms < line_ms <= own_ms + _LONGEST_LINE_MS:
         return
-    turn["parts"] = [*turn["parts"], {"name": "carrier", "start_ms": own_ms, "length_ms": line_ms - own_ms}]
+    turn["parts"] = [
+        *turn["parts"],
+        {"name": "carrier", "words": wording.part_words("carrier"), "start_ms": own_ms, "length_ms": line_ms - own_ms},
+    ]
     turn["line_ms"] = line_ms
 
 

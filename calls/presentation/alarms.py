@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from calls import wording
 from calls.ledger import UnpricedUse
 from calls.models import Alarm, WebhookEndpoint
+from calls.sentences import in_readers_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,11 @@ class AlarmLine:
 
 
 def alarm_line(alarm: Alarm) -> AlarmLine:
-    cost = (
-        f"About {wording.money_words(alarm.amount, alarm.currency)} so far." if alarm.amount is not None else "What it costs is not known."
-    )
+    cost = _("What it costs is not known.")
+    if alarm.amount is not None:
+        cost = _("About %(cost)s so far.") % {"cost": wording.money_words(alarm.amount, alarm.currency)}
     url = reverse("call-page", args=[alarm.session.session_id])
-    return AlarmLine(str(alarm.get_kind_display()), alarm.text, cost, url, "Open the call")
+    return AlarmLine(str(alarm.get_kind_display()), in_readers_words(alarm.text), cost, url, _("Open the call"))
 
 
 def price_line(uses: Iterable[UnpricedUse]) -> list[AlarmLine]:
@@ -34,12 +36,16 @@ def price_line(uses: Iterable[UnpricedUse]) -> list[AlarmLine]:
     names = list(dict.fromkeys(f"{use.provider} {use.model}".strip() for use in uses if not use.is_carriers))
     if not names:
         return []
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    text = f"Nobody knows what {shown} costs: it is in no total. Give a price, then run manage.py price_calls."
-    return [AlarmLine("Price unknown", text, "", reverse("money"), "Open Money")]
+    shown = {"names": ", ".join(names[:3]), "more": len(names) - 3}
+    if len(names) > 3:
+        text = _("Nobody knows what %(names)s and %(more)d more cost: they are in no total. Give a price, then run manage.py price_calls.")
+    else:
+        text = _("Nobody knows what %(names)s costs: it is in no total. Give a price, then run manage.py price_calls.")
+    return [AlarmLine(_("Price unknown"), text % shown, "", reverse("money"), _("Open Money"))]
 
 
 def endpoint_line(endpoint: WebhookEndpoint) -> AlarmLine:
-    text = f"“{endpoint}” is told of no call any more. {endpoint.note} Mend it, send a test, switch it on, then replay what it missed."
+    text = _("“%(endpoint)s” is told of no call any more. %(note)s Mend it, send a test, switch it on, then replay what it missed.")
     url = reverse("admin:calls_webhookendpoint_change", args=[endpoint.pk])
-    return AlarmLine("Webhook endpoint switched off", text, "", url, "Open the endpoint")
+    told = text % {"endpoint": endpoint, "note": in_readers_words(endpoint.note)}
+    return AlarmLine(_("Webhook endpoint switched off"), told, "", url, _("Open the endpoint"))

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from calls import wording
 from calls.models import OperatorOrder, Session, ToolRun
 from calls.overview import Beside
@@ -38,9 +40,10 @@ def _note(session: Session, order: OperatorOrder) -> dict[str, Any]:
         "kind": "note",
         "key": f"note-{order.pk}",
         **_place(session, order.created_at),
-        "what": f"{order.by} whispered" if is_whisper else f"{order.by} hands the caller over to {order.destination}",
+        "what": (_("%(who)s whispered") if is_whisper else _("%(who)s hands the caller over to %(whom)s"))
+        % {"who": order.by, "whom": order.destination},
         "text": order.text,
-        "state_words": "The agent knows" if order.taken_at else "On its way to the agent",
+        "state_words": _("The agent knows") if order.taken_at else _("On its way to the agent"),
         "tone": "good" if order.taken_at else "wait",
     }
 

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from calls import wording
 from calls.charges import LineEstimate, converted
 from calls.models import Charge
 from calls.queries import ChargesSummary
+from calls.sentences import in_readers_words
 from pricing.shares import rounded_parts
 
 # Every amount of one currency is shown to this many places, and so is their total; in the operator's currency to the hundredth.
@@ -77,7 +81,7 @@ def costs(summary: ChargesSummary) -> Costs:
         groups[use] = quantity + usage.quantity, [*made, line.charge] if line.charge is not None else made
     for tax in summary.taxes:
         name = tax.price_source.partition(":")[0]
-        groups[_use(name, "on the carrier's price", "", tax)] = 0, [tax]
+        groups[_use(name, _("on the carrier's price"), "", tax)] = 0, [tax]
     shown, in_ours = _amounts([made for _quantity, made in groups.values()], summary)
     lines = [
         _cost_line(use, quantity, amount, ours, summary.currency)
@@ -136,10 +140,10 @@ def _cost_line(use: _Use, quantity: int, amount: Decimal | None, ours: Decimal |
         detail=use.detail,
         quantity=wording.quantity_words(quantity, use.unit) if use.unit else "",
         unit_price=_price_words(use),
-        amount="not accounted yet" if use.state == "pending" else wording.money_words(amount, use.currency, at_most=PLACES),
+        amount=_("not accounted yet") if use.state == "pending" else wording.money_words(amount, use.currency, at_most=PLACES),
         converted=wording.money_words(ours, currency) if ours is not None and use.currency != currency else "",
         state=use.state,
-        source=use.source,
+        source=in_readers_words(use.source),
     )
 
 
@@ -152,14 +156,14 @@ def _price_words(use: _Use) -> str:
 
 
 def _pulse_words(use: _Use) -> str:
-    return f", in pulses of {use.pulse}" if use.pulse and use.pulse > 1 else ""
+    return _(", in pulses of %(pulse)s") % {"pulse": use.pulse} if use.pulse and use.pulse > 1 else ""
 
 
 def _converted_words(summary: ChargesSummary) -> str:
     if summary.converted is not None:
         exact = summary.converted.quantize(Decimal(1).scaleb(-CONVERTED_PLACES))
         return wording.money_words(exact, summary.currency)
-    return f"no rate to {summary.currency} for the day" if summary.without_rate else ""
+    return _("no rate to %(currency)s for the day") % {"currency": summary.currency} if summary.without_rate else ""
 
 
 def _notes(groups: dict[_Use, tuple[int, list[Charge]]], summary: ChargesSummary) -> list[PriceNote]:
@@ -167,12 +171,18 @@ def _notes(groups: dict[_Use, tuple[int, list[Charge]]], summary: ChargesSummary
     for use in groups:
         if not use.source:
             continue
-        origin = f"our own price no. {use.override}" if use.override else f"price list {use.price_list}" if use.price_list else ""
+        origin = _("price list %(version)s") % {"version": use.price_list} if use.price_list else ""
+        if use.override:
+            origin = _("our own price no. %(number)s") % {"number": use.override}
         price = f": {_price_words(use)}" if use.unit_price is not None else ""
-        notes.append(PriceNote(f"{use.what}, {use.detail}{price}", " · ".join(part for part in (use.source, origin) if part)))
+        notes.append(
+            PriceNote(f"{use.what}, {use.detail}{price}", " · ".join(part for part in (in_readers_words(use.source), origin) if part))
+        )
     rates = {(use.currency, use.rate) for use in groups if use.rate is not None}
     notes += [
-        PriceNote(f"1 {currency} = {rate.normalize():f} {summary.currency}", "the day's exchange rate") for currency, rate in rates if rate
+        PriceNote(f"1 {currency} = {rate.normalize():f} {summary.currency}", _("the day's exchange rate"))
+        for currency, rate in rates
+        if rate
     ]
     return list(dict.fromkeys(notes))
 
@@ -183,12 +193,17 @@ def estimate_words(estimate: LineEstimate | None) -> CostLine | None:
         return None
     tariff = estimate.tariff
     pulses = sum(tariff.billed(seconds) // tariff.pulse for seconds in estimate.leg_seconds)
-    legs = f"{len(estimate.leg_seconds)} legs, " if len(estimate.leg_seconds) > 1 else ""
-    tax = f", {wording.money_words(estimate.tax, estimate.currency, at_most=4)} of it tax" if estimate.tax else ""
+    quantity = ngettext("%(pulses)d pulse of %(seconds)d s", "%(pulses)d pulses of %(seconds)d s", pulses)
+    if len(estimate.leg_seconds) > 1:
+        quantity = ngettext("%(legs)d legs, %(pulses)d pulse of %(seconds)d s", "%(legs)d legs, %(pulses)d pulses of %(seconds)d s", pulses)
+    detail = _("by our tariff, until the carrier tells its price")
+    if estimate.tax:
+        tax = wording.money_words(estimate.tax, estimate.currency, at_most=4)
+        detail = _("by our tariff, until the carrier tells its price, %(tax)s of it tax") % {"tax": tax}
     return CostLine(
-        what="Telephony",
-        detail=f"by our tariff, until the carrier tells its price{tax}",
-        quantity=f"{legs}{pulses} pulse{'' if pulses == 1 else 's'} of {tariff.pulse} s",
+        what=_("Telephony"),
+        detail=detail,
+        quantity=quantity % {"legs": len(estimate.leg_seconds), "pulses": pulses, "seconds": tariff.pulse},
         unit_price=f"{wording.money_words(tariff.price, tariff.currency)} / {wording.per_words(tariff.per, 'call_seconds')}",
         amount=wording.money_words(estimate.amount + estimate.tax, estimate.currency, at_most=4),
         converted="",

@@ -2,16 +2,27 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from calls.models import Session, ToolRun, Transfer
 
 _WORDS = {
-    ToolRun.State.RUNNING: ("Running", "wait"),
-    ToolRun.State.DONE: ("Done", "good"),
-    ToolRun.State.FAILED: ("Not done", "warn"),
-    ToolRun.State.UNKNOWN: ("Nobody knows", "bad"),
+    ToolRun.State.RUNNING: (gettext_noop("Running"), "wait"),
+    ToolRun.State.DONE: (gettext_noop("Done"), "good"),
+    ToolRun.State.FAILED: (gettext_noop("Not done"), "warn"),
+    ToolRun.State.UNKNOWN: (gettext_noop("Nobody knows"), "bad"),
 }
 # The carrier's word for how the person who was rung answered.
-_OUTCOMES = {"answered": ("Answered", "good"), "completed": ("Answered", "good"), "": ("Not known yet", "wait")}
+_OUTCOMES = {
+    "answered": (gettext_noop("Answered"), "good"),
+    "completed": (gettext_noop("Answered"), "good"),
+    "busy": (gettext_noop("Busy"), "warn"),
+    "no-answer": (gettext_noop("No answer"), "warn"),
+    "failed": (gettext_noop("Failed"), "warn"),
+    "canceled": (gettext_noop("Canceled"), "warn"),
+    "": (gettext_noop("Not known yet"), "wait"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +41,14 @@ def tool_lines(session: Session) -> list[ToolLine]:
     transfer: Transfer | None = getattr(session, "transfer", None)
     if transfer is not None:
         state, tone = _OUTCOMES.get(transfer.outcome, (transfer.outcome.replace("-", " ").capitalize(), "warn"))
-        lines.append(ToolLine(f"Handed over to {transfer.name}", state, tone, ""))
+        lines.append(ToolLine(_("Handed over to %(name)s") % {"name": transfer.name}, _(state), tone, ""))
     return lines
 
 
 def run_words(run: ToolRun) -> tuple[str, str]:
     """How a tool's run stands, and the tone of that."""
-    return _WORDS[ToolRun.State(run.state)]
+    words, tone = _WORDS[ToolRun.State(run.state)]
+    return _(words), tone
 
 
 def _tool_line(run: ToolRun) -> ToolLine:

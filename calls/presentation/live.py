@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from calls import wording
 from calls.models import Recording, Session, Turn
@@ -56,7 +57,8 @@ def why(session: Session) -> str:
 def cost_words(session: Session) -> str:
     """`₹1.20 + $0.01 so far, ₹1.20 + $0.01 a minute, telephony unpriced`; empty while nothing is known."""
     known = so_far(session)
-    return ", ".join(part for part in (f"{known.cost} so far" if known.cost else "", known.minute, known.unpriced) if part)
+    spent = _("%(cost)s so far") % {"cost": known.cost} if known.cost else ""
+    return ", ".join(part for part in (spent, known.minute, known.unpriced) if part)
 
 
 def version(session: Session) -> str:
@@ -131,7 +133,10 @@ def turn_json(facts: Mapping[str, Any]) -> dict[str, Any]:
         "latency_words": wording.latency_words(latency),
         "latency_tone": wording.latency_tone(latency),
         "silence_after_ms": facts["silence_after_ms"],
-        "parts": [{"name": part.name, "start_ms": part.start_ms, "length_ms": part.length_ms} for part in parts],
+        "parts": [
+            {"name": part.name, "words": wording.part_words(part.name), "start_ms": part.start_ms, "length_ms": part.length_ms}
+            for part in parts
+        ],
     }
 
 
@@ -180,8 +185,8 @@ def figures_json(figures: DayFigures, running: int) -> dict[str, str]:
     return {
         "running": str(running),
         "calls": f"{figures.calls:,}",
-        "answered": f"{figures.answered:,} answered",
+        "answered": _("%(n)s answered") % {"n": f"{figures.answered:,}"},
         "latency": wording.latency_words(figures.median_latency_ms),
         "cost": " + ".join(costs) or "–",
-        "unpriced": f"and {figures.unpriced:,} unpriced" if figures.unpriced else "",
+        "unpriced": _("and %(n)s unpriced") % {"n": f"{figures.unpriced:,}"} if figures.unpriced else "",
     }

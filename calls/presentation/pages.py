@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from calls import wording
 from calls.alignment import voice_of
 from calls.listing.said import Line
@@ -9,6 +11,7 @@ from calls.models import Analysis, CallLog, Job, Recording, Session
 from calls.presentation.live import duration_s, is_live, why
 from calls.presentation.reading import voice_names
 from calls.presentation.spending import SoFar, call_minute_words, so_far
+from calls.sentences import in_readers_words
 from calls.status import CallStatus
 
 _OUTCOME_TONE = {
@@ -16,7 +19,7 @@ _OUTCOME_TONE = {
     Analysis.Outcome.PARTLY: "warn",
     Analysis.Outcome.NOT_ACHIEVED: "bad",
 }
-OUTCOME = {str(outcome): (str(outcome.label), _OUTCOME_TONE.get(outcome, "quiet")) for outcome in Analysis.Outcome}
+OUTCOME_TONE = {str(outcome): _OUTCOME_TONE.get(outcome, "quiet") for outcome in Analysis.Outcome}
 # Nobody hangs up a call that was never answered.
 _SAYS_IT_ALL = frozenset({CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED})
 
@@ -46,6 +49,11 @@ class CallRow:
     said: Line | None
 
 
+def outcome_words(outcome: str) -> str:
+    """In the reader's language; empty as long as nobody has read the call."""
+    return str(Analysis.Outcome(outcome).label) if outcome in OUTCOME_TONE else ""
+
+
 def call_row(session: Session, *, with_number: bool = False, said: Line | None = None) -> CallRow:
     """Needs `spends` prefetched: once a call is accounted they are what it cost. `said`: where the words were said that were looked for."""
     log = session.call_log
@@ -57,11 +65,11 @@ def call_row(session: Session, *, with_number: bool = False, said: Line | None =
         number=session.user_phone if with_number and session.user_phone else wording.mask_number(session.user_phone),
         status=wording.status_words(log.status),
         tone=wording.status_tone(log.status),
-        ended_by="" if is_live(session) or log.status in _SAYS_IT_ALL else wording.ENDER.get(log.ended_by, ""),
+        ended_by="" if is_live(session) or log.status in _SAYS_IT_ALL else wording.said(wording.ENDER, log.ended_by),
         why=why(session),
         live=is_live(session),
-        outcome=OUTCOME.get(log.outcome, ("", ""))[0],
-        outcome_tone=OUTCOME.get(log.outcome, ("", ""))[1],
+        outcome=outcome_words(log.outcome),
+        outcome_tone=OUTCOME_TONE.get(log.outcome, ""),
         duration=wording.duration_words(duration_s(session)),
         latency=wording.latency_words(log.latency_ms),
         latency_tone=wording.latency_tone(log.latency_ms),
@@ -88,10 +96,15 @@ _JOB_TONE = {Job.State.QUEUED: "wait", Job.State.RUNNING: "wait", Job.State.DONE
 
 
 def job_line(job: Job) -> JobLine:
-    words = {Job.State.QUEUED: "Waiting", Job.State.RUNNING: "Running", Job.State.DONE: "Done", Job.State.PARKED: "Needs a person"}
+    words = {
+        Job.State.QUEUED: _("Waiting"),
+        Job.State.RUNNING: _("Running"),
+        Job.State.DONE: _("Done"),
+        Job.State.PARKED: _("Needs a person"),
+    }
     state = Job.State(job.state)
-    problem = job.last_error if state in (Job.State.PARKED, Job.State.QUEUED) else ""
-    return JobLine(wording.JOB.get(job.kind, job.kind), words[state], _JOB_TONE[state], problem)
+    problem = in_readers_words(job.last_error) if state in (Job.State.PARKED, Job.State.QUEUED) else ""
+    return JobLine(wording.said(wording.JOB, job.kind), words[state], _JOB_TONE[state], problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +124,7 @@ def utterances(recording: Recording | None) -> list[Utterance]:
         Utterance(
             int(line.get("start_ms") or 0),
             wording.duration_words(int(line.get("start_ms") or 0) / 1000),
-            names.get(voice_of(line)) or (f"Voice {voice_of(line)[1:]}" if several else ""),
+            names.get(voice_of(line)) or (_("Voice %(which)s") % {"which": voice_of(line)[1:]} if several else ""),
             str(line.get("text", "")),
         )
         for line in lines

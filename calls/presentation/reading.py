@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from calls.models import Analysis, Recording
 
-_WHO = {"caller": "Caller", "agent": "Agent"}
+_WHO = {"caller": gettext_noop("Caller"), "agent": gettext_noop("Agent")}
 _TONES = {"achieved": "good", "partly-achieved": "warn", "not-achieved": "bad", "positive": "good", "negative": "bad"}
 
 
@@ -38,8 +41,8 @@ def read_call(analysis: Analysis | None) -> ReadCall | None:
     return ReadCall(
         summary=analysis.summary,
         claims=[
-            Claim("Outcome", analysis.get_outcome_display(), tone, _turns(evidence, "outcome")),
-            Claim("Sentiment", analysis.get_sentiment_display(), _TONES.get(analysis.sentiment, ""), _turns(evidence, "sentiment")),
+            Claim(_("Outcome"), analysis.get_outcome_display(), tone, _turns(evidence, "outcome")),
+            Claim(_("Sentiment"), analysis.get_sentiment_display(), _TONES.get(analysis.sentiment, ""), _turns(evidence, "sentiment")),
         ],
         extracted=[(str(name), _words(value)) for name, value in found.items()],
         extracted_from=_turns(evidence, "extraction"),
@@ -54,13 +57,19 @@ def _words(value: Any) -> str:
 def _turns(evidence: Mapping[str, Any], claim: str) -> str:
     """`caller 3, agent 3`: the turns as the page numbers them."""
     told = evidence.get(claim) or ()
-    return ", ".join(f"{one['speaker']} {one['number']}" if "speaker" in one else f"recording at {one['at_ms'] // 1000} s" for one in told)
+    return ", ".join(_turn(one) for one in told)
+
+
+def _turn(one: Mapping[str, Any]) -> str:
+    if "speaker" not in one:
+        return _("recording at %(seconds)d s") % {"seconds": one["at_ms"] // 1000}
+    return (_("agent %(number)s") if one["speaker"] == "agent" else _("caller %(number)s")) % {"number": one["number"]}
 
 
 def voice_names(recording: Recording | None) -> dict[str, str]:
     """Whose voice each channel or speaker of the recording is, as far as the live turns tell."""
     alignment = recording.alignment if recording is not None else None
-    return {voice: _WHO.get(name, name) for voice, name in alignment["names"].items()} if alignment else {}
+    return {voice: _(_WHO[name]) if name in _WHO else name for voice, name in alignment["names"].items()} if alignment else {}
 
 
 def mark_unheard(turns: list[dict[str, Any]], recording: Recording | None) -> None:

@@ -5,41 +5,45 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from calls import wording
 from calls.endings import Confirmation
 from calls.kinds import WORDS
 from calls.models import CallEvent, Session
 from calls.presentation.live import is_live
+from calls.sentences import in_readers_words
 from calls.status import TERMINAL
 from calls.told import REPORT, Event, Said
 
 _DOORS = {
-    "status": "callback",
-    "passthru": "flow",
-    "after-stream": "after the audio",
-    "voicebot": "flow, asks for the agent",
-    "incoming": "flow, asks for the agent",
-    "connect": "flow, asks whom to ring",
-    "recording": "recording",
+    "status": gettext_noop("callback"),
+    "passthru": gettext_noop("flow"),
+    "after-stream": gettext_noop("after the audio"),
+    "voicebot": gettext_noop("flow, asks for the agent"),
+    "incoming": gettext_noop("flow, asks for the agent"),
+    "connect": gettext_noop("flow, asks whom to ring"),
+    "recording": gettext_noop("recording"),
 }
 _LEARNED = {
-    "status": "status",
-    "started_at": "start",
-    "answered_at": "answer",
-    "ended_at": "end",
-    "duration_s": "duration",
-    "carrier_price": "price",
-    "recording_url": "recording",
-    "carrier_cause": "cause",
-    "failure": "reason",
-    "ended_by": "who ended it",
-    "confirmation": "confirmation",
+    "status": gettext_noop("status"),
+    "started_at": gettext_noop("start"),
+    "answered_at": gettext_noop("answer"),
+    "ended_at": gettext_noop("end"),
+    "duration_s": gettext_noop("duration"),
+    "carrier_price": gettext_noop("price"),
+    "recording_url": gettext_noop("recording"),
+    "carrier_cause": gettext_noop("cause"),
+    "failure": gettext_noop("reason"),
+    "ended_by": gettext_noop("who ended it"),
+    "confirmation": gettext_noop("confirmation"),
 }
 # How the words above are already told, or nobody's business on a page.
 _SILENT = frozenset({"call", "door", "asked", "learned", "ignored", "delivery", "at", "part", "causes"})
 _UNSAID = {
-    "alarm": "", "answer": "", "by": "somebody", "days": "some", "how": "", "marks": "", "outcome": "not known", "provider": "",
-    "status": "reported", "tag": "", "to": "", "tool": "",
+    "alarm": "", "answer": "", "by": gettext_noop("somebody"), "days": gettext_noop("some"), "how": "", "marks": "",
+    "outcome": gettext_noop("not known"), "provider": "", "status": gettext_noop("reported"), "tag": "", "to": "", "tool": "",
 }  # fmt: skip
 # The same thing again and again is one line: what comes in between is what people look for.
 _TOGETHER = frozenset({"turn-played", "details-asked"})
@@ -81,9 +85,9 @@ def event_line(event: CallEvent, copies: Mapping[int, int]) -> EventLine:
     is_report = event.kind == REPORT
     what, used = _report_words(event) if is_report else _words(event.kind, facts)
     source = "details" if is_report and facts.get("asked") else event.source
-    learned = [_LEARNED[name] for name in facts.get("learned", ()) if name in _LEARNED] if is_report else []
-    door = _DOORS.get(str(facts.get("door")), "") if is_report else ""
-    source_words = wording.EVENT_SOURCE.get(source, source)
+    learned = [_(_LEARNED[name]) for name in facts.get("learned", ()) if name in _LEARNED] if is_report else []
+    door = wording.said(_DOORS, str(facts.get("door"))) if is_report and facts.get("door") in _DOORS else ""
+    source_words = wording.said(wording.EVENT_SOURCE, source)
     rest = {name: value for name, value in facts.items() if name not in _SILENT | used and value not in (None, "", {}, [])}
     return EventLine(
         at=event.carrier_time or event.created_at,
@@ -92,7 +96,7 @@ def event_line(event: CallEvent, copies: Mapping[int, int]) -> EventLine:
         what=what,
         facts=" · ".join(f"{name}: {_shown(value)}" for name, value in rest.items()),
         learned=", ".join(learned),
-        ignored=str(facts.get("ignored") or "") if is_report else "",
+        ignored=in_readers_words(str(facts.get("ignored") or "")) if is_report else "",
         copies=copies.get(int(facts.get("delivery") or 0), 1) if is_report else 1,
     )
 
@@ -100,12 +104,14 @@ def event_line(event: CallEvent, copies: Mapping[int, int]) -> EventLine:
 def _words(kind: str, facts: dict[str, Any]) -> tuple[str, frozenset[str]]:
     """What happened, and which facts that tells already."""
     if kind == "session-ended":
-        return f"The talk ended. {wording.end_words(str(facts.get('reason', '')))}".strip(), frozenset({"reason"})
+        over, why = _("The talk ended."), wording.end_words(str(facts.get("reason", "")))
+        return f"{over} {why}".strip(), frozenset({"reason"})
     template = WORDS.get(kind)
     if template is None:  # of another release
         return kind.replace("-", " ").replace("_", " ").capitalize(), frozenset()
     used = frozenset(name for name in facts if f"{{{name}}}" in template)
-    return template.format_map({**_UNSAID, **{name: _shown(facts[name]) for name in used}}).rstrip(": "), used
+    unsaid = {name: _(word) if word else "" for name, word in _UNSAID.items()}
+    return _(template).format_map({**unsaid, **{name: in_readers_words(_shown(facts[name])) for name in used}}).rstrip(": "), used
 
 
 def _report_words(event: CallEvent) -> tuple[str, frozenset[str]]:
@@ -114,9 +120,9 @@ def _report_words(event: CallEvent) -> tuple[str, frozenset[str]]:
     parts = [wording.status_words(said.status) if said.status else ""]
     parts += [wording.duration_words(said.duration_s) if said.duration_s is not None else ""]
     parts += [wording.money_words(said.price, said.currency, at_most=4) if said.price is not None else ""]
-    parts += ["recording" if said.url else "", wording.cause_words(said.cause or said.hint)]
+    parts += [_("recording") if said.url else "", wording.cause_words(said.cause or said.hint)]
     known = " · ".join(part for part in parts if part)
-    return known or "Nothing that we did not know", frozenset({"event", "legs"}) if known else frozenset()
+    return known or _("Nothing that we did not know"), frozenset({"event", "legs"}) if known else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +141,15 @@ def end_facts(session: Session) -> EndFacts | None:
     if is_live(session) or not (log.ended_by or log.confirmation):
         return None
     confirmation, tone = wording.TEST_OVER if log.is_test else wording.CONFIRMATION.get(log.confirmation, ("", "quiet"))
-    hint = (
-        "" if log.confirmation != Confirmation.NOT_CONFIRMED else "Our side is closed; the carrier is still asked whether its leg is down."
-    )
+    hint = ""
+    if log.confirmation == Confirmation.NOT_CONFIRMED:
+        hint = _("Our side is closed; the carrier is still asked whether its leg is down.")
     carriers = wording.cause_words(log.carrier_cause)
     status = wording.status_words(log.status) if log.status in TERMINAL else ""
     return EndFacts(
         ours=wording.ended_words(log.ended_by, session.end_reason),
-        carriers=f"{status}: {carriers}" if status and carriers else status or carriers or "Has not said",
-        confirmation=confirmation,
+        carriers=f"{status}: {carriers}" if status and carriers else status or carriers or _("Has not said"),
+        confirmation=_(confirmation) if confirmation else "",
         tone=tone,
         hint=hint,
     )

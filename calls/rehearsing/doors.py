@@ -18,6 +18,7 @@ from calls.models import RehearsalResult, RehearsalRun, Scenario
 from calls.rehearsing import from_calls, publishing, runs
 from calls.rehearsing.entry import for_those_who_may_change, go, visible
 from calls.rehearsing.forms import ScenarioForm
+from calls.sentences import in_readers_words
 
 RUNS_SHOWN = 10
 _TONES = {"passed": "good", "failed": "bad", "broken": "bad", "stopped": "quiet", "running": "live", "waiting": "wait"}
@@ -97,7 +98,7 @@ def begin(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         run = runs.begin_run(agent, by=request.user, is_draft=request.POST.get("with") == "draft", scenarios=chosen)
     except (runs.NothingToRehearse, CallRefused) as error:
-        messages.error(request, error.message)
+        messages.error(request, in_readers_words(error.message))
         return go(request, "rehearsals", pk=pk)
     return go(request, "rehearsal-run", pk=pk, run_id=run.pk)
 
@@ -155,6 +156,8 @@ def _result(result: RehearsalResult) -> dict[str, Any]:
     failed = [verdict for verdict in result.verdicts if not verdict["passed"]]
     return {
         "row": result,
+        "problem": in_readers_words(result.problem),
+        "verdicts": [{**verdict, "why": in_readers_words(verdict["why"])} for verdict in result.verdicts],
         "words": result.get_state_display(),
         "tone": _TONES.get(result.state, "quiet"),
         "cost": cost,

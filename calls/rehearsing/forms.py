@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import LANGUAGES
 from calls.models import Scenario
 from calls.rehearsing import assertions
+from calls.sentences import in_readers_words
 
 
 class ScenarioForm(forms.ModelForm):  # type: ignore[type-arg]  # forms have no parameters
@@ -63,7 +64,7 @@ class ScenarioForm(forms.ModelForm):  # type: ignore[type-arg]  # forms have no 
         try:
             return [each.to_json() for each in assertions.parse(self.cleaned_data["wishes"])]
         except assertions.NotUnderstood as error:
-            raise forms.ValidationError(list(error.problems)) from None
+            raise forms.ValidationError([in_readers_words(problem) for problem in error.problems]) from None
 
     def save(self, commit: bool = True) -> Scenario:
         self.instance.assertions = self.cleaned_data["wishes"]

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from calls.rehearsing.assertions import Assertion, from_json
 
@@ -26,10 +27,10 @@ class WrittenTalk(models.Model):
 
     session = models.OneToOneField("calls.Session", on_delete=models.CASCADE, related_name="written_talk")
     by = models.ForeignKey(_PERSON, on_delete=models.PROTECT, related_name="+")
-    spec = models.JSONField(help_text="The agent as it was when the talk began.")
+    spec = models.JSONField(help_text=_("The agent as it was when the talk began."))
     is_draft = models.BooleanField(default=False)
     exchanges = models.JSONField(default=list)
-    waiting = models.JSONField(default=list, help_text="Lines of an earlier talk that are still to be said again.")
+    waiting = models.JSONField(default=list, help_text=_("Lines of an earlier talk that are still to be said again."))
     replays = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     busy_since = models.DateTimeField(null=True, blank=True)
     touched_at = models.DateTimeField(default=timezone.now)
@@ -43,16 +44,16 @@ class Scenario(models.Model):
 
     agent = models.ForeignKey("agents.Agent", on_delete=models.CASCADE, related_name="scenarios")
     name = models.CharField(max_length=120)
-    persona = models.TextField(blank=True, max_length=2000, help_text="Who calls, and how they are: hurried, hard of hearing, angry.")
-    goal = models.TextField(max_length=2000, help_text="What they want of the call.")
-    facts = models.TextField(blank=True, max_length=4000, help_text="What they know and may be asked for. One fact a line.")
-    language = models.CharField(max_length=16, blank=True, help_text="Empty: the agent's.")
-    opening = models.CharField(max_length=500, blank=True, help_text="Their first words. Empty: improvised.")
+    persona = models.TextField(blank=True, max_length=2000, help_text=_("Who calls, and how they are: hurried, hard of hearing, angry."))
+    goal = models.TextField(max_length=2000, help_text=_("What they want of the call."))
+    facts = models.TextField(blank=True, max_length=4000, help_text=_("What they know and may be asked for. One fact a line."))
+    language = models.CharField(max_length=16, blank=True, help_text=_("Empty: the agent's."))
+    opening = models.CharField(max_length=500, blank=True, help_text=_("Their first words. Empty: improvised."))
     most_lines = models.PositiveSmallIntegerField(
-        default=12, validators=[MinValueValidator(1), MaxValueValidator(40)], help_text="They hang up after saying so many things."
+        default=12, validators=[MinValueValidator(1), MaxValueValidator(40)], help_text=_("They hang up after saying so many things.")
     )
     assertions = models.JSONField(default=list)
-    active = models.BooleanField(default=True, help_text="Part of every run, and of what publishing asks for.")
+    active = models.BooleanField(default=True, help_text=_("Part of every run, and of what publishing asks for."))
     from_call = models.ForeignKey("calls.Session", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_by = models.ForeignKey(_PERSON, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -98,12 +99,12 @@ class RehearsalResult(models.Model):
     """One scenario in one run: the test call, and what it showed. `told` is the scenario as it was then."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        RUNNING = "running", "Talking"
-        PASSED = "passed", "Passed"
-        FAILED = "failed", "Failed"
-        BROKEN = "broken", "Could not be held"
-        STOPPED = "stopped", "Stopped"
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Talking")
+        PASSED = "passed", _("Passed")
+        FAILED = "failed", _("Failed")
+        BROKEN = "broken", _("Could not be held")
+        STOPPED = "stopped", _("Stopped")
 
     run = models.ForeignKey(RehearsalRun, on_delete=models.CASCADE, related_name="results")
     scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="results")
@@ -113,9 +114,9 @@ class RehearsalResult(models.Model):
     verdicts = models.JSONField(default=list)
     problem = models.CharField(max_length=500, blank=True)
     cost = models.DecimalField(
-        max_digits=18, decimal_places=9, null=True, blank=True, help_text="The agent's side, in the billing currency; NULL: unknown."
+        max_digits=18, decimal_places=9, null=True, blank=True, help_text=_("The agent's side, in the billing currency; NULL: unknown.")
     )
-    lasted_ms = models.PositiveIntegerField(null=True, blank=True, help_text="As it would have been on the telephone.")
+    lasted_ms = models.PositiveIntegerField(null=True, blank=True, help_text=_("As it would have been on the telephone."))
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -20,6 +20,7 @@ from calls.rehearsing import typed
 from calls.rehearsing.entry import for_those_who_may_change, go, visible
 from calls.rehearsing.rows import WrittenTalk
 from calls.rehearsing.stage import TookTooLong
+from calls.sentences import in_readers_words
 
 SHOWN = 10
 _REFUSALS = (typed.Busy, typed.Over, CallRefused, NotReady, TookTooLong)
@@ -114,7 +115,7 @@ def _context(agent: Agent, talk: WrittenTalk) -> dict[str, Any]:
         "exchanges": [_exchange(place, each) for place, each in enumerate(talk.exchanges)],
         "is_over": is_over,
         "is_busy": talk.busy_since is not None,
-        "ended": wording.END_REASON.get(reason, reason),
+        "ended": wording.end_words(reason) if reason else "",
         "cost": _money(typed.cost(talk)),
         "tokens": sum(each["read"] + each["wrote"] for each in talk.exchanges),
         "longest": typed.LONGEST_LINE,
@@ -140,4 +141,4 @@ def _money(amount: Decimal | None) -> str:
 
 
 def _words(error: Exception) -> str:
-    return getattr(error, "message", "") or str(error)
+    return in_readers_words(getattr(error, "message", "") or str(error))

@@ -1,6 +1,7 @@
 // Draws what the tables of analytics say. A click on a day or an hour opens the calls behind it; the tables have the same links.
 
 import { element, setText } from "./element.js";
+import { say } from "./words.js";
 
 const told = document.getElementById("series");
 const series = told ? JSON.parse(told.textContent) : null;
@@ -23,7 +24,11 @@ const CHARTS = {
     axis: count,
     room: 48,
     steps: [1, 2, 5].flatMap((step) => [1, 10, 100, 1000, 10_000, 100_000].map((ten) => step * ten)).sort((one, other) => one - other),
-    words: (at) => `${count(series.calls[at])} calls, ${count(series.answered[at])} answered${series.before && series.before[at] !== null ? `, ${count(series.before[at])} before` : ""}`,
+    words: (at) => {
+      const facts = { calls: count(series.calls[at]), answered: count(series.answered[at]) };
+      if (!series.before || series.before[at] === null) return say("{calls} calls, {answered} answered", facts);
+      return say("{calls} calls, {answered} answered, {before} before", { ...facts, before: count(series.before[at]) });
+    },
   }),
   latency: () => ({
     data: [series.p50, series.p95, series.p99],

@@ -1,6 +1,8 @@
 // The bell: how many alerts nobody looks after yet, asked for once a minute while somebody can see it. Silent when the server is away:
 // the pages tell that themselves.
 
+import { say } from "./words.js";
+
 const EVERY_MS = 60_000;
 const bell = document.querySelector("[data-bell]");
 let known = null;
@@ -12,7 +14,7 @@ function show({ open, unseen }) {
   badge.textContent = shown;
   badge.hidden = unseen === 0;
   bell.dataset.state = unseen ? "new" : open ? "open" : "";
-  const words = open ? `Alerts: ${shown} new, ${open} open` : "Alerts: none";
+  const words = open ? say("Alerts: {shown} new, {open} open", { shown, open }) : say("Alerts: none");
   bell.setAttribute("aria-label", words);
   bell.title = words;
   // Said aloud only when there are more than a minute ago, not on every page.

@@ -2,12 +2,14 @@
 
 import { element, setText } from "./element.js";
 import { setTimer } from "./clock.js";
+import { say } from "./words.js";
 
-const WHO = { agent: "Agent", caller: "Caller" };
+const WHO = { agent: say("Agent"), caller: say("Caller") };
+const SPEAKS = { agent: say("Agent speaks"), caller: say("Caller speaks") };
 
 export function callerText(call) {
-  if (call.is_test) return "Test from a browser";
-  return `${call.direction === "inbound" ? "Inbound" : "Outbound"} · ${call.number}`;
+  if (call.is_test) return say("Test from a browser");
+  return `${call.direction === "inbound" ? say("Inbound") : say("Outbound")} · ${call.number}`;
 }
 
 export class CallRow {
@@ -40,12 +42,14 @@ export class CallRow {
   say(last) {
     this.words.replaceChildren();
     if (!last?.text) return;
-    const who = last.speaking ? element("b", "speaks", `${WHO[last.speaker]} speaks`) : element("b", "", WHO[last.speaker]);
+    const who = last.speaking ? element("b", "speaks", SPEAKS[last.speaker]) : element("b", "", WHO[last.speaker]);
     this.words.append(who, " ", last.text);
   }
 }
 
 export function showLatency(node, call) {
   node.replaceChildren();
-  if (call.latency_words) node.append("answered in ", element("b", `tone-${call.latency_tone}`, call.latency_words));
+  if (!call.latency_words) return;
+  const [before, after] = say("answered in {latency}").split("{latency}");
+  node.append(before, element("b", `tone-${call.latency_tone}`, call.latency_words), after);
 }

@@ -4,6 +4,7 @@ import { learnServerTime, setTimer, startClock } from "./clock.js";
 import { element, setText } from "./element.js";
 import { LiveSocket, showState } from "./socket.js";
 import { Transcript } from "./transcript.js";
+import { say } from "./words.js";
 
 const page = document.getElementById("call");
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
@@ -52,5 +53,5 @@ page.addEventListener("click", (event) => {
   number.textContent = hidden;
   const open = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", String(open));
-  button.textContent = open ? "Hide" : "Show";
+  button.textContent = open ? say("Hide") : say("Show");
 });

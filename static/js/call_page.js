@@ -1,6 +1,7 @@
 // What a finished call's page can do beside telling: play the recording, print, copy a link. A shared call has the same.
 
 import { listen } from "./listen.js";
+import { say } from "./words.js";
 
 const page = document.getElementById("call");
 listen(page);
@@ -13,10 +14,10 @@ document.addEventListener("click", async (event) => {
   const words = button.querySelector("span");
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
-    words.textContent = "Copied";
+    words.textContent = say("Copied");
   } catch {
     button.parentElement.querySelector("input").select(); // the browser keeps its clipboard to itself: the person copies
-    words.textContent = "Press Ctrl+C";
+    words.textContent = say("Press Ctrl+C");
   }
 });
 

@@ -1,6 +1,7 @@
 // The player of a call's recording: the waveform, the keyboard, and the transcript whose every word can be heard by a click on it.
 
 import { element } from "./element.js";
+import { say } from "./words.js";
 
 const STEP_S = 5;
 const FINE_STEP_S = 1;
@@ -40,7 +41,7 @@ class Listening {
     this.audio = box.querySelector("audio");
     this.turns = [];
     this.places = new Map();
-    this.audio.addEventListener("error", () => this.tell("The recording cannot be played just now. Load the page again: its link lasts for an hour."));
+    this.audio.addEventListener("error", () => this.tell(say("The recording cannot be played just now. Load the page again: its link lasts for an hour.")));
   }
 
   part(name) {
@@ -145,7 +146,7 @@ class Listening {
   play() {
     this.audio.play().catch((error) => {
       // An interruption by another click is nothing to tell.
-      if (error.name !== "AbortError") this.tell("The recording cannot be played just now. Load the page again: its link lasts for an hour.");
+      if (error.name !== "AbortError") this.tell(say("The recording cannot be played just now. Load the page again: its link lasts for an hour."));
     });
   }
 
@@ -211,7 +212,7 @@ class Listening {
       node.dataset.hears = "";
       const button = element("button", "turn-play num", time.textContent);
       button.type = "button";
-      button.setAttribute("aria-label", `Play this turn, ${time.textContent}`);
+      button.setAttribute("aria-label", say("Play this turn, {time}", { time: time.textContent }));
       button.addEventListener("click", () => this.playFrom(turn.begin_ms));
       time.replaceWith(button);
     }
@@ -259,6 +260,6 @@ export function listen(root) {
   if (!box.dataset.waveform) return;
   listening.draw().catch(() => {
     delete box.dataset.waveform;
-    listening.tell("The waveform did not arrive. The recording plays without it.");
+    listening.tell(say("The waveform did not arrive. The recording plays without it."));
   });
 }

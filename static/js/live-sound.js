@@ -2,6 +2,7 @@
 // side sends no more than a second's worth that is not: a slow line misses words, it never falls behind.
 
 import { ask, notice } from "./ask.js";
+import { say } from "./words.js";
 
 const PLAYER = new URL("./listen-worklet.js", import.meta.url);
 const NUMBER_BYTES = 4;
@@ -23,14 +24,14 @@ export class Listening {
     this.stop();
     const attempt = (this.attempt += 1);
     this.context = new AudioContext({ latencyHint: "interactive" });
-    this.tell("Connecting");
+    this.tell(say("Connecting"));
     const given = await ask(url);
     if (attempt !== this.attempt) return;
     if (!given) return this.stop();
     try {
       await this.context.audioWorklet.addModule(PLAYER);
     } catch {
-      notice("This browser cannot play live sound here: the page must be opened over https.");
+      notice(say("This browser cannot play live sound here: the page must be opened over https."));
       return this.stop();
     }
     if (attempt === this.attempt) this.open(given.url, attempt);
@@ -54,8 +55,8 @@ export class Listening {
     });
     socket.addEventListener("close", (event) => {
       if (attempt !== this.attempt) return;
-      if (!opened) notice("This call cannot be heard: it has just ended, or its media process cannot be reached from this browser.");
-      else if (event.code !== 1000) notice("The sound broke off. Press Listen to hear it again.");
+      if (!opened) notice(say("This call cannot be heard: it has just ended, or its media process cannot be reached from this browser."));
+      else if (event.code !== 1000) notice(say("The sound broke off. Press Listen to hear it again."));
       this.stop();
     });
   }
@@ -65,12 +66,12 @@ export class Listening {
     this.player.port.onmessage = ({ data }) => this.hear(data);
     this.player.connect(this.context.destination);
     this.context.resume();
-    this.tell("Listening");
+    this.tell(say("Listening"));
   }
 
   hear({ caller, agent, inHand_ms, playing }) {
     const behind_ms = 100 + inHand_ms + (this.context.baseLatency + (this.context.outputLatency || 0)) * 1000;
-    const words = playing ? `Listening, ${Math.max(0.1, behind_ms / 1000).toFixed(1)} s behind` : "Listening, waiting for sound";
+    const words = playing ? say("Listening, {seconds} s behind", { seconds: Math.max(0.1, behind_ms / 1000).toFixed(1) }) : say("Listening, waiting for sound");
     this.tell(words, caller, agent);
   }
 

@@ -5,8 +5,10 @@ import { learnServerTime, startClock } from "./clock.js";
 import { setText } from "./element.js";
 import { LiveSocket, showState } from "./socket.js";
 import { Watched } from "./watched.js";
+import { say } from "./words.js";
 
 const ENDED_STAYS_MS = 12_000;
+const TITLE = document.title;
 
 const page = document.getElementById("live");
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
@@ -45,7 +47,7 @@ function showSnapshot({ calls: current, more, figures, watched: talk }) {
   for (const call of current.toReversed()) showCall(call); // the server sends the newest first
   for (const [id, call] of calls) if (call.live && !live.has(id)) showCall({ ...call, live: false, talks: false });
   part("more").hidden = more === 0;
-  setText(part("more"), more ? `and ${more} more: open Calls to see them` : "");
+  setText(part("more"), more ? say("and {more} more: open Calls to see them", { more }) : "");
   for (const [name, text] of Object.entries(figures)) setText(page.querySelector(`[data-figure="${name}"]`), text);
   if (talk && talk.session_id === watched) watch.showTalk(talk);
   settle();
@@ -91,7 +93,7 @@ function settle() {
   const running = [...calls.values()].filter((call) => call.live);
   setText(part("count"), String(running.length));
   setText(page.querySelector('[data-figure="running"]'), String(running.length));
-  document.title = running.length ? `(${running.length}) Live · voiceagents` : "Live · voiceagents";
+  document.title = running.length ? `(${running.length}) ${TITLE}` : TITLE;
   part("empty").hidden = calls.size > 0;
   part("desk").hidden = calls.size === 0;
   // The newest talk, else the newest call; once watched, a call is watched to its end.

@@ -1,5 +1,7 @@
 // What every page does: the theme switch, the confirmation dialog, and telling when a request of htmx failed.
 
+import { say } from "./words.js";
+
 function currentTheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   return document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
@@ -23,7 +25,7 @@ document.addEventListener("htmx:confirm", (event) => {
   event.preventDefault();
   dialog.querySelector("#confirm-title").textContent = asked.dataset.confirmTitle;
   dialog.querySelector("#confirm-text").textContent = asked.dataset.confirmText ?? "";
-  dialog.querySelector("#confirm-yes").textContent = asked.dataset.confirmYes ?? "Confirm";
+  dialog.querySelector("#confirm-yes").textContent = asked.dataset.confirmYes ?? say("Confirm");
   dialog.returnValue = "no";
   dialog.addEventListener("close", () => dialog.returnValue === "yes" && event.detail.issueRequest(true), { once: true });
   dialog.showModal();
@@ -54,9 +56,9 @@ function showFailure(text) {
 
 document.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
-  if (status === 401 || status === 403) showFailure("You are logged out, or this page is too old. Load it again.");
-  else if (status === 404) showFailure("That is not there any more. Load the page again.");
-  else showFailure(`The server could not do that (${status}). Try again in a moment.`);
+  if (status === 401 || status === 403) showFailure(say("You are logged out, or this page is too old. Load it again."));
+  else if (status === 404) showFailure(say("That is not there any more. Load the page again."));
+  else showFailure(say("The server could not do that ({status}). Try again in a moment.", { status }));
 });
-document.addEventListener("htmx:sendError", () => showFailure("The server does not answer. Check your connection and try again."));
-document.addEventListener("htmx:timeout", () => showFailure("The server did not answer in time. Try again."));
+document.addEventListener("htmx:sendError", () => showFailure(say("The server does not answer. Check your connection and try again.")));
+document.addEventListener("htmx:timeout", () => showFailure(say("The server did not answer in time. Try again.")));

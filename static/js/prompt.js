@@ -1,6 +1,7 @@
 // The prompt editor: a plain text area, and behind it the same text with its {{variables}} shaded. What no call could fill in is marked and named.
 
 import { element } from "./element.js";
+import { say } from "./words.js";
 
 const PLACE = /\{\{([^{}]*)\}\}/g;
 const CUSTOMER = /^customer\.[a-z][a-z0-9_]{0,39}$/;
@@ -34,7 +35,7 @@ function enrich(editor) {
     shade.append("\n");
     shade.scrollTop = area.scrollTop;
     const wrong = [...new Set(parts.filter(([, kind]) => kind === "unknown").map(([text]) => text))];
-    const words = wrong.length ? `No call can fill in ${wrong.join(", ")}.` : "";
+    const words = wrong.length ? say("No call can fill in {names}.", { names: wrong.join(", ") }) : "";
     if (problem && problem.textContent !== words) problem.textContent = words;
   }
 

@@ -2,6 +2,8 @@
 // Every heartbeat asks for a fresh snapshot, so whatever was lost on the way is repaired within seconds. While the server hears no updates
 // itself (a snapshot says so) the heart beats faster: the page then lives on snapshots.
 
+import { say } from "./words.js";
+
 const FIRST_DELAY_MS = 400;
 const LONGEST_DELAY_MS = 15_000;
 const HEARTBEAT_MS = 15_000;
@@ -78,8 +80,8 @@ export class LiveSocket {
     this.socket = null;
     clearTimeout(this.answer);
     clearInterval(this.heartbeat);
-    if (code === LOGGED_OUT) return this.refuse("You are logged out. Log in again to go on watching.");
-    if (code === NOT_YOURS) return this.refuse("This call is not there any more, or belongs to somebody else.");
+    if (code === LOGGED_OUT) return this.refuse(say("You are logged out. Log in again to go on watching."));
+    if (code === NOT_YOURS) return this.refuse(say("This call is not there any more, or belongs to somebody else."));
     this.onState("reconnecting", "");
     const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.failures);
     this.failures += 1;
@@ -108,7 +110,13 @@ export class LiveSocket {
   }
 }
 
-const STATE_WORDS = { connecting: "Connecting", live: "Connected", slow: "Connected, every few seconds", reconnecting: "Reconnecting", refused: "Stopped" };
+const STATE_WORDS = {
+  connecting: say("Connecting"),
+  live: say("Connected"),
+  slow: say("Connected, every few seconds"),
+  reconnecting: say("Reconnecting"),
+  refused: say("Stopped"),
+};
 
 // Shows a socket's state in an element like <span class="connection"><i class="dot"></i><span></span></span>.
 export function showState(node, state, reason) {

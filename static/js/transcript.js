@@ -2,6 +2,7 @@
 // end unless somebody reads above.
 
 import { element, svgElement } from "./element.js";
+import { say } from "./words.js";
 
 const NEAR_END_PX = 60;
 const STRIP_MS = 2000;
@@ -13,10 +14,10 @@ function latencyNode(turn) {
   for (const part of turn.parts) {
     strip.append(svgElement("rect", { class: part.name, x: part.start_ms, y: 0, width: part.length_ms, height: 10 }));
   }
-  const words = turn.parts.map((part) => `${part.name} ${part.length_ms} ms`).join(", ");
+  const words = turn.parts.map((part) => `${part.words} ${part.length_ms} ms`).join(", ");
   node.title = words;
   const figures = element("span", "turn-parts");
-  figures.append(element("span", "visually-hidden", "latency: "), words);
+  figures.append(element("span", "visually-hidden", `${say("latency:")} `), words);
   node.append(strip, element("strong", `tone-${turn.latency_tone}`, turn.latency_words), figures);
   return node;
 }
@@ -24,14 +25,17 @@ function latencyNode(turn) {
 function turnNode(turn) {
   const node = element("div", `turn ${turn.speaker}`);
   node.dataset.turn = keyOf(turn);
-  const who = element("div", "turn-who", turn.speaker === "agent" ? "Agent" : "Caller");
+  const who = element("div", "turn-who", turn.speaker === "agent" ? say("Agent") : say("Caller"));
   who.append(element("time", "", turn.at_words));
   const said = element("div", "turn-said");
   const text = element("p", "turn-text", turn.text);
   if (turn.unheard) text.append(turn.text ? " " : "", element("s", "", turn.unheard));
   const facts = element("div", "turn-facts");
   if (turn.latency_ms !== null) facts.append(latencyNode(turn));
-  if (turn.interrupted) facts.append(element("span", "tag", turn.silence_after_ms === null ? "interrupted" : `interrupted, quiet after ${turn.silence_after_ms} ms`));
+  if (turn.interrupted) {
+    const ms = turn.silence_after_ms;
+    facts.append(element("span", "tag", ms === null ? say("interrupted") : say("interrupted, quiet after {ms} ms", { ms })));
+  }
   said.append(text, facts);
   node.append(who, said);
   return node;
@@ -40,13 +44,13 @@ function turnNode(turn) {
 // A tool with what it was given and what it gave back, or an operator's note to the agent.
 function besideNode(entry) {
   const node = element("div", `turn beside ${entry.kind}`);
-  const who = element("div", "turn-who", entry.kind === "tool" ? "Tool" : "Note");
+  const who = element("div", "turn-who", entry.kind === "tool" ? say("Tool") : say("Note"));
   who.append(element("time", "", entry.at_words));
   const said = element("div", "turn-said");
   const head = element("p", "beside-what", entry.what);
   head.append(" ", element("span", `pill ${entry.tone}`, entry.state_words));
   said.append(head);
-  for (const [name, text] of [["", entry.text], ["asked", entry.arguments], ["answered", entry.result]]) {
+  for (const [name, text] of [["", entry.text], [say("asked"), entry.arguments], [say("gave back"), entry.result]]) {
     if (!text) continue;
     const line = element("p", "beside-text");
     if (name) line.append(element("b", "", `${name} `));
@@ -149,7 +153,7 @@ export class Transcript {
       node.dataset.number = number ?? "";
       const said = element("div", "turn-said");
       said.append(element("p", "turn-text", text));
-      node.append(element("div", "turn-who", speaker === "agent" ? "Agent" : "Caller"), said);
+      node.append(element("div", "turn-who", speaker === "agent" ? say("Agent") : say("Caller")), said);
       this.interim.append(node);
     }
     this.follow();

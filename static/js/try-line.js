@@ -1,5 +1,7 @@
 // A telephone line made of a browser: the microphone and the loudspeaker at one end, Exotel's media protocol at the other.
 
+import { say } from "./words.js";
+
 const ENDS = new URL("./try-worklet.js", import.meta.url);
 const OPENS_WITHIN_MS = 15_000;
 const PLAYS_OUT_MS = 1_500; // after the other side has closed
@@ -7,10 +9,10 @@ const MOST_WAITING_BYTES = 64_000; // on a network that stands still: late sound
 const FRAME_MS = 100;
 
 const MICROPHONE_WORDS = {
-  NotAllowedError: "This page may not use the microphone. Allow it in the browser (the sign beside the address), then start again.",
-  NotFoundError: "There is no microphone. Plug one in, then start again.",
-  NotReadableError: "The microphone is in use by another program. Close that program, then start again.",
-  OverconstrainedError: "This microphone cannot be used for calls. Choose another one in the browser, then start again.",
+  NotAllowedError: say("This page may not use the microphone. Allow it in the browser (the sign beside the address), then start again."),
+  NotFoundError: say("There is no microphone. Plug one in, then start again."),
+  NotReadableError: say("The microphone is in use by another program. Close that program, then start again."),
+  OverconstrainedError: say("This microphone cannot be used for calls. Choose another one in the browser, then start again."),
 };
 
 export class LineProblem extends Error {}
@@ -18,13 +20,13 @@ export class LineProblem extends Error {}
 // The microphone, with what a telephone does against its own loudspeaker. Throws a LineProblem in words for people.
 export async function openMicrophone() {
   if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) {
-    throw new LineProblem("This browser gives no microphone to this page. Open it over https in a current browser.");
+    throw new LineProblem(say("This browser gives no microphone to this page. Open it over https in a current browser."));
   }
   const wishes = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
   try {
     return await navigator.mediaDevices.getUserMedia({ audio: wishes, video: false });
   } catch (error) {
-    throw new LineProblem(MICROPHONE_WORDS[error.name] ?? `The microphone cannot be used (${error.name}).`);
+    throw new LineProblem(MICROPHONE_WORDS[error.name] ?? say("The microphone cannot be used ({name}).", { name: error.name }));
   }
 }
 
@@ -52,7 +54,7 @@ export class Line {
       await this.context.audioWorklet.addModule(ENDS);
       await this.context.resume();
     } catch {
-      throw new LineProblem("This browser cannot play live sound here. Open the page over https in a current browser.");
+      throw new LineProblem(say("This browser cannot play live sound here. Open the page over https in a current browser."));
     }
     this.microphone = new AudioWorkletNode(this.context, "try-microphone", { outputChannelCount: [1] }); // silent: a node that leads nowhere may not run
     this.microphone.port.onmessage = ({ data }) => this.speak(data);

@@ -6,6 +6,7 @@ import { setText } from "./element.js";
 import { LiveSocket } from "./socket.js";
 import { Transcript } from "./transcript.js";
 import { Line, LineProblem, openMicrophone } from "./try-line.js";
+import { say } from "./words.js";
 
 const LOUD = 0.02; // of full scale: above that somebody is heard
 
@@ -37,7 +38,7 @@ function show(state, words, tone = "") {
   part("state").className = `pill ${tone}`;
   const busy = state === "asking" || state === "connecting" || state === "talking";
   part("start").hidden = busy;
-  setText(part("start").querySelector("span"), state === "idle" ? "Start talking" : "Try again");
+  setText(part("start").querySelector("span"), state === "idle" ? say("Start talking") : say("Try again"));
   part("end").hidden = !busy;
   part("on-line").hidden = state !== "talking";
   form.querySelector("fieldset").disabled = busy;
@@ -53,24 +54,24 @@ async function start() {
   const wishes = Object.fromEntries(new FormData(form)); // before the fields are locked
   forget();
   problem("");
-  show("asking", "Waiting for the microphone", "wait");
+  show("asking", say("Waiting for the microphone"), "wait");
   try {
     const stream = await openMicrophone();
     const candidate = new Line(stream, {
-      connected: () => show("talking", "On the line", "live"),
+      connected: () => show("talking", say("On the line"), "live"),
       level: (level) => drawLevel("mine", level),
       heard: (told) => heard(told),
-      microphoneGone: () => problem("The microphone is gone. The agent hears silence until you start again with one."),
+      microphoneGone: () => problem(say("The microphone is gone. The agent hears silence until you start again with one.")),
       ended: (how) => line === candidate && over(how),
     });
     if (mine !== attempt) return candidate.end(true);
     line = candidate;
     await candidate.prepare();
   } catch (error) {
-    return stopped(mine, error instanceof LineProblem ? error.message : "The sound could not be set up. Load the page again.");
+    return stopped(mine, error instanceof LineProblem ? error.message : say("The sound could not be set up. Load the page again."));
   }
   if (mine !== attempt) return;
-  show("connecting", "Connecting", "wait");
+  show("connecting", say("Connecting"), "wait");
   const given = await ask(page.dataset.start, wishes, problem);
   if (mine !== attempt) return given && giveBack(given);
   if (!given) return stopped(mine, part("problem").textContent);
@@ -87,7 +88,7 @@ function stopped(mine, words) {
   const unused = line;
   line = null;
   unused?.end(true);
-  show("over", "Not started", "bad");
+  show("over", say("Not started"), "bad");
   problem(words);
 }
 
@@ -98,7 +99,7 @@ function end() {
   line = null;
   unused?.end(true);
   if (test && !unused?.opened) giveBack(test);
-  show("over", "Ended before it began");
+  show("over", say("Ended before it began"));
 }
 
 async function over({ opened, clean }) {
@@ -107,13 +108,13 @@ async function over({ opened, clean }) {
   drawLevel("mine", 0);
   drawLevel("agent", 0);
   if (!opened) {
-    show("over", "Not connected", "bad");
+    show("over", say("Not connected"), "bad");
     const told = await ask(test.unopened_url, {}, problem);
     if (told && mine === attempt) problem(told.words);
     return;
   }
-  show("over", "Over");
-  if (!clean) problem("The line broke: the network, or the media process, gave up. What was said until then is kept.");
+  show("over", say("Over"));
+  if (!clean) problem(say("The line broke: the network, or the media process, gave up. What was said until then is kept."));
   showLink();
 }
 
@@ -134,7 +135,7 @@ function mute(wanted) {
   muted = wanted;
   line?.mute(muted);
   part("mute").setAttribute("aria-pressed", String(muted));
-  setText(part("mute").querySelector("span"), muted ? "Unmute" : "Mute");
+  setText(part("mute").querySelector("span"), muted ? say("Unmute") : say("Mute"));
 }
 
 function heard({ level, played, loudest }) {
@@ -175,7 +176,7 @@ function receive(message) {
 
 function showCall(call) {
   setTimer(part("timer"), call.live && call.talks ? call.since : "", call.live ? "" : call.duration_words);
-  setText(part("latency"), call.latency_words ? `answered in ${call.latency_words}` : "");
+  setText(part("latency"), call.latency_words ? say("answered in {latency}", { latency: call.latency_words }) : "");
   part("latency").className = `tone-${call.latency_tone}`;
   setText(part("cost"), call.cost_words);
   if (call.live) return;

@@ -6,6 +6,7 @@ import { setTimer } from "./clock.js";
 import { element, setText } from "./element.js";
 import { Listening } from "./live-sound.js";
 import { Transcript } from "./transcript.js";
+import { say } from "./words.js";
 
 const page = document.getElementById("live");
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
@@ -55,7 +56,7 @@ export class Watched {
     // htmx read the form's own address once, when the page came; the button's it reads with each click.
     button.setAttribute("formaction", call.hangup_url);
     button.disabled = call.hangup_requested || form.classList.contains("htmx-request");
-    setText(button.querySelector("span"), call.hangup_requested ? "Hanging up" : "Hang up");
+    setText(button.querySelector("span"), call.hangup_requested ? say("Hanging up") : say("Hang up"));
     part("whisper").hidden = !call.talks;
     if (part("listen")) part("listen").hidden = !call.talks;
     if (!call.talks) this.listening?.stop();
@@ -84,15 +85,15 @@ export class Watched {
   hint() {
     const hint = part("hint");
     hint.hidden = !this.transcript.empty;
-    const words = this.call?.live ? "Nothing said yet. Words appear here as they are spoken." : "Nothing was said in this call.";
-    setText(hint.querySelector("p"), this.call ? words : "Pick a call to read along.");
+    const words = this.call?.live ? say("Nothing said yet. Words appear here as they are spoken.") : say("Nothing was said in this call.");
+    setText(hint.querySelector("p"), this.call ? words : say("Pick a call to read along."));
   }
 
   // --- what an operator does ---------------------------------------------------------------------------------------------
 
   showSound({ on, words, caller, agent }) {
     part("listen").setAttribute("aria-pressed", String(on));
-    setText(part("listen").querySelector("span"), on ? "Stop listening" : "Listen");
+    setText(part("listen").querySelector("span"), on ? say("Stop listening") : say("Listen"));
     part("sound").hidden = !on;
     setText(part("sound-words"), words);
     part("level-caller").setAttribute("width", Math.round(Math.sqrt(caller) * 100));

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from agents import assembly, drafts, variables
 from agents.models import Agent, AgentDraft, AgentVersion
@@ -49,8 +50,12 @@ class Choice:
 def choices(agent: Agent) -> list[Choice]:
     """What there is to try, the most interesting first."""
     numbers = list(agent.versions.order_by("-number").values_list("number", flat=True)[:_SHOWN])
-    found = [Choice(DRAFT, "The draft, not published")] if AgentDraft.objects.filter(agent=agent).exists() else []
-    return [*found, *(Choice(str(number), f"Version {number}{', live' if number == numbers[0] else ''}") for number in numbers)]
+    found = [Choice(DRAFT, _("The draft, not published"))] if AgentDraft.objects.filter(agent=agent).exists() else []
+    return [*found, *(Choice(str(number), _version_words(number, is_live=number == numbers[0])) for number in numbers)]
+
+
+def _version_words(number: int, *, is_live: bool) -> str:
+    return (_("Version %(number)d, live") if is_live else _("Version %(number)d")) % {"number": number}
 
 
 def candidate(agent: Agent, key: str) -> Candidate | None:
@@ -71,7 +76,7 @@ def judge(agent: Agent, chosen: Candidate) -> None:
         try:
             drafts.judge(drafts.with_draft(agent))
         except ValidationError as error:
-            raise NotTriable(f"The draft cannot talk yet: {' '.join(error.messages)}") from error
+            raise NotTriable(_("The draft cannot talk yet: %(problems)s") % {"problems": " ".join(error.messages)}) from error
     try:
         assembly.assemble(chosen.spec())
     except assembly.NotReady as error:

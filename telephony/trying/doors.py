@@ -10,6 +10,8 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -25,7 +27,7 @@ from telephony.trying import candidates
 MAY = "agents.change_agent"
 MICROPHONE = "camera=(), geolocation=(), microphone=(self)"
 LONGEST_FACT = 200
-_FULL = "Every line is busy. Wait until a call has ended, raise MEDIA_MAX_SESSIONS, or start another media process."
+_FULL = gettext_lazy("Every line is busy. Wait until a call has ended, raise MEDIA_MAX_SESSIONS, or start another media process.")
 
 
 @require_safe
@@ -62,13 +64,13 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
         number = to_e164(typed) if (typed := request.POST.get("number", "").strip()) else ""
         candidates.judge(agent, chosen)
         if vacancies.told() == 0:
-            return _refused(_FULL, status=503)
+            return _refused(str(_FULL), status=503)
         session = commands.open_spoken_test(
             chosen.version, by=request.user.get_username(), draft=chosen.draft, user_phone=number, customer=_customer(request, chosen)
         )
         token = tokens.issue(session, call_sid=session.session_id)
     except InvalidNumber as error:
-        return _refused(str(error), status=400)
+        return _refused(_(str(error)), status=400)
     except (candidates.NotTriable, commands.CallRefused) as error:
         return _refused(error.message)
     where = {"pk": agent.pk, "session_id": session.session_id}
@@ -90,16 +92,24 @@ def unopened(request: HttpRequest, pk: int, session_id: str) -> HttpResponse:
     """The page could not open the audio, or was left before: the test is closed, and why is said as far as it is known."""
     session = _test(request, pk, session_id)
     if not commands.close_unopened(session):
-        return JsonResponse({"words": "The audio was opened, and is closed again."})
+        return JsonResponse({"words": _("The audio was opened, and is closed again.")})
     room = vacancies.told()
     if room == 0:
         return JsonResponse({"words": _FULL})
     root = urlsplit(settings.MEDIA_BASE_URL)
     address = f"{root.scheme}://{root.netloc}"
     if room is None:
-        return JsonResponse({"words": f"No media process answers. Start one; this page looks for it at {address} (MEDIA_BASE_URL)."})
+        return JsonResponse(
+            {
+                "words": _("No media process answers. Start one; this page looks for it at %(address)s (MEDIA_BASE_URL).")
+                % {"address": address}
+            }
+        )
     return JsonResponse(
-        {"words": f"This browser cannot reach the media process at {address}. MEDIA_BASE_URL must lead there from here too."}
+        {
+            "words": _("This browser cannot reach the media process at %(address)s. MEDIA_BASE_URL must lead there from here too.")
+            % {"address": address}
+        }
     )
 
 

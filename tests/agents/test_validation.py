@@ -62,7 +62,7 @@ def test_a_working_agent_has_no_problem(fields: dict[str, Any]) -> None:
         ({"llm_model": "gpt-4.1-nano-2025-04-14"}, "llm_model", "was shut down on 2026-10-23"),
         ({"llm_model": "nova-3"}, "llm_model", "nova-3 is not a language model"),
         ({"llm_model": "claude-sonnet-5"}, "llm_model", "is a model of anthropic, not of openai"),
-        ({"voice_model": "gpt-4o-mini-tts"}, "voice_model", "is a model of openai, not of elevenlabs: choose openai as provider"),
+        ({"voice_model": "gpt-4o-mini-tts"}, "voice_model", "is a model of openai, not of elevenlabs. Choose openai as provider"),
         ({"voice_provider": "openai", "voice_id": "marin"}, "voice_model", "eleven_flash_v2_5 is a model of elevenlabs, not of openai"),
         ({"voice_model": "nova-3"}, "voice_model", "Use for example eleven_flash_v2_5"),
         ({**OPENAI_VOICE, "voice_id": "21m00Tcm4TlvDq8ikWAM"}, "voice_id", "is a voice of elevenlabs, not of openai"),

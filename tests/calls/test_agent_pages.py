@@ -112,7 +112,7 @@ def test_a_draft_is_saved_shown_and_published_with_a_reason(browser, owner, agen
     assert "You answer for a school." in browser.get(edit).content.decode()
     page = browser.get(reverse("agent-page", args=[agent.pk])).content.decode()
     assert "A draft differs from what is live" in page
-    assert "prompt, manners silence prompts" in page
+    assert "Prompt, Questions into silence before the goodbye" in page
     assert "draft differs" in browser.get(reverse("agent-list")).content.decode()
     side_by_side = browser.get(reverse("agent-compare", args=[agent.pk]), {"from": 1, "to": "draft"}).content.decode()
     assert "<ins>for</ins>" in side_by_side

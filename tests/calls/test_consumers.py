@@ -45,10 +45,11 @@ async def watch():
     """Opens a socket as a user (or nobody) and closes it after the test."""
     opened: list[Socket] = []
 
-    async def open_(path: str, user=None, origin: str = "http://testserver") -> Socket:
+    async def open_(path: str, user=None, origin: str = "http://testserver", language: str = "en") -> Socket:
         headers = [(b"host", b"testserver"), (b"origin", origin.encode())]
         if user is not None:
-            headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={await do(_cookie, user)}".encode()))
+            cookies = f"{settings.SESSION_COOKIE_NAME}={await do(_cookie, user)}; {settings.LANGUAGE_COOKIE_NAME}={language}"
+            headers.append((b"cookie", cookies.encode()))
         socket = Socket(websocket, path, headers=headers)
         connected, _ = await socket.connect(timeout=ANSWER_S)
         if connected:
@@ -85,10 +86,12 @@ def _tell(session: Session, number: int) -> None:
 async def test_a_page_hears_a_call_open_change_talk_and_end(watch):
     owner = await do(made.operator)
     agent = await do(made.agent_of, owner)
-    socket = await watch("/ws/live/", owner)
+    socket, hindi = await watch("/ws/live/", owner), await watch("/ws/live/", owner, language="hi")
     assert (await heard(socket, "snapshot"))["calls"] == []
+    assert (await heard(hindi, "snapshot"))["figures"]["answered"] == "0 का जवाब मिला"
 
     session = await do(made.ringing_call, agent)
+    assert (await heard(hindi, "call"))["call"]["status_words"] == "डायल हो रहा है", "each page is told in its own language"
     call = (await heard(socket, "call"))["call"]
     assert (call["session_id"], call["number"], call["live"], call["status_words"]) == (
         session.session_id,
@@ -113,6 +116,8 @@ async def test_a_page_hears_a_call_open_change_talk_and_end(watch):
     assert (await heard(socket, "turn"))["turn"]["text"] == "Hello?"
     turn = (await heard(socket, "turn"))["turn"]
     assert (turn["unheard"], turn["interrupted"], turn["latency_ms"]) == ("How are you?", True, 790)
+    assert turn["parts"][0]["words"] == "endpointing"
+    assert [(await heard(hindi, "turn"))["turn"]["parts"] for _ in range(2)][1][0]["words"] == "ठहराव"
 
     await do(made.end, session)
     while (call := (await heard(socket, "call"))["call"])["status_words"] != "Completed":

@@ -4,16 +4,19 @@ import json
 import re
 
 import pytest
+from django.conf import settings
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from calls import commands, presentation
-from calls.models import CallLog, Recording, Session
+from calls.models import CallLog, Recording, Session, WebhookEndpoint
 from telephony.models import Phone
+from tests.browser import scenes
 from tests.calls import carrier_stories as stories
 from tests.calls import made_calls as made
+from tests.hindi import english_left
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -353,3 +356,43 @@ def test_a_stored_recording_plays_by_a_presigned_link(signed_in, owner):
     assert f"media-src 'self' {origin}" in response["Content-Security-Policy"]
     assert 'data-seek-ms="61000"' in html and "1:01" in html
     assert HOSTILE not in html and "&lt;script&gt;" in html
+
+
+# --- in Hindi ---------------------------------------------------------------------------------------------------------
+
+# What is no sentence of ours: names, keys of the keyboard, the carrier's facts, where a price is from.
+SAME = (
+    "openai", "deepgram", "elevenlabs", "exotel", "carrier", "inbound", "outbound", "direction", "en-IN", "hi-IN", "hi", "IST", "CSV",
+    "GST", "beat", "worker", "zebra", "llm", "Page Up", "Page Down", "Space", "please book", "a-model-nobody-priced", "call.started",
+    "call.ended", "call.settled", "Deepgram pay-as-you-go prices, streaming, one language, read", "our contract",
+    "manage.py price_calls", "OpenAI help centre, article", "puter.com, ElevenLabs API prices of June", "read",
+    "Goods and services tax on telecommunication services, as Exotel's Indian invoices add it to the price of calls",
+)  # fmt: skip
+
+
+def test_pages_of_calls_hold_no_english_in_hindi(owner):
+    owner.is_superuser = owner.is_staff = True
+    owner.save()
+    made.tariff("0.60")
+    agent = made.agent_of(owner, "डेस्क")
+    Phone.objects.create(number="+918047112233", agent=agent)
+    session = scenes.settled_call(agent, scenes.HINDI, minutes_ago=12, unpriced=True)
+    scenes.carrier_tells(session)
+    endpoint = WebhookEndpoint.objects.create(owner=owner, url="https://crm.example.com/hooks", description="सीआरएम")
+    scenes.told_elsewhere(
+        session, endpoint, "delivered", "dead", "queued", error="The endpoint answered 503: it failed. Its own log says why."
+    )
+    commands.add_note(session, text="ध्यान दें", by=owner)
+    live, waiting = made.talking_call(agent), made.ringing_call(agent, direction="outbound")
+    client = Client()
+    client.force_login(owner)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "hi"
+    known = (owner.username, session.session_id, live.session_id, waiting.session_id, *SAME)
+    paths = ["/", "/calls/?status=completed&number=12", "/calls/?text=zebra", "/money/", "/analytics/", "/alerts/", "/calls/?sort=longest"]
+    with translation.override("en"):
+        left = {
+            path: found
+            for path in [*paths, *(page(one) for one in (session, live, waiting))]
+            if (found := english_left(client.get(path).content.decode(), *known))
+        }
+    assert left == {}

@@ -1,14 +1,19 @@
 """Words for operators: tables, and the arithmetic of strips, clocks and money."""
 
+import ast
+import re
 from decimal import Decimal
 
 import pytest
+from django.utils import translation
 
 from calls import wording
 from calls.endings import Confirmation, EndedBy
+from calls.sentences import SENTENCES, in_readers_words
 from calls.status import CallStatus
 from engine.events import EndReason
 from engine.usage import Unit, UsageKind
+from tests.house import source
 
 
 def test_every_status_end_reason_and_kind_of_use_has_words():
@@ -149,3 +154,49 @@ def test_what_was_used_in_vain_says_so():
     assert wording.usage_words("llm", "speculative") == "Language model, prepared ahead and not needed"
     assert wording.usage_words("tts", "interrupted") == "Text to speech, cut short by the caller, estimated"
     assert wording.usage_words("llm", "rehearsal") == "Language model, rehearsal"
+
+
+# --- sentences that rows keep ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kept", "read"),
+    [
+        ("nothing new in it", "इसमें कुछ नया नहीं"),
+        ("repeated: the call is busy already", "दोहराया गया: कॉल पहले से व्यस्त है"),
+        (
+            "The endpoint answered 410 Gone: it wants no more messages. Switched off at once.",
+            "एंडपॉइंट ने 410 Gone कहा: उसे और संदेश नहीं चाहिए। तुरंत बंद कर दिया गया।",
+        ),
+        (
+            "Every try failed for 5 days. The last one: The endpoint answered 404: nothing is at this address. Check its path.",
+            "5 दिन तक हर कोशिश फ़ेल हुई। आखिरी: एंडपॉइंट ने 404 कहा: इस पते पर कुछ नहीं है। इसका पाथ देखें।",
+        ),
+        (
+            "The budget of “डेस्क” for 22 November 2026 is used up: ₹5.10 of ₹5.00. It starts anew at midnight.",
+            "“डेस्क” का 22 नवमबर 2026 का बजट खत्म हो गया है: ₹5.00 में से ₹5.10। यह आधी रात को नए सिरे से शुरू होता है।",
+        ),
+        ("Something that nobody has translated. Switched off at once.", "Something that nobody has translated. तुरंत बंद कर दिया गया।"),
+        ("", ""),
+    ],
+)
+def test_what_rows_keep_in_english_is_read_in_ones_own_language(kept, read):
+    assert in_readers_words(kept) == kept
+    with translation.override("hi"):
+        assert in_readers_words(kept) == read
+
+
+def test_every_sentence_stands_in_the_code_as_it_does_in_the_table():
+    """A sentence that was changed where it arises would be shown in English for ever."""
+    said = set()
+    for path in source.files("calls", "telephony", "providers", "pricing"):
+        if path.name != "sentences.py":
+            for node in ast.walk(source.tree(path)):
+                if isinstance(node, ast.JoinedStr):
+                    said.add("".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    said.add(node.value)
+    put_together = ("The budget ", "%(n)s minutes", "The carrier keeps its own copy", "%(who)s (tariff)")
+    wanted = {sentence: re.sub(r"%\(\w+\)s", "{}", sentence) for sentence in SENTENCES if not sentence.startswith(put_together)}
+    everything = "\n".join(sorted(said))
+    assert [sentence for sentence, plain in wanted.items() if plain not in everything] == []

@@ -91,6 +91,13 @@ def test_a_test_is_tried_once(rule, mail_server):
     assert made.last_error == "The mail server takes nothing for this address at present (451)."
 
 
+def test_mails_are_in_the_language_that_the_installation_chose(rule, settings):
+    settings.EMAIL_LANGUAGE = "hi"
+    made = telling.send_test(rule("latency", 2000), "me@example.com")
+    assert made.title == "[voiceagents] टेस्ट: धीमे जवाब"
+    assert made.body.endswith("सब ठीक है। इस नियम के अलर्ट भी इसी तरह मेल किए जाते हैं।\n")
+
+
 def test_a_worker_that_dies_holds_a_mail_no_longer_than_its_lease(mail, mail_server):
     lost = claim(mail.pk)
     assert lost is not None

@@ -3,16 +3,19 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from audit import history
 from audit.history import Wanted
 from calls.alerting import watching
+from calls.alerting.telling import payload
 from calls.models import Alert, AlertMail, AlertRule
 from engine.events import TurnLatency
 from tests.calls import made_calls as made
+from tests.hindi import english_left
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +54,17 @@ def test_the_bell_counts_what_nobody_looks_after_with_one_query(fired, owner, dj
     assert client_of(made.operator()).get("/alerts/bell/").json() == {"open": 0, "unseen": 0}
     assert client_of(made.operator(superuser=True)).get("/alerts/bell/").json() == {"open": 1, "unseen": 0}
     assert Client().get("/alerts/bell/").status_code == 401
+
+
+def test_alerts_are_told_in_the_language_of_the_reader(fired, owner, agent):
+    client = client_of(owner)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "hi"
+    with translation.override("en"):
+        page = client.get("/alerts/").content.decode()
+    assert "पिछले 15 मिनट में 100 में से 5 जवाबों में" in page
+    assert english_left(page, owner.username, agent.name) == []
+    with translation.override("hi"):
+        assert payload(fired)["title"] == "Slow answers", "other people's programs read it"
 
 
 def test_every_page_has_the_bell_and_a_page_for_strangers_has_none(owner):

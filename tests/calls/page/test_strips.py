@@ -12,7 +12,7 @@ def turn(total_ms: int | None = 800, *parts: tuple[str, int, int]) -> dict:
 def test_what_the_line_added_is_the_recordings_gap_beyond_our_own_figure():
     told = turn(800, ("endpointing", 0, 300), ("other", 300, 500))
     strips.add_line(told, 950)
-    assert told["parts"][-1] == {"name": "carrier", "start_ms": 800, "length_ms": 150}
+    assert told["parts"][-1] == {"name": "carrier", "words": "carrier", "start_ms": 800, "length_ms": 150}
 
 
 @pytest.mark.parametrize(("total_ms", "line_ms"), [(None, 900), (800, None), (800, 800), (800, 700), (800, -40), (800, 4801)])

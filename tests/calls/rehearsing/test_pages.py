@@ -1,6 +1,8 @@
 """The pages on which an agent is tried out in writing, and on which it is rehearsed."""
 
 import pytest
+from django.conf import settings
+from django.utils import translation
 
 from agents import drafts
 from calls.models import RehearsalRun, Scenario, Session
@@ -9,6 +11,7 @@ from calls.rehearsing.rows import WrittenTalk
 from tests.calls import made_calls as made
 from tests.calls.rehearsing.conftest import BOOKING
 from tests.calls.rehearsing.test_runs import CALLS_TUESDAY, held, scenario
+from tests.hindi import english_left
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +92,18 @@ def test_a_scenario_is_written_run_and_read(person, agent, says):
     assert "0 of 1 passed" in shown and "every 2s" not in shown and "it was never said" in shown and "#turn-" in shown
     listed = person.get(f"/agents/{agent.pk}/rehearsals/").content.decode()
     assert "Books a slot" in listed and "Failed" in listed
+    person.cookies[settings.LANGUAGE_COOKIE_NAME] = "hi"
+    paths = (address, f"/agents/{agent.pk}/rehearsals/", f"/agents/{agent.pk}/rehearsals/new/", f"/agents/{agent.pk}/try/text/")
+    with translation.override("en"):
+        for path in paths:
+            read = person.get(path).content.decode()
+            assert (
+                english_left(
+                    read, agent.name, agent.owner.username, one.name, "An appointment", "caller, transfer, limit", BOOKING[0]["say"]
+                )
+                == []
+            )
+    person.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     person.post(f"/agents/{agent.pk}/rehearsals/rule/", {"required": "yes"})
     assert "Publish without rehearsals" in person.get(f"/agents/{agent.pk}/rehearsals/").content.decode()
     person.post(f"/agents/{agent.pk}/rehearsals/{one.pk}/delete/")
