@@ -66,6 +66,13 @@ class TooLarge(APIException):
     default_code = "too_large"
 
 
+class Conflict(APIException):
+    """The request makes sense, and does not fit what is there."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
 class StrictJSON(JSONParser):
     """Also refuses what no row can hold: NUL characters, lone surrogates, numbers that are none, and bodies nested without end."""
 

@@ -49,7 +49,7 @@ class CallViewSet(viewsets.GenericViewSet[Session]):
         following = None
         if page.next_cursor is not None:
             following = replace_query_param(request.build_absolute_uri(), "cursor", page.next_cursor)
-        return Response({"results": CallSerializer(page.rows, many=True).data, "next": following})
+        return Response({"results": self.get_serializer(page.rows, many=True).data, "next": following})
 
     @extend_schema(
         summary="Place a call",
@@ -77,11 +77,11 @@ class CallViewSet(viewsets.GenericViewSet[Session]):
     def _placed(self, session_id: str) -> Response:
         session = self._find(session_id)
         where = reverse("call-detail", args=[session_id], request=self.request)
-        return Response(CallSerializer(session).data, status=status.HTTP_202_ACCEPTED, headers={"Location": where})
+        return Response(self.get_serializer(session).data, status=status.HTTP_202_ACCEPTED, headers={"Location": where})
 
     @extend_schema(summary="Read a call: turns, latency, recording, costs, events", responses=CallDetailSerializer)
     def retrieve(self, request: Request, session_id: str) -> Response:
-        return Response(CallDetailSerializer(self._find(session_id)).data)
+        return Response(CallDetailSerializer(self._find(session_id), context=self.get_serializer_context()).data)
 
     @extend_schema(
         summary="Hang up",

@@ -64,7 +64,7 @@ class SessionViewSet(_Parts):
 
     @extend_schema(summary="Read a session", responses=SessionSerializer)
     def retrieve(self, request: Request, session_id: str) -> Response:
-        return Response(SessionSerializer(self._one(request, _("session"), session_id=session_id)).data)
+        return Response(self.get_serializer(self._one(request, _("session"), session_id=session_id)).data)
 
 
 class TurnViewSet(_Parts):

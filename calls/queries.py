@@ -132,6 +132,9 @@ def page_of(
 
 
 def wish_of(user: User, filters: CallFilters, order: Order) -> Wish:
+    """A search by digits that a mask hides from this user would tell them: it finds what they may see of numbers, and nothing else."""
+    if filters.number and not sees_numbers(user):
+        filters = replace(filters, numbers_hidden=True)
     return Wish(None if getattr(user, "is_superuser", False) else user.pk or 0, filters, order)
 
 

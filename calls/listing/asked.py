@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from agents.models import Agent, AgentVersion
-from calls import overview, wording
+from calls import overview, queries, wording
 from calls.endings import Confirmation, EndedBy
-from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters
+from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters, is_part
 from calls.listing.finding import Order
 from calls.models import Analysis
 from calls.status import Direction
@@ -79,6 +79,7 @@ class FilterForm(forms.Form):
 
     def __init__(self, user: AbstractBaseUser | AnonymousUser, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._user = user
         agent, version = self.fields["agent"], self.fields["version"]
         assert isinstance(agent, forms.ModelChoiceField) and isinstance(version, forms.ModelChoiceField)
         agent.queryset = overview.agents_of(user).order_by("name")
@@ -149,6 +150,9 @@ class FilterForm(forms.Form):
             if (words := self._words(name, self.cleaned_data.get(name)))
         ]
 
+    def _finds_ours(self, number: str) -> bool:
+        return is_part(number) and not queries.sees_numbers(self._user)
+
     def _words(self, name: str, value: Any) -> str:
         if value in (None, "", False):
             return ""
@@ -163,7 +167,7 @@ class FilterForm(forms.Form):
         label = str(dict(choices).get(str(value), ""))
         words = {
             "text": f"Said: {value}",
-            "number": f"Number {value}",
+            "number": f"Our number {value}" if name == "number" and self._finds_ours(value) else f"Number {value}",
             "agent": str(value),
             "version": str(value),
             "silent": "The caller said nothing",
