@@ -24,8 +24,8 @@ def _number(name: str) -> Callable[[Any], str]:
 def _words(name: str) -> Callable[[Any], str]:
     @admin.display(description=name.capitalize())
     def masked(row: Any) -> str:
-        session: Session = row if isinstance(row, Session) else row.session
-        return str(wording.without_number(getattr(row, name), session.user_phone))
+        session: Session | None = row if isinstance(row, Session) else row.session
+        return str(wording.without_number(getattr(row, name), session.user_phone if session is not None else ""))
 
     return masked
 
@@ -37,7 +37,7 @@ def _numbers(row: Any) -> str:
 
 _MASKED: Final[dict[str, Any]] = {
     **{name: _number(name) for name in _PHONES},
-    **{name: _words(name) for name in ("customer", "arguments", "result")},
+    **{name: _words(name) for name in ("customer", "arguments", "result", "body")},
     "numbers": _numbers,
 }
 

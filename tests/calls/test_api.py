@@ -17,6 +17,7 @@ from calls import commands
 from calls.models import CallLog, Charge, Job, Recording, Session, UsageLine
 from calls.status import Direction
 from telephony.models import Phone
+from tests.calls import made_calls as made
 
 URL = "/api/v1/calls/"
 HUMAN = "+919876543210"
@@ -43,7 +44,7 @@ def stranger(db: None) -> User:
 @pytest.fixture
 def api(operator: User) -> APIClient:
     client = APIClient()
-    client.force_authenticate(operator)
+    client.force_authenticate(made.allowed(operator, "view_numbers"))
     return client
 
 
