@@ -83,7 +83,7 @@ class ToolRunInline(NumbersMasked, ReadOnlyInline):
     per_page = 50  # type: ignore[assignment]  # as above
 
 
-class TransferInline(NumbersMasked, ReadOnlyInline):
+class TransferInline(ReadOnlyInline):
     model = Transfer
     fields = ("name", "numbers", "decided_at", "asked_at", "outcome", "outcome_at")
     readonly_fields = fields

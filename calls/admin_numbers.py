@@ -30,15 +30,9 @@ def _words(name: str) -> Callable[[Any], str]:
     return masked
 
 
-@admin.display(description="Numbers")
-def _numbers(row: Any) -> str:
-    return ", ".join(wording.mask_number(number) for number in row.numbers)
-
-
 _MASKED: Final[dict[str, Any]] = {
     **{name: _number(name) for name in _PHONES},
     **{name: _words(name) for name in ("customer", "arguments", "result", "body")},
-    "numbers": _numbers,
 }
 
 

@@ -216,7 +216,7 @@ def without_number(told: Any, number: str) -> Any:
     last = "".join(letter for letter in number if letter.isdigit())[-10:]
     if len(last) < _LEAST_DIGITS:
         return told
-    spelling = re.compile(r"(?<!\d)\+?\d{0,4}[\s().-]*" + r"[\s().-]*".join(last) + r"(?!\d)")
+    spelling = re.compile(r"(?<!\d)(?:\+?\d{1,4}[\s().-]*)?" + r"[\s().-]*".join(last) + r"(?!\d)")
     return _without(told, spelling, mask_number(number))
 
 

@@ -20,6 +20,7 @@ from calls.models import Analysis
 from calls.queries import CallFilters
 from calls.status import CallStatus, Direction
 
+SESSION_ID = r"sess_[A-Za-z0-9]{1,35}"  # as it stands in an address
 EXAMPLE = "+919876543210"
 NUMBER_HELP = (
     "Either side's number, whole or its last digits; who may not see callers' numbers finds them by the whole number or its last two."

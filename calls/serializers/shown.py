@@ -13,7 +13,7 @@ from calls.amounts import plain
 from calls.endings import Confirmation, EndedBy
 from calls.models import Analysis, CallEvent, Job, Recording, RecordingDeletion, Session, ToolRun, Transfer, Turn
 from calls.serializers.money import ChargesSerializer, charges_shown
-from calls.serializers.numbers import HELP, CallersField, sides, without_callers
+from calls.serializers.numbers import HELP, sides, without_callers
 from calls.status import CallStatus, Direction
 
 
@@ -210,8 +210,6 @@ class ToolRunSerializer(serializers.ModelSerializer[ToolRun]):
 
 
 class TransferSerializer(serializers.ModelSerializer[Transfer]):
-    numbers = serializers.ListField(child=CallersField(), read_only=True)
-
     class Meta:
         model = Transfer
         fields = ("destination_id", "name", "numbers", "decided_at", "asked_at", "outcome", "outcome_at")
@@ -240,7 +238,7 @@ class CallDetailSerializer(CallSerializer):
     @extend_schema_field(TransferSerializer(allow_null=True))
     def get_transfer(self, session: Session) -> dict[str, Any] | None:
         transfer: Transfer | None = getattr(session, "transfer", None)
-        return None if transfer is None else dict(TransferSerializer(transfer, context=self.context).data)
+        return None if transfer is None else dict(TransferSerializer(transfer).data)
 
     @extend_schema_field(serializers.DictField(child=serializers.CharField()))
     def get_customer(self, session: Session) -> dict[str, Any]:

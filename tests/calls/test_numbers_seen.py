@@ -9,10 +9,10 @@ from rest_framework.test import APIClient
 
 from agents.models import Agent
 from calls import commands, wording
-from calls.models import Session, ToolRun, Transfer, WebhookEndpoint, WebhookMessage
+from calls.models import Session, ToolRun, WebhookEndpoint, WebhookMessage
 from tests.calls import made_calls as made
 
-CALLER, CALLED, OURS, COLLEAGUE = "+919876543210", "+919000000077", "+918047112233", "+919811122233"
+CALLER, CALLED, OURS = "+919876543210", "+919000000077", "+918047112233"
 MASKED = wording.mask_number(CALLER)
 
 
@@ -28,7 +28,7 @@ def owner(db: None) -> User:
     user: User = made.operator()
     user.is_staff = True
     user.save()
-    user.user_permissions.set(Permission.objects.filter(codename__in=("view_session", "view_calllog", "view_toolrun", "view_transfer")))
+    user.user_permissions.set(Permission.objects.filter(codename__in=("view_session", "view_calllog", "view_toolrun")))
     return user
 
 
@@ -42,7 +42,6 @@ def calls(owner: User) -> tuple[Session, Session]:
     facts = {"phone": CALLER, "note": f"call {CALLER[3:]} back", "digits": int(CALLER[1:]), "seats": 2}
     begun = commands.begin_tool_run(inbound.session_id, tool="book", arguments=facts, acts=True)
     commands.end_tool_run(begun.run_id or 0, state="done", result=f'{{"for": "{CALLER[1:]}"}}')
-    Transfer.objects.create(session=inbound, name="Front desk", numbers=[COLLEAGUE])
     made.end(inbound)
     return inbound, outbound
 
@@ -82,7 +81,7 @@ def test_a_number_is_told_to_those_who_may_see_it_and_to_nobody_else(owner: User
         answer = client.get(path)
         assert answer.status_code == 200
         digits = re.sub(r"[\s().-]", "", answer.content.decode())
-        seen = [number for number in (CALLER, CALLED, COLLEAGUE) if number[3:] in digits]
+        seen = [number for number in (CALLER, CALLED) if number[3:] in digits]
         assert bool(seen) == (may and door.removeprefix("/api/v1/") in IN_FULL), (may, seen)
 
 
@@ -93,7 +92,6 @@ def test_what_is_masked_is_masked_as_on_the_pages_and_our_own_numbers_are_not(ow
     assert (told["from"], told["to"], told["customer"]) == (MASKED, OURS, {"name": "Asha", "mobile": MASKED})
     assert told["tools"][0]["arguments"] == {"phone": MASKED, "note": f"call {MASKED} back", "digits": MASKED, "seats": 2}
     assert told["tools"][0]["result"] == f'{{"for": "{MASKED}"}}'
-    assert told["transfer"]["numbers"] == [wording.mask_number(COLLEAGUE)]
     placed = api.get(f"/api/v1/calls/{outbound.session_id}/").json()
     assert (placed["from"], placed["to"]) == (OURS, wording.mask_number(CALLED))
     listed = api.get(f"/api/v1/sessions/{inbound.session_id}/").json()
