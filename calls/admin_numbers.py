@@ -43,16 +43,16 @@ def _masked(names: Sequence[Any]) -> list[Any]:
 class NumbersMasked:
     """Mixed into an admin, or an inline, of a call's rows."""
 
-    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         return self._seen(request, super().get_list_display(request))  # type: ignore[misc]  # the admin mixed in has it
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self._seen(request, super().get_fields(request, obj))  # type: ignore[misc]  # as above
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self._seen(request, super().get_readonly_fields(request, obj))  # type: ignore[misc]  # as above
 
-    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+    def get_search_fields(self, request: HttpRequest) -> Any:
         names: Sequence[str] = super().get_search_fields(request)  # type: ignore[misc]  # as above
         return names if queries.sees_numbers(request.user) else [name for name in names if name not in _PHONES]
 
@@ -62,5 +62,5 @@ class NumbersMasked:
             return False
         return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]  # as above
 
-    def _seen(self, request: HttpRequest, names: Sequence[Any]) -> Sequence[Any]:
+    def _seen(self, request: HttpRequest, names: Sequence[Any]) -> Any:
         return names if queries.sees_numbers(request.user) else _masked(names)

@@ -214,7 +214,7 @@ class OutgoingDeliveryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(WebhookMessage)
-class WebhookMessageAdmin(NumbersMasked, ReadOnlyAdmin):
+class WebhookMessageAdmin(NumbersMasked, ReadOnlyAdmin):  # type: ignore[misc]  # unfold redefines what it mixes
     list_display = ("created_at", "type", "message_id", "session")
     list_filter = ("type", "created_at")
     list_select_related = ("session",)

@@ -104,8 +104,8 @@ class ScenarioSerializer(StrictMixin, serializers.ModelSerializer[Scenario]):
             raise serializers.ValidationError({name: [_("This field is required.")] for name in missing})
         if "name" in attrs:
             attrs["name"] = " ".join(attrs["name"].split())
-            agent = known.agent if known is not None else attrs["agent"]
-            if Scenario.objects.filter(agent=agent, name=attrs["name"]).exclude(pk=known.pk if known is not None else None).exists():
+            agent, own_id = (known.agent, known.pk) if known is not None else (attrs["agent"], 0)
+            if Scenario.objects.filter(agent=agent, name=attrs["name"]).exclude(pk=own_id).exists():
                 raise serializers.ValidationError({"name": [_("There is already a scenario of this name. Choose another name.")]})
         return attrs
 
@@ -175,7 +175,7 @@ class RehearsalSerializer(serializers.ModelSerializer[RehearsalRun]):
         return "passed" if run.total and run.passed == run.total else "failed"
 
 
-class EvidenceSerializer(serializers.Serializer[Turn]):
+class EvidenceSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     speaker = serializers.ChoiceField(choices=Turn.Speaker.choices)
     text = serializers.CharField()
