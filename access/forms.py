@@ -16,6 +16,7 @@ DEEDS: Final = {
     "calls": (_("Calls, sessions, turns, recordings, charges"), {"write": _("hang up"), "dial": _("place calls")}),
     "webhooks": (_("Webhooks"), {}),
     "budgets": (_("Budgets"), {}),
+    "rehearsals": (_("Scenarios and rehearsals"), {"run": _("rehearse")}),
 }
 _WORDS: Final = {"read": _("read"), "write": _("read and change")}
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access.models import ApiKey
-from agents.visibility import Person, sees_everything
+from agents.visibility import Person, own
 
 USED_AT_MOST_EVERY: Final = timedelta(minutes=1)
 _ALPHABET: Final = string.ascii_letters + string.digits
@@ -86,5 +86,4 @@ def revoke(key: ApiKey) -> bool:
 
 def visible(user: Person) -> QuerySet[ApiKey]:
     """Everybody's own; a superuser's are all."""
-    rows = ApiKey.objects.select_related("owner")
-    return rows if sees_everything(user) else rows.filter(owner_id=user.pk or 0)
+    return own(ApiKey.objects.select_related("owner"), user)

@@ -14,22 +14,18 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from access.models import KeptAnswer
+from agents.api_fields import Conflict
 
 KEPT_FOR: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 200
 WAIT_S: Final = 5
 REPLAYED: Final = "Idempotency-Replayed"
-
-
-class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 def once(request: Request, act: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:

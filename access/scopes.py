@@ -9,8 +9,9 @@ RESOURCES: Final[dict[str, tuple[str, ...]]] = {
     "calls": ("read", "write", "dial"),
     "webhooks": ("read", "write"),
     "budgets": ("read", "write"),
+    "rehearsals": ("read", "write", "run"),
 }
-"""`write` includes `read`. `calls:write` hangs up; only `calls:dial` rings somebody's phone."""
+"""`write` includes `read`. `calls:write` hangs up; only `calls:dial` rings somebody's phone. Only `rehearsals:run` holds conversations."""
 
 SCOPES: Final = tuple(f"{resource}:{deed}" for resource, deeds in RESOURCES.items() for deed in deeds)
 
@@ -28,6 +29,8 @@ RESOURCE_OF: Final[dict[str, str]] = {
     "webhook-endpoint": "webhooks",
     "webhook-message": "webhooks",
     "budget": "budgets",
+    "scenario": "rehearsals",
+    "rehearsal": "rehearsals",
 }
 
 
@@ -40,6 +43,8 @@ def needed(door: str, method: str, action: str) -> str | None:
         return f"{resource}:read"
     if door == "call" and action == "create":
         return "calls:dial"
+    if door == "rehearsal":
+        return "rehearsals:run"
     return f"{resource}:write"
 
 

@@ -61,9 +61,22 @@ def mistyped(field: Any, value: Any) -> str:
     return next((words for one in inner if (words := mistyped(child, one))), "")
 
 
+def refuse_empty(told: Mapping[str, Any]) -> None:
+    """For addresses, where an empty filter is a mistake and not a wish. Raises `ValidationError`."""
+    if empty := [name for name, value in told.items() if not value]:
+        raise serializers.ValidationError({name: [_("This says nothing. Say what to look for, or leave it out.")] for name in empty})
+
+
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
+
+
+class Conflict(APIException):
+    """The request makes sense, and does not fit what is there."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
 
 
 class StrictJSON(JSONParser):

@@ -12,6 +12,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
+from agents.api_fields import refuse_empty
+
 PAGE_ROWS, MOST_ROWS = 50, 200
 
 
@@ -94,7 +96,6 @@ class StrictFilters(DjangoFilterBackend):
         if unknown := [name for name in request.query_params if name not in known]:
             message = _("There is no such filter. The filters are: %(known)s.") % {"known": ", ".join(sorted(known))}
             raise ValidationError({name: [message] for name in unknown})
-        if empty := [name for name, told in request.query_params.items() if not told]:
-            raise ValidationError({name: [_("This says nothing. Say what to look for, or leave it out.")] for name in empty})
+        refuse_empty(request.query_params)
         found: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return found

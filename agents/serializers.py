@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents import manners
-from agents.api_fields import mistyped
+from agents.api_fields import mistyped, refuse_empty
 from agents.manner_fields import api_field
 from agents.models import Agent, AgentVersion, Publication
 from agents.validation import name_problem, warnings
@@ -30,13 +30,33 @@ class StrictMixin:
             known = ", ".join(name for name, field in fields.items() if not field.read_only)
             message = _("There is no such field. The fields are: %(known)s.") % {"known": known}
             raise serializers.ValidationError({name: [message] for name in unknown})
-        if isinstance(data, QueryDict) and (empty := [name for name, told in data.items() if not told]):
-            raise serializers.ValidationError({name: [_("This says nothing. Say what to look for, or leave it out.")] for name in empty})
-        if isinstance(data, Mapping) and not isinstance(data, QueryDict):
+        if isinstance(data, QueryDict):
+            refuse_empty(data)
+        elif isinstance(data, Mapping):
             wrong = {name: [words] for name in data if not fields[name].read_only and (words := mistyped(fields[name], data[name]))}
             if wrong:
                 raise serializers.ValidationError(wrong)
         return super().to_internal_value(data)  # type: ignore[misc]  # as above
+
+
+class JudgedByModel(StrictMixin):
+    """Judged by the model, with its own words, before anything is changed."""
+
+    def judged(self, attrs: dict[str, Any], **more: Any) -> Any:
+        """The row as it would be, unsaved. `more` is what whoever asks cannot say. Raises `ValidationError`."""
+        instance: Any = self.instance  # type: ignore[attr-defined]  # the serializer mixed in has it
+        candidate: Any = self.Meta.model()  # type: ignore[attr-defined]  # as above
+        if instance is not None:
+            for field in candidate._meta.concrete_fields:
+                setattr(candidate, field.attname, getattr(instance, field.attname))
+            candidate._state.adding = False
+        for name, value in {**attrs, **more}.items():
+            setattr(candidate, name, value)
+        try:
+            candidate.full_clean(validate_constraints=False, validate_unique=False)
+        except ModelInvalid as error:
+            raise serializers.ValidationError(error.message_dict) from error
+        return candidate
 
 
 class OwnAgentField(serializers.PrimaryKeyRelatedField[Agent]):

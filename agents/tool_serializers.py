@@ -3,32 +3,18 @@
 import json
 from typing import Any
 
-from django.core.exceptions import ValidationError as ModelInvalid
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.models import Agent, Destination, HttpTool
-from agents.serializers import OwnAgentField, StrictMixin
+from agents.serializers import JudgedByModel, OwnAgentField
 
 
-class _PartOfAgentSerializer(StrictMixin, serializers.ModelSerializer[Any]):
-    """Judged by the model, with its own words, before anything is changed."""
-
+class _PartOfAgentSerializer(JudgedByModel, serializers.ModelSerializer[Any]):
     agent = OwnAgentField(queryset=Agent.objects.none())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        model: Any = self.Meta.model
-        candidate = model()
-        if self.instance is not None:
-            for field in candidate._meta.concrete_fields:
-                setattr(candidate, field.attname, getattr(self.instance, field.attname))
-            candidate._state.adding = False
-        for name, value in attrs.items():
-            setattr(candidate, name, value)
-        try:
-            candidate.full_clean(validate_constraints=False, validate_unique=False)
-        except ModelInvalid as error:
-            raise serializers.ValidationError(error.message_dict) from error
+        candidate = self.judged(attrs)
         return {name: getattr(candidate, name) for name in attrs}
 
     def create(self, validated_data: dict[str, Any]) -> Any:

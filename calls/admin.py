@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
 from calls import commands, price_admin
+from calls.admin_numbers import NumbersMasked
 from calls.models import (
     Alarm,
     Analysis,
@@ -36,7 +37,7 @@ from calls.models import (
 __all__ = ["price_admin"]
 
 
-class OwnOnly(ReadOnlyAdmin):
+class OwnOnly(NumbersMasked, ReadOnlyAdmin):  # type: ignore[misc]  # unfold redefines what it mixes
     """Operators see the rows of their own calls. `owner_path` leads from the row to the call's owner."""
 
     owner_path = "session__owner"
@@ -47,7 +48,7 @@ class OwnOnly(ReadOnlyAdmin):
         return rows if sees_everything(request.user) else rows.filter(**{self.owner_path: request.user.pk})
 
 
-class CallLogInline(ReadOnlyInline):
+class CallLogInline(NumbersMasked, ReadOnlyInline):  # type: ignore[misc]  # as above
     model = CallLog
     fields = (
         "direction",
@@ -75,7 +76,7 @@ class TurnInline(ReadOnlyInline):
     ordering = ("started_ms", "number")
 
 
-class ToolRunInline(ReadOnlyInline):
+class ToolRunInline(NumbersMasked, ReadOnlyInline):  # type: ignore[misc]  # as above
     model = ToolRun
     fields = ("started_at", "tool", "arguments", "state", "tries", "result", "ended_at")
     readonly_fields = fields

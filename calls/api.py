@@ -4,16 +4,18 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 
+from agents.api_fields import Conflict
 from calls import commands, queries
 from calls.listing.finding import SearchTooBroad
 from calls.models import Session
 from calls.serializers import (
+    SESSION_ID,
     CallDetailSerializer,
     CallPageSerializer,
     CallQuerySerializer,
@@ -24,16 +26,11 @@ from calls.serializers import (
 from calls.status import TERMINAL, CallStatus
 
 
-class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
-
-
 class CallViewSet(viewsets.GenericViewSet[Session]):
     serializer_class = CallSerializer
     queryset = Session.objects.none()
     lookup_field = "session_id"
-    lookup_value_regex = r"sess_[A-Za-z0-9]{1,35}"
+    lookup_value_regex = SESSION_ID
     filter_backends = ()
     pagination_class = None
 
@@ -49,7 +46,7 @@ class CallViewSet(viewsets.GenericViewSet[Session]):
         following = None
         if page.next_cursor is not None:
             following = replace_query_param(request.build_absolute_uri(), "cursor", page.next_cursor)
-        return Response({"results": CallSerializer(page.rows, many=True).data, "next": following})
+        return Response({"results": self.get_serializer(page.rows, many=True).data, "next": following})
 
     @extend_schema(
         summary="Place a call",
@@ -77,11 +74,11 @@ class CallViewSet(viewsets.GenericViewSet[Session]):
     def _placed(self, session_id: str) -> Response:
         session = self._find(session_id)
         where = reverse("call-detail", args=[session_id], request=self.request)
-        return Response(CallSerializer(session).data, status=status.HTTP_202_ACCEPTED, headers={"Location": where})
+        return Response(self.get_serializer(session).data, status=status.HTTP_202_ACCEPTED, headers={"Location": where})
 
     @extend_schema(summary="Read a call: turns, latency, recording, costs, events", responses=CallDetailSerializer)
     def retrieve(self, request: Request, session_id: str) -> Response:
-        return Response(CallDetailSerializer(self._find(session_id)).data)
+        return Response(CallDetailSerializer(self._find(session_id), context=self.get_serializer_context()).data)
 
     @extend_schema(
         summary="Hang up",

@@ -71,7 +71,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "costs": costs,
         "minute": presentation.call_minute_words(session, summary.totals, summary.unpriced),
         "estimate": presentation.estimate_words(queries.line_estimate(session)),
-        "tools": presentation.tool_lines(session),
+        "tools": presentation.tool_lines(session, sees_numbers=queries.sees_numbers(request.user)),
         "hooks": presentation.hook_lines(told, may_replay=bool(told) and endpoints.may_replay(request.user)),
         "jobs": [presentation.job_line(job) for job in session.jobs.all()],
         "watch": presentation.is_live(session) or log.settled_at is None,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
+from agents.visibility import own as visible
 from calls.models import Charge, Recording, Session, Turn
 from calls.queries import User, visible_sessions
 
@@ -46,12 +47,8 @@ def charges(user: User, wanted: Mapping[str, Any]) -> QuerySet[Charge]:
 
 
 def _narrowed(rows: QuerySet[Any], user: User, wanted: Mapping[str, Any], own: Mapping[str, str]) -> QuerySet[Any]:
-    if not user.is_authenticated:
-        return rows.none()
-    if not getattr(user, "is_superuser", False):
-        rows = rows.filter(session__owner_id=user.pk)
     through = {name: f"session__{path}" for name, path in _OF_SESSION.items() if name not in own}
-    return rows.filter(_condition(wanted, {**through, **own}))
+    return visible(rows, user, "session__owner").filter(_condition(wanted, {**through, **own}))
 
 
 def _condition(wanted: Mapping[str, Any], paths: Mapping[str, str]) -> Q:

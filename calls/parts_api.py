@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from agents.api_lists import NewestFirst
 from calls import parts
 from calls.models import Charge, Recording, Session, Turn
+from calls.serializers import SESSION_ID
 from calls.serializers.parts import (
     ChargeQuerySerializer,
     ChargeSerializer,
@@ -25,8 +26,6 @@ from calls.serializers.parts import (
     TurnOfCallSerializer,
     TurnQuerySerializer,
 )
-
-SESSION_ID = r"sess_[A-Za-z0-9]{1,35}"
 
 
 class _Parts(viewsets.GenericViewSet[Any]):
@@ -64,7 +63,7 @@ class SessionViewSet(_Parts):
 
     @extend_schema(summary="Read a session", responses=SessionSerializer)
     def retrieve(self, request: Request, session_id: str) -> Response:
-        return Response(SessionSerializer(self._one(request, _("session"), session_id=session_id)).data)
+        return Response(self.get_serializer(self._one(request, _("session"), session_id=session_id)).data)
 
 
 class TurnViewSet(_Parts):

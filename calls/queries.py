@@ -16,6 +16,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from agents.models import Agent
+from agents.visibility import own, sees_everything
 from calls import charges
 from calls.alignment import Alignment, Heard, Spoken, align, voice_of
 from calls.listing.filters import CallFilters as CallFilters
@@ -78,10 +79,7 @@ def awaited_dial(*, person: str, exophone: str, since: datetime) -> Session | No
 
 def visible_sessions(user: User) -> QuerySet[Session]:
     """The sessions this user may know of: superusers all, everybody else their own, nobody none."""
-    rows = Session.objects.select_related(*_WITH_NAMES)
-    if not user.is_authenticated:
-        return rows.none()
-    return rows if getattr(user, "is_superuser", False) else rows.filter(owner_id=user.pk)
+    return own(Session.objects.select_related(*_WITH_NAMES), user)
 
 
 def calls_in_progress(user: User) -> QuerySet[Session]:
@@ -138,7 +136,10 @@ def page_of(
 
 
 def wish_of(user: User, filters: CallFilters, order: Order) -> Wish:
-    return Wish(None if getattr(user, "is_superuser", False) else user.pk or 0, filters, order)
+    """A search by digits that a mask hides from this user would tell them: it finds what they may see of numbers, and nothing else."""
+    if filters.number and not sees_numbers(user):
+        filters = replace(filters, numbers_hidden=True)
+    return Wish(None if sees_everything(user) else user.pk or 0, filters, order)
 
 
 def _cursor(told: int | str | None) -> int | None:

@@ -4,9 +4,11 @@ Pure and without markup; it never reads a row's relations and never decides anyt
 marked for translation; what the functions return is in the language of whoever is answered. So nothing from here may be stored.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import phonenumbers
 from django.utils.translation import gettext as _
@@ -218,12 +220,15 @@ def cause_words(cause: str) -> str:
     return _(known) if known else in_readers_words(cause)
 
 
+_LEAST_DIGITS = 7
+
+
 def mask_number(number: str) -> str:
     """`+919876543212` -> `+91••••••••12`: the country code and the last two digits stay."""
     if not number:
         return _("Number withheld")
     digits = number.lstrip("+")
-    if len(digits) < 7:
+    if len(digits) < _LEAST_DIGITS:
         return "•" * max(len(digits) - 2, 0) + digits[-2:]
     try:
         code = str(phonenumbers.parse(number if number.startswith("+") else f"+{digits}").country_code)
@@ -236,6 +241,25 @@ def mask_number(number: str) -> str:
 def number_words(number: str, *, in_full: bool) -> str:
     """A caller's number as this reader may see it."""
     return number if in_full and number else mask_number(number)
+
+
+def without_number(told: Any, number: str) -> Any:
+    """What was told, however deep, with every spelling of this number masked. What is no JSON stays."""
+    last = "".join(letter for letter in number if letter.isdigit())[-10:]
+    if len(last) < _LEAST_DIGITS:
+        return told
+    spelling = re.compile(r"(?<!\d)(?:\+?\d{1,4}[\s().-]*)?" + r"[\s().-]*".join(last) + r"(?!\d)")
+    return _without(told, spelling, mask_number(number))
+
+
+def _without(told: Any, spelling: re.Pattern[str], mask: str) -> Any:
+    if isinstance(told, str):
+        return spelling.sub(mask, told)
+    if isinstance(told, Mapping):
+        return {name: _without(inner, spelling, mask) for name, inner in told.items()}
+    if isinstance(told, list):
+        return [_without(inner, spelling, mask) for inner in told]
+    return mask if isinstance(told, int) and not isinstance(told, bool) and spelling.fullmatch(str(told)) else told
 
 
 def duration_words(seconds: float | None) -> str:

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from agents.readonly import ReadOnlyAdmin
 from agents.visibility import sees_everything, visible_agents
 from calls.models import Session
+from calls.queries import sees_numbers
 from telephony.models import Phone, WebhookDelivery
 
 
@@ -59,6 +60,10 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         "fingerprint",
     )  # fmt: skip
     readonly_fields = fields
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What the carrier sent has callers' numbers in it."""
+        return [name for name in self.fields if name != "as_received" or sees_numbers(request.user)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
         """Operators see what belongs to their calls; what nobody could be found for is for superusers."""

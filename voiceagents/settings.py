@@ -335,6 +335,8 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStateEnum": "calls.models.OutgoingDelivery.State",
         "JobStateEnum": "calls.models.Job.State",
         "ToolRunStateEnum": "calls.models.ToolRun.State",
+        "RehearsalStateEnum": "calls.rehearsing.serializers.RUN_STATES",
+        "RehearsalResultStateEnum": "calls.models.RehearsalResult.State",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "voiceagents.described.with_common_parts"],
 }

@@ -13,6 +13,7 @@ import calls.api
 import calls.budget_api
 import calls.outgoing.api
 import calls.parts_api
+import calls.rehearsing.api
 import telephony.api
 from access import page as access_page
 from access.doors import guarded
@@ -29,6 +30,7 @@ every_route = (
     *calls.parts_api.routes,
     *calls.outgoing.api.routes,
     *calls.budget_api.routes,
+    *calls.rehearsing.api.routes,
 )
 for prefix, view_set, basename in every_route:
     router.register(prefix, guarded(view_set), basename=basename)

@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from agents.models import Agent, AgentVersion
-from calls import overview, wording
+from calls import overview, queries, wording
 from calls.endings import Confirmation, EndedBy
-from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters
+from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters, is_part
 from calls.listing.finding import Order
 from calls.models import Analysis
 from calls.status import Direction
@@ -111,6 +111,7 @@ class FilterForm(forms.Form):
 
     def __init__(self, user: AbstractBaseUser | AnonymousUser, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._user = user
         agent, version = self.fields["agent"], self.fields["version"]
         assert isinstance(agent, forms.ModelChoiceField) and isinstance(version, forms.ModelChoiceField)
         agent.queryset = overview.agents_of(user).order_by("name")
@@ -185,6 +186,9 @@ class FilterForm(forms.Form):
             if (words := self._words(name, self.cleaned_data.get(name)))
         ]
 
+    def _finds_ours(self, number: str) -> bool:
+        return is_part(number) and not queries.sees_numbers(self._user)
+
     def _words(self, name: str, value: Any) -> str:
         if value in (None, "", False):
             return ""
@@ -198,7 +202,8 @@ class FilterForm(forms.Form):
         label = str(dict(choices).get(str(value), ""))
         words = {
             "text": _("Said: %(words)s") % {"words": value},
-            "number": _("Number %(number)s") % {"number": value},
+            "number": (_("Our number %(number)s") if name == "number" and self._finds_ours(value) else _("Number %(number)s"))
+            % {"number": value},
             "agent": str(value),
             "version": str(value),
             "silent": _("The caller said nothing"),

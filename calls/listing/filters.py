@@ -16,6 +16,9 @@ WITH_TESTS: Final = "with"
 TALKED: Final = "s.started_at IS NOT NULL AND s.state = 'ended' AND s.end_reason NOT IN ('voicemail-done', 'voicemail-detected')"
 ANSWERED: Final = "yes"
 
+SHOWN_DIGITS: Final = 2  # the last ones of a masked number
+WHOLE_DIGITS: Final = 10
+
 
 @dataclass(slots=True)
 class Conditions:
@@ -45,6 +48,7 @@ class CallFilters:
 
     `cost_least` and `cost_most` are in the billing currency. A call of which nobody knows the duration or the cost is in no range of them.
     `answered` is yes, no or empty; `clock_hour` is the hour of the day in `zone` in which it began; `silent`: its caller said nothing.
+    With `numbers_hidden` digits that the mask of a caller's number hides find our own numbers alone; the whole of it finds either side.
     """
 
     status: str = ""
@@ -67,6 +71,7 @@ class CallFilters:
     clock_hour: int | None = None
     zone: str = "UTC"
     silent: bool = False
+    numbers_hidden: bool = False
 
     @property
     def said(self) -> Search | None:
@@ -132,9 +137,11 @@ class CallFilters:
             found.add("NOT EXISTS (SELECT FROM calls_turn t WHERE t.session_id = c.session_id AND t.speaker = 'caller')")
         if digits := _digits(self.number):
             # 080…, 91… and +91… name the same line: what counts is the national part.
-            backwards = digits[-10:][::-1] + "%"
+            backwards = digits[-WHOLE_DIGITS:][::-1] + "%"
             side = 'reverse(c.{}) COLLATE "C" LIKE %s'
-            found.add(f"({side.format('from_phone')} OR {side.format('to_phone')})", backwards, backwards)
+            ours = ("c.direction = 'outbound' AND ", "c.direction = 'inbound' AND ")
+            of_from, of_to = ours if self.numbers_hidden and is_part(self.number) else ("", "")
+            found.add(f"({of_from}{side.format('from_phone')} OR {of_to}{side.format('to_phone')})", backwards, backwards)
         for phrase in self.said.phrases if self.said else ():
             pattern = f"%{phrase.replace(chr(92), chr(92) * 2).replace('%', chr(92) + '%').replace('_', chr(92) + '_')}%"
             found.add(
@@ -159,6 +166,11 @@ class CallFilters:
         if self.said is not None:
             found.add("w.words @@ %s::tsquery", self.said.tsquery)
         return found
+
+
+def is_part(typed: str) -> bool:
+    """Whether these are more digits than a mask shows, and fewer than a number has."""
+    return SHOWN_DIGITS < len(_digits(typed)) < WHOLE_DIGITS
 
 
 def _digits(typed: str) -> str:

@@ -26,6 +26,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
+from calls.admin_numbers import NumbersMasked
 from calls.models import OutgoingDelivery, WebhookAttempt, WebhookEndpoint, WebhookMessage
 from calls.outgoing import endpoints
 from calls.outgoing.rules import ENDPOINT_EVENTS
@@ -213,7 +214,7 @@ class OutgoingDeliveryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(WebhookMessage)
-class WebhookMessageAdmin(ReadOnlyAdmin):
+class WebhookMessageAdmin(NumbersMasked, ReadOnlyAdmin):  # type: ignore[misc]  # unfold redefines what it mixes
     list_display = ("created_at", "type", "message_id", "session")
     list_filter = ("type", "created_at")
     list_select_related = ("session",)

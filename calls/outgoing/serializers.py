@@ -10,6 +10,7 @@ from rest_framework import serializers
 from agents.serializers import StrictMixin
 from calls.models import OutgoingDelivery, WebhookAttempt, WebhookEndpoint, WebhookMessage
 from calls.outgoing.rules import ENDPOINT_EVENTS, EventType
+from calls.serializers.numbers import without_callers
 
 
 class EndpointSerializer(StrictMixin, serializers.ModelSerializer[WebhookEndpoint]):
@@ -86,11 +87,16 @@ class MessageSerializer(serializers.ModelSerializer[WebhookMessage]):
 class MessageDetailSerializer(MessageSerializer):
     """A message with what it says and every try to say it."""
 
-    body = serializers.CharField(read_only=True, help_text="The very bytes that are signed and sent.")
+    body = serializers.SerializerMethodField(
+        help_text="The very bytes that are signed and sent; to those who may not see callers' numbers, with these masked."
+    )
     attempts = serializers.SerializerMethodField()
 
     class Meta(MessageSerializer.Meta):
         fields = (*MessageSerializer.Meta.fields, "body", "attempts")  # type: ignore[assignment]  # two more than the list shows
+
+    def get_body(self, message: WebhookMessage) -> str:
+        return str(message.body if message.session is None else without_callers(message.body, message.session, self.context))
 
     @extend_schema_field(AttemptSerializer(many=True))
     def get_attempts(self, message: WebhookMessage) -> list[Any]:

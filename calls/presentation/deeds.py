@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from calls import wording
 from calls.models import Session, ToolRun, Transfer
 
 _WORDS = {
@@ -35,9 +36,10 @@ class ToolLine:
     facts: str
 
 
-def tool_lines(session: Session) -> list[ToolLine]:
-    """The tools in the order in which they ran, then the hand-over."""
-    lines = [_tool_line(run) for run in session.tool_runs.all() if run.tool != "transfer_call" or run.state == ToolRun.State.FAILED]
+def tool_lines(session: Session, *, sees_numbers: bool = False) -> list[ToolLine]:
+    """The tools in the order in which they ran, then the hand-over. The caller's number in their arguments may be masked."""
+    hidden = "" if sees_numbers else session.user_phone
+    lines = [_tool_line(run, hidden) for run in session.tool_runs.all() if run.tool != "transfer_call" or run.state == ToolRun.State.FAILED]
     transfer: Transfer | None = getattr(session, "transfer", None)
     if transfer is not None:
         state, tone = _OUTCOMES.get(transfer.outcome, (transfer.outcome.replace("-", " ").capitalize(), "warn"))
@@ -51,6 +53,7 @@ def run_words(run: ToolRun) -> tuple[str, str]:
     return _(words), tone
 
 
-def _tool_line(run: ToolRun) -> ToolLine:
+def _tool_line(run: ToolRun, hidden: str) -> ToolLine:
     state, tone = run_words(run)
-    return ToolLine(run.tool, state, tone, " · ".join(f"{name}: {value}" for name, value in run.arguments.items()))
+    arguments = wording.without_number(run.arguments, hidden)
+    return ToolLine(run.tool, state, tone, " · ".join(f"{name}: {value}" for name, value in arguments.items()))

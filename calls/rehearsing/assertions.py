@@ -18,7 +18,7 @@ ENDED_BY, WITHIN, COSTS, JUDGED = "ended by", "within", "costs at most", "judged
 KINDS: Final = (TOOL_CALLED, TOOL_NEVER_CALLED, SAYS, NEVER_SAYS, ENDED_BY, WITHIN, COSTS, JUDGED)
 ENDERS: Final = ("agent", "caller", "transfer", "limit")
 MOST: Final = 40
-_LONGEST: Final = 500
+LONGEST: Final = 500
 _TOOL = re.compile(r"([A-Za-z_][\w-]{0,63})\s*(\{.*\})?", re.DOTALL)
 _SECONDS = re.compile(r"(\d{1,5})\s*(s|sec|secs|seconds?)?", re.IGNORECASE)
 _MONEY = re.compile(r"(?:₹|rs\.?|inr)?\s*(\d{1,7}(?:\.\d{1,4})?)\s*(?:₹|rs\.?|inr|rupees?)?", re.IGNORECASE)
@@ -54,8 +54,13 @@ def from_json(stored: Sequence[Mapping[str, Any]]) -> list[Assertion]:
 
 def parse(text: str) -> list[Assertion]:
     """One assertion for each line that is not empty. Raises `NotUnderstood`."""
+    return parse_lines(text.splitlines())
+
+
+def parse_lines(lines: Sequence[str]) -> list[Assertion]:
+    """As `parse`, from lines that were taken apart already."""
     found, problems = [], []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
@@ -70,8 +75,10 @@ def parse(text: str) -> list[Assertion]:
 
 
 def _parsed(line: str) -> Assertion:
-    if len(line) > _LONGEST:
-        raise ValueError(f"write at most {_LONGEST} characters.")
+    if len(line) > LONGEST:
+        raise ValueError(f"write at most {LONGEST} characters.")
+    if len(line.splitlines()) > 1:
+        raise ValueError("write it on one line.")
     kind, colon, wish = line.partition(":")
     kind, wish = " ".join(kind.casefold().split()), wish.strip()
     if not colon or kind not in KINDS:
@@ -105,8 +112,11 @@ def _tool(kind: str, wish: str) -> Assertion:
         return Assertion(kind, told.group(1))
     try:
         arguments = json.loads(told.group(2))
-    except ValueError:
-        raise ValueError('the arguments are no JSON; write them as {"day": "Tuesday"}.') from None
+        is_kept = "\\u0000" not in json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode().decode()
+    except (ValueError, RecursionError):  # nor can Postgres keep half a pair of surrogates, a number that is none, or NUL
+        is_kept = False
+    if not is_kept:
+        raise ValueError('the arguments are no JSON; write them as {"day": "Tuesday"}.')
     for value in arguments.values():
         if isinstance(value, str) and (pattern := pattern_of(value)) is not None:
             _checked(pattern)
@@ -121,7 +131,7 @@ def pattern_of(wish: str) -> str | None:
 def _checked(pattern: str) -> None:
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"this is no regular expression: {error}.") from None
 
 

@@ -84,7 +84,11 @@ def _form(request: HttpRequest, agent: Agent, form: ScenarioForm, source: str = 
 @for_those_who_may_change
 def delete(request: HttpRequest, pk: int, scenario_id: int) -> HttpResponse:
     gone = _scenario(visible(request, pk), scenario_id)
-    gone.delete()
+    try:
+        runs.forget(gone)
+    except runs.StillRehearsed as error:
+        messages.error(request, error.message)
+        return go(request, "rehearsals", pk=pk)
     messages.success(request, _("“%(name)s” is deleted.") % {"name": gone.name})
     return go(request, "rehearsals", pk=pk)
 

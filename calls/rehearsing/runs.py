@@ -36,12 +36,19 @@ logger = structlog.get_logger()
 MOST_SCENARIOS = 200
 MOST_TRIES = 2
 State = RehearsalResult.State
+GOING = (State.WAITING, State.RUNNING)
 
 
 class NothingToRehearse(ValueError):
     """There is no scenario to rehearse."""
 
     message = "There is no active scenario to rehearse. Write one first."
+
+
+class StillRehearsed(ValueError):
+    """One of the scenario's rehearsals waits or goes on."""
+
+    message = "This scenario is being rehearsed. Stop that rehearsal, or wait for its end, and delete it then."
 
 
 # --- asked for --------------------------------------------------------------------------------------------------------
@@ -135,6 +142,15 @@ def _write(result: RehearsalResult, talk: Talk, state: str, verdicts: Sequence[V
         ended_at=timezone.now(),
     )
     logger.info("rehearsed", run=result.run_id, state=str(state))
+
+
+def forget(scenario: Scenario) -> None:
+    """Deletes a scenario with its results; the test calls stay. Raises `StillRehearsed`."""
+    with transaction.atomic():
+        Scenario.objects.select_for_update().get(pk=scenario.pk)  # a run that is ordered meanwhile waits, or is seen
+        if scenario.results.filter(state__in=GOING).exists():
+            raise StillRehearsed(StillRehearsed.message)
+        scenario.delete()
 
 
 # --- read -------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,11 @@ from calls.models import Analysis
 from calls.queries import CallFilters
 from calls.status import CallStatus, Direction
 
+SESSION_ID = r"sess_[A-Za-z0-9]{1,35}"  # as it stands in an address
 EXAMPLE = "+919876543210"
+NUMBER_HELP = (
+    "Either side's number, whole or its last digits; who may not see callers' numbers finds them by the whole number or its last two."
+)
 
 
 class DialledNumber(serializers.CharField):
@@ -119,7 +123,7 @@ class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=[(s.value, s.value) for s in CallStatus], required=False)
     direction = serializers.ChoiceField(choices=[(d.value, d.value) for d in Direction], required=False)
     agent = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="An agent's id.")
-    number = serializers.CharField(max_length=40, required=False, help_text="Either side's number, whole or its last digits.")
+    number = serializers.CharField(max_length=40, required=False, help_text=NUMBER_HELP)
     outcome = serializers.ChoiceField(choices=Analysis.Outcome.choices, required=False, help_text="What the talk achieved.")
     ended_by = serializers.ChoiceField(choices=[(e.value, e.value) for e in EndedBy], required=False)
     confirmation = serializers.ChoiceField(choices=[(c.value, c.value) for c in Confirmation], required=False)

@@ -10,6 +10,7 @@ from agents.serializers import StrictMixin
 from calls.amounts import plain
 from calls.models import Charge, Recording, Session, Turn
 from calls.serializers.asked import MomentField
+from calls.serializers.numbers import CallersField, without_callers
 from calls.serializers.shown import RecordingSerializer, TurnSerializer
 from calls.status import CallStatus
 
@@ -67,7 +68,8 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
     status = serializers.ChoiceField(
         source="call_log.status", choices=[(s.value, s.value) for s in CallStatus], read_only=True, help_text="The call's."
     )
-    customer = serializers.DictField(child=serializers.CharField(), read_only=True, help_text="What was known about the human.")
+    user_phone = CallersField()
+    customer = serializers.SerializerMethodField(help_text="What was known about the human.")
 
     class Meta:
         model = Session
@@ -76,6 +78,10 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             "end_reason", "hangup_requested_at", "customer", "created_at",
         )  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_customer(self, session: Session) -> dict[str, Any]:
+        return dict(without_callers(session.customer, session, self.context))
 
 
 class TurnOfCallSerializer(TurnSerializer):

@@ -13,6 +13,7 @@ from calls.amounts import plain
 from calls.endings import Confirmation, EndedBy
 from calls.models import Analysis, CallEvent, Job, Recording, RecordingDeletion, Session, ToolRun, Transfer, Turn
 from calls.serializers.money import ChargesSerializer, charges_shown
+from calls.serializers.numbers import HELP, sides, without_callers
 from calls.status import CallStatus, Direction
 
 
@@ -25,7 +26,7 @@ class CallSerializer(serializers.Serializer[Any]):
     agent_version = serializers.IntegerField(source="agent_version.number", read_only=True)
     direction = serializers.ChoiceField(source="call_log.direction", choices=[(d.value, d.value) for d in Direction], read_only=True)
     status = serializers.ChoiceField(source="call_log.status", choices=[(s.value, s.value) for s in CallStatus], read_only=True)
-    to = serializers.CharField(source="call_log.to_phone", read_only=True)
+    to = serializers.SerializerMethodField(method_name="get_to_phone", help_text=HELP)
     created_at = serializers.DateTimeField(read_only=True)
     started_at = serializers.DateTimeField(source="call_log.started_at", read_only=True, allow_null=True)
     answered_at = serializers.DateTimeField(source="call_log.answered_at", read_only=True, allow_null=True)
@@ -59,7 +60,15 @@ class CallSerializer(serializers.Serializer[Any]):
     unpriced = serializers.SerializerMethodField(help_text="Cost lines whose price nobody knows: they come on top.")
 
     def get_fields(self) -> dict[str, Any]:
-        return {**super().get_fields(), "from": serializers.CharField(source="call_log.from_phone", read_only=True)}
+        return {**super().get_fields(), "from": serializers.SerializerMethodField(method_name="get_from_phone", help_text=HELP)}
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_from_phone(self, session: Session) -> str:
+        return sides(session, self.context)[0]
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_to_phone(self, session: Session) -> str:
+        return sides(session, self.context)[1]
 
     @extend_schema_field(OpenApiTypes.STR)
     def get_end_words(self, session: Session) -> str:
@@ -195,6 +204,10 @@ class ToolRunSerializer(serializers.ModelSerializer[ToolRun]):
         fields = ("tool", "arguments", "state", "tries", "result", "started_at", "ended_at")
         read_only_fields = fields
 
+    def to_representation(self, instance: ToolRun) -> dict[str, Any]:
+        told = super().to_representation(instance)
+        return {**told, **{name: without_callers(told[name], instance.session, self.context) for name in ("arguments", "result")}}
+
 
 class TransferSerializer(serializers.ModelSerializer[Transfer]):
     class Meta:
@@ -210,7 +223,7 @@ class CallDetailSerializer(CallSerializer):
     turns = TurnSerializer(many=True, read_only=True)
     recording = serializers.SerializerMethodField()
     charges = serializers.SerializerMethodField()
-    customer = serializers.DictField(child=serializers.CharField(), read_only=True, help_text="What was known about the human.")
+    customer = serializers.SerializerMethodField(help_text="What was known about the human.")
     tools = ToolRunSerializer(source="tool_runs", many=True, read_only=True)
     transfer = serializers.SerializerMethodField(help_text="Whom the caller was handed over to, if anybody.")
     analysis = serializers.SerializerMethodField(help_text="Null until it was made, and where the agent does without.")
@@ -226,6 +239,10 @@ class CallDetailSerializer(CallSerializer):
     def get_transfer(self, session: Session) -> dict[str, Any] | None:
         transfer: Transfer | None = getattr(session, "transfer", None)
         return None if transfer is None else dict(TransferSerializer(transfer).data)
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_customer(self, session: Session) -> dict[str, Any]:
+        return dict(without_callers(session.customer, session, self.context))
 
     @extend_schema_field(AnalysisSerializer(allow_null=True))
     def get_analysis(self, session: Session) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from voiceagents_client.errors import ApiError, Unreachable
-from voiceagents_client.shapes import Agent, Call, Charge, Row, Turn
+from voiceagents_client.shapes import Agent, Call, Charge, Rehearsal, Row, Scenario, Turn
 
 TRIES = 3
 LONGEST_WAIT_S = 60.0
@@ -103,6 +103,25 @@ class Client:
     def charges(self, **filters: Any) -> Iterator[Charge]:
         """Newest first. Filters: session_id, agent, kind, provider, model, currency, unpriced, since, until."""
         return cast(Iterator[Charge], self.rows("charges/", **filters))
+
+    def scenarios(self, **filters: Any) -> Iterator[Scenario]:
+        """Filters: agent, active, name."""
+        return cast(Iterator[Scenario], self.rows("scenarios/", **filters))
+
+    def rehearse(self, *, agent: int, draft: bool = False, scenarios: Sequence[int] | None = None, idempotency_key: str = "") -> Rehearsal:
+        """Has the server's workers hold these scenarios, or all that are active. Look at `rehearsal` until its state is not `running`."""
+        order: dict[str, Any] = {"agent": agent, "is_draft": draft}
+        if scenarios is not None:
+            order["scenarios"] = list(scenarios)
+        return cast(Rehearsal, self.post("rehearsals/", order, idempotency_key=idempotency_key))
+
+    def rehearsal(self, rehearsal_id: int) -> Rehearsal:
+        """How far it is, and each conversation's verdicts with the turns that show them."""
+        return cast(Rehearsal, self.get(f"rehearsals/{rehearsal_id}/"))
+
+    def stop_rehearsal(self, rehearsal_id: int) -> Rehearsal:
+        """What has not begun is not held. Refused with 409 if nothing waits."""
+        return cast(Rehearsal, self.post(f"rehearsals/{rehearsal_id}/stop/"))
 
     # --- the wire
 

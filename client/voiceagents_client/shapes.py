@@ -62,4 +62,56 @@ class Charge(TypedDict):
     currency: str
 
 
+class Scenario(TypedDict):
+    id: int
+    agent: int
+    name: str
+    persona: str
+    goal: str
+    facts: str
+    opening: str
+    language: str
+    most_lines: int
+    assertions: list[str]
+    active: bool
+
+
+class Evidence(TypedDict):
+    number: int
+    speaker: str
+    text: str
+
+
+class Verdict(TypedDict):
+    wish: str
+    passed: bool
+    why: str
+    evidence: list[Evidence]
+
+
+class RehearsalResult(TypedDict):
+    scenario: int
+    scenario_name: str
+    session_id: str
+    state: str
+    verdicts: list[Verdict]
+    problem: str
+    cost: str | None
+    currency: str
+    lasted_ms: int | None
+
+
+class Rehearsal(TypedDict):
+    id: int
+    agent: int
+    agent_name: str
+    version: int | None
+    is_draft: bool
+    state: str
+    total: int
+    over: int
+    passed: int
+    results: list[RehearsalResult]
+
+
 Row = dict[str, Any]

@@ -22,7 +22,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance  # noqa: 
 from access import keys  # noqa: E402
 from access.scopes import SCOPES  # noqa: E402
 from agents.models import Agent, Destination, HttpTool  # noqa: E402
-from calls.models import Budget, Charge, Session, WebhookEndpoint  # noqa: E402
+from calls.models import Budget, Charge, RehearsalRun, Scenario, Session, WebhookEndpoint  # noqa: E402
+from calls.rehearsing import runs  # noqa: E402
 from telephony.models import Phone  # noqa: E402
 from tests.calls import made_calls as made  # noqa: E402
 
@@ -39,6 +40,8 @@ def described(db: None) -> Iterator[Any]:
     Destination(agent=agent, name="Asha", description="Knows all.", numbers=["+919876543210"]).save()
     WebhookEndpoint.objects.create(owner=owner, url="https://example.com/hook")
     Budget.objects.create(owner=owner, scope="call", amount="5", currency="INR")
+    Scenario.objects.create(agent=agent, name="Books", goal="A slot.", assertions=[{"kind": "says", "wish": "booked"}])
+    runs.begin_run(agent, by=owner)
     session = made.talking_call(agent)
     made.exchange(session, 1, "Are you open?", "From ten.")
     made.use(session)
@@ -68,7 +71,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
     path = context.operation.path
     rows: dict[str, Any] = {
         "agents": Agent, "phones": Phone, "tools": HttpTool, "destinations": Destination, "webhook-endpoints": WebhookEndpoint,
-        "budgets": Budget, "charges": Charge,
+        "budgets": Budget, "charges": Charge, "scenarios": Scenario, "rehearsals": RehearsalRun,
     }  # fmt: skip
     model = next((model for name, model in rows.items() if f"/{name}/" in path), None)
     if "id" in path_parameters and model is not None and (row := model.objects.first()) is not None:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from agents.models import Agent
@@ -21,6 +22,12 @@ def operator(name: str = "", *, superuser: bool = False):
     name = name or f"operator{next(_number)}"
     make = get_user_model().objects.create_superuser if superuser else get_user_model().objects.create_user
     return make(username=name, password=PASSWORD)
+
+
+def allowed(user, *names: str):
+    """The user with these permissions of calls, read anew."""
+    user.user_permissions.add(*Permission.objects.filter(codename__in=names, content_type__app_label="calls"))
+    return get_user_model().objects.get(pk=user.pk)
 
 
 def agent_of(owner, name: str = "Clinic reception", **fields) -> Agent:

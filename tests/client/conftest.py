@@ -12,6 +12,7 @@ from access import keys
 from access.scopes import SCOPES
 from agents.models import Agent
 from telephony.models import Phone
+from tests.calls import made_calls as made
 from voiceagents_client import Client
 
 
@@ -45,7 +46,8 @@ class Wire(httpx.BaseTransport):
 
 @pytest.fixture
 def operator(db: None) -> User:
-    return User.objects.create_user("asha", password="a long password")
+    user: User = made.allowed(User.objects.create_user("asha", password="a long password"), "view_numbers")
+    return user
 
 
 @pytest.fixture

@@ -4,15 +4,18 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import httpx
 import pytest
 import yaml
+from django.utils.timezone import now
 
 pytest.importorskip("typer")
 
 from agents.models import Agent, Destination, HttpTool
-from calls.models import Charge, Session, UsageLine
+from calls.models import Charge, RehearsalResult, RehearsalRun, Scenario, Session, UsageLine
 from tests.calls import made_calls as made
 from tests.client.conftest import Wire
 from voiceagents_client import Client
@@ -90,6 +93,78 @@ def test_an_agent_goes_out_and_comes_back_unchanged(run: Run, agent: Agent, tmp_
     run("agent", "import", str(file), "--agent", str(copy.pk), "--reason", "Calmer")
     assert Agent.objects.get(pk=copy.pk).current_version.reason == "Calmer"
     assert "Night desk" in run("agent", "list")[1]
+
+
+def a_scenario(agent: Agent, name: str, **fields: object) -> Scenario:
+    wishes = [{"kind": "says", "wish": "booked"}, {"kind": "ended by", "wish": "agent"}]
+    return Scenario.objects.create(agent=agent, name=name, goal="A slot.", assertions=wishes, **fields)
+
+
+def a_worker(monkeypatch: pytest.MonkeyPatch, **passes: bool) -> list[float]:
+    """While the command waits, half a minute at each look, conversations end, one at a time. Gives how long it meant to wait."""
+    waited: list[float] = []
+
+    def hold(seconds: float) -> None:
+        waited.append(seconds)
+        result = RehearsalResult.objects.filter(ended_at=None).first()
+        if result is not None and result.scenario.name in passes:
+            passed = passes[result.scenario.name]
+            result.session.turns.create(number=3, speaker="agent", text="All is [full].", started_ms=0, ended_ms=1)
+            result.verdicts = [{"wish": "says: booked", "passed": passed, "why": "it was never said", "turns": [3]}]
+            result.state, result.lasted_ms, result.cost, result.ended_at = ("passed" if passed else "failed"), 61_000, Decimal("0.5"), now()
+            result.save()
+
+    clock = SimpleNamespace(sleep=hold, monotonic=lambda: 30.0 * len(waited))
+    monkeypatch.setattr("voiceagents_client.cli.rehearse.time", clock)
+    return waited
+
+
+def test_an_agent_is_rehearsed_and_all_pass(run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Books", "Cancels"):
+        a_scenario(agent, name)
+    a_scenario(agent, "Sleeps", active=False)
+    waited = a_worker(monkeypatch, Books=True, Cancels=True)
+    code, told, complaint = run("rehearse", "Desk", "--every", "1")
+    assert (code, waited, "Traceback" in complaint) == (0, [1.0, 1.0], False)
+    assert "2 of 2 passed" in told and "1:01" in told and "0.50 INR" in told and "Sleeps" not in told
+
+
+def test_what_was_missed_is_told_with_the_turns_that_show_it(
+    run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("Books", "Cancels"):
+        a_scenario(agent, name)
+    a_worker(monkeypatch, Books=False)
+    file = tmp_path / "rehearsals.xml"
+    code, told, _complaint = run("rehearse", str(agent.pk), "--draft", "--scenario", "Books", "--junit", str(file))
+    assert (code, RehearsalRun.objects.get().is_draft) == (1, True)
+    assert "✗ says: booked: it was never said" in told and "3 agent: All is [full]." in told and "0 of 1 passed" in told
+    suite = ElementTree.parse(file).getroot()
+    assert (suite.attrib["name"], suite.attrib["tests"], suite.attrib["failures"]) == ("Desk", "1", "1")
+    assert "3 agent: All is [full]." in (suite.findtext("testcase/failure") or "")
+
+
+def test_a_rehearsal_that_nobody_holds_is_given_up_and_stopped(run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_scenario(agent, "Books")
+    a_worker(monkeypatch)
+    code, told, complaint = run("rehearse", "Desk", "--limit", "60")
+    assert (code, "Do workers run" in complaint, "0 of 1 passed" in told) == (1, True, True)
+    assert RehearsalResult.objects.get().state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("Desk",), "no active scenario"),
+        (("Nobody",), "There is no agent “Nobody”"),
+        (("999999",), "There is no agent 999999"),
+        (("Desk", "--scenario", "Flies"), "has no scenario “Flies”"),
+    ],
+)
+def test_nothing_to_rehearse_has_a_code_of_its_own(run: Run, agent: Agent, words: tuple[str, ...], complaint: str) -> None:
+    a_scenario(agent, "Sleeps", active=False)
+    code, _told, said = run("rehearse", *words)
+    assert (code, complaint in said) == (2, True)
 
 
 def test_costs_are_added_up_and_what_has_no_price_is_said(run: Run, agent: Agent) -> None:

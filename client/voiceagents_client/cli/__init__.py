@@ -1,10 +1,10 @@
-"""The `voiceagents` command: calls, agents and costs from a terminal. What it says about money is added up as decimals, never floats."""
+"""The `voiceagents` command: calls, agents, rehearsals and costs from a terminal. Money is added up as decimals, never floats."""
 
 import sys
 
 import typer
 
-from voiceagents_client.cli import agent, call, calls, costs, terminal
+from voiceagents_client.cli import agent, call, calls, costs, rehearse, terminal
 from voiceagents_client.errors import ApiError, Unreachable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -12,6 +12,7 @@ app.add_typer(calls.app, name="calls")
 app.add_typer(call.app, name="call")
 app.add_typer(agent.app, name="agent")
 app.command("costs")(costs.costs)
+app.command("rehearse")(rehearse.rehearse)
 
 
 @app.callback()
