@@ -8,24 +8,19 @@ from django.db.models import OuterRef, ProtectedError, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django_filters.filterset import FilterSet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework import serializers, status, viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents import restoring
-from agents.api_lists import OneOfFilter, Pages, TextFilter, TruthFilter
+from agents.api_fields import Conflict
+from agents.api_lists import OneOfFilter, OnlyPages, Pages, TextFilter, TruthFilter
 from agents.models import LANGUAGES, Agent, AgentVersion
 from agents.serializers import AgentSerializer, AgentVersionSerializer, RestoredSerializer, RestoreSerializer, nested
 from agents.spec import Mode
 from agents.visibility import visible_agents
-
-
-class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
-
 
 _NUMBER = OpenApiParameter("number", int, OpenApiParameter.PATH, description="The version's number.")
 
@@ -89,7 +84,7 @@ class AgentViewSet(viewsets.ModelViewSet[Agent]):
             raise Conflict(_why_kept(instance)) from error
 
     @extend_schema(summary="List an agent's published versions, newest first", responses=AgentVersionSerializer(many=True))
-    @action(detail=True, pagination_class=VersionPages, serializer_class=AgentVersionSerializer, filter_backends=[])
+    @action(detail=True, pagination_class=VersionPages, serializer_class=AgentVersionSerializer, filter_backends=[OnlyPages])
     def versions(self, request: Request, pk: int) -> Response:
         pages = VersionPages()
         page = pages.paginate_queryset(self._versions(self.get_object()), request, view=self)

@@ -7,18 +7,13 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django_filters.filterset import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import serializers, status, viewsets
-from rest_framework.exceptions import APIException
+from rest_framework import serializers, viewsets
 
+from agents.api_fields import Conflict
 from agents.api_lists import Pages, TruthFilter, WholeFilter
 from agents.models import Destination, HttpTool
 from agents.tool_serializers import DestinationSerializer, HttpToolSerializer
 from agents.visibility import visible_agents
-
-
-class NameTaken(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 class PartFilters(FilterSet):
@@ -49,7 +44,7 @@ class _PartsOfAgents(viewsets.ModelViewSet[Any]):
             with transaction.atomic():
                 serializer.save()
         except IntegrityError as error:  # another request took the name between the check and the write
-            raise NameTaken(_("The agent has one of this name already. Choose another name.")) from error
+            raise Conflict(_("The agent has one of this name already. Choose another name.")) from error
 
 
 @extend_schema_view(

@@ -4,15 +4,16 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 
+from agents.api_fields import Conflict
 from calls import commands, queries
 from calls.listing.finding import SearchTooBroad
-from calls.models import Session
+from calls.models import SESSION_ID, Session
 from calls.serializers import (
     CallDetailSerializer,
     CallPageSerializer,
@@ -24,16 +25,11 @@ from calls.serializers import (
 from calls.status import TERMINAL, CallStatus
 
 
-class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
-
-
 class CallViewSet(viewsets.GenericViewSet[Session]):
     serializer_class = CallSerializer
     queryset = Session.objects.none()
     lookup_field = "session_id"
-    lookup_value_regex = r"sess_[A-Za-z0-9]{1,35}"
+    lookup_value_regex = SESSION_ID
     filter_backends = ()
     pagination_class = None
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from agents.api_lists import NewestFirst
 from calls import parts
-from calls.models import Charge, Recording, Session, Turn
+from calls.models import SESSION_ID, Charge, Recording, Session, Turn
 from calls.serializers.parts import (
     ChargeQuerySerializer,
     ChargeSerializer,
@@ -25,8 +25,6 @@ from calls.serializers.parts import (
     TurnOfCallSerializer,
     TurnQuerySerializer,
 )
-
-SESSION_ID = r"sess_[A-Za-z0-9]{1,35}"
 
 
 class _Parts(viewsets.GenericViewSet[Any]):

@@ -5,19 +5,14 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django_filters.filterset import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import serializers, status, viewsets
-from rest_framework.exceptions import APIException
+from rest_framework import serializers, viewsets
 
+from agents.api_fields import Conflict
 from agents.api_lists import Pages, TextFilter, TruthFilter, WholeFilter
 from agents.visibility import sees_everything, visible_agents
 from providers.exotel.numbers import InvalidNumber, to_e164
 from telephony.models import Phone
 from telephony.serializers import PhoneSerializer
-
-
-class NumberTaken(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 class PhoneFilters(FilterSet):
@@ -62,7 +57,7 @@ class PhoneViewSet(viewsets.ModelViewSet[Phone]):
             with transaction.atomic():
                 serializer.save()
         except IntegrityError as error:  # another request registered it between the check and the write
-            raise NumberTaken(_("This number is registered already. Change that entry instead.")) from error
+            raise Conflict(_("This number is registered already. Change that entry instead.")) from error
 
 
 routes = [("phones", PhoneViewSet, "phone")]

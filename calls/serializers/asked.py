@@ -146,6 +146,11 @@ class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
             known = ", ".join(str(choice) for choice in getattr(field, "choices", ()))
             field.error_messages["invalid_choice"] = _("“{input}” is not one of the choices. Use one of: %(known)s.") % {"known": known}
 
+    def validate_date(self, day: date) -> date:
+        if day == date.max:
+            raise serializers.ValidationError(_("No day follows this one. Name an earlier day."))
+        return day
+
     def filters(self) -> CallFilters:
         found: Mapping[str, Any] = self.validated_data
         since, until = found.get("since"), found.get("until")
