@@ -5,6 +5,7 @@ from typing import Any, Final
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
+from access.once import KEY_FORM, LONGEST_KEY
 from access.scopes import needed
 from agents.serializers import StrictMixin
 from voiceagents.problems import CONTENT_TYPE
@@ -42,7 +43,7 @@ _KEY_PARAMETER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Any text of your own. The same request sent again with it within a day is answered as the first was, and does nothing.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY_FORM},
 }
 
 
