@@ -115,6 +115,11 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
+def _has_an_end(day: date) -> None:
+    if day == date.max:
+        raise serializers.ValidationError(_("No day follows this one. Name an earlier day."))
+
+
 class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=[(s.value, s.value) for s in CallStatus], required=False)
     direction = serializers.ChoiceField(choices=[(d.value, d.value) for d in Direction], required=False)
@@ -133,7 +138,7 @@ class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
     tests = serializers.ChoiceField(
         choices=[(choice, choice) for choice in (WITH_TESTS, WITHOUT_TESTS, ONLY_TESTS)], required=False, help_text="Left out: with."
     )
-    date = serializers.DateField(required=False, help_text="Calls of one local day.")
+    date = serializers.DateField(required=False, validators=[_has_an_end], help_text="Calls of one local day.")
     since = MomentField(required=False, help_text="Calls from this date or time on.")
     until = MomentField(required=False, help_text="Calls before this date or time.")
     limit = serializers.IntegerField(min_value=1, max_value=200, required=False, help_text="Calls on a page; 50 if left out.")
@@ -145,11 +150,6 @@ class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
             field = self.fields[name]
             known = ", ".join(str(choice) for choice in getattr(field, "choices", ()))
             field.error_messages["invalid_choice"] = _("“{input}” is not one of the choices. Use one of: %(known)s.") % {"known": known}
-
-    def validate_date(self, day: date) -> date:
-        if day == date.max:
-            raise serializers.ValidationError(_("No day follows this one. Name an earlier day."))
-        return day
 
     def filters(self) -> CallFilters:
         found: Mapping[str, Any] = self.validated_data
