@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,7 +14,7 @@ from access import keys
 from access.forms import KeyForm
 from access.models import ApiKey
 
-MOST_KEYS = 100
+MOST_KEYS, MOST_SHOWN = 100, 200
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,7 +41,7 @@ def keys_page(request: HttpRequest) -> HttpResponse:
                 requests_per_minute=wanted["requests_per_minute"],
             )
             form, status = KeyForm(initial={"scopes": ["calls:read"]}), 201
-    shown = list(keys.visible(request.user).order_by("revoked_at", "-id")[:200])
+    shown = list(keys.visible(request.user).order_by(F("revoked_at").desc(nulls_first=True), "-id")[:MOST_SHOWN])
     living = [key for key in shown if key.revoked_at is None]
     ended = sorted((key for key in shown if key.revoked_at is not None), key=lambda key: key.pk, reverse=True)
     context = {"form": form, "living": living, "ended": ended, "made": made, "secret": secret}

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from agents import restoring
 from agents.api_fields import Conflict
-from agents.api_lists import OneOfFilter, Pages, TextFilter, TruthFilter
+from agents.api_lists import OneOfFilter, OnlyPages, Pages, TextFilter, TruthFilter
 from agents.models import LANGUAGES, Agent, AgentVersion
 from agents.serializers import AgentSerializer, AgentVersionSerializer, RestoredSerializer, RestoreSerializer, nested
 from agents.spec import Mode
@@ -84,7 +84,7 @@ class AgentViewSet(viewsets.ModelViewSet[Agent]):
             raise Conflict(_why_kept(instance)) from error
 
     @extend_schema(summary="List an agent's published versions, newest first", responses=AgentVersionSerializer(many=True))
-    @action(detail=True, pagination_class=VersionPages, serializer_class=AgentVersionSerializer, filter_backends=[])
+    @action(detail=True, pagination_class=VersionPages, serializer_class=AgentVersionSerializer, filter_backends=[OnlyPages])
     def versions(self, request: Request, pk: int) -> Response:
         pages = VersionPages()
         page = pages.paginate_queryset(self._versions(self.get_object()), request, view=self)

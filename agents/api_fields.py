@@ -70,6 +70,12 @@ def refuse_empty(told: Mapping[str, Any]) -> None:
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
+    default_detail = gettext_lazy("The body is too large. Send at most one megabyte.")
+
+
+class Conflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
 
 
 class Conflict(APIException):
@@ -85,7 +91,7 @@ class StrictJSON(JSONParser):
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         raw = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
         if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise TooLarge(_("The body is too large. Send at most one megabyte."))
+            raise TooLarge
         try:
             told = super().parse(BytesIO(raw), media_type, parser_context)
         except RecursionError as error:

@@ -28,14 +28,17 @@ class Pages(CursorPagination):
     def get_page_size(self, request: Request) -> int:
         if (told := request.query_params.get("limit")) is None:
             return PAGE_ROWS
-        if not (told.isascii() and told.isdigit() and 1 <= int(told[:9]) <= MOST_ROWS):
+        if not (told.isascii() and told.isdigit() and len(told) <= 3 and 1 <= int(told) <= MOST_ROWS):
             raise ValidationError({"limit": [_("Use a number from 1 to %(most)d.") % {"most": MOST_ROWS}]})
         return int(told)
 
     def decode_cursor(self, request: Request) -> Any:
         try:
-            return super().decode_cursor(request)
-        except NotFound as error:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                int(cursor.position)  # every list here is in the order of a number
+            return cursor
+        except (NotFound, ValueError) as error:
             raise ValidationError({"cursor": [_("This is no cursor. Take it from next or previous of a page.")]}) from error
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -88,8 +91,10 @@ class TruthFilter(filters.Filter):
 class StrictFilters(DjangoFilterBackend):
     """Refuses a filter that does not exist: a misspelt one would otherwise show everything, silently. Lists only."""
 
+    lists_only = True
+
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        if getattr(view, "detail", False):
+        if self.lists_only and getattr(view, "detail", False):
             return queryset
         filterset = self.get_filterset_class(view, queryset)
         known = {*(filterset.base_filters if filterset else ()), "cursor", "limit"}
@@ -99,3 +104,12 @@ class StrictFilters(DjangoFilterBackend):
         refuse_empty(request.query_params)
         found: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return found
+
+
+class OnlyPages(StrictFilters):
+    """For a list below one row, such as an agent's versions: nothing narrows it, so every filter is refused."""
+
+    lists_only = False
+
+    def get_filterset_class(self, view: Any, queryset: QuerySet[Any] | None = None) -> None:
+        return None

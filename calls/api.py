@@ -13,9 +13,8 @@ from rest_framework.utils.urls import replace_query_param
 from agents.api_fields import Conflict
 from calls import commands, queries
 from calls.listing.finding import SearchTooBroad
-from calls.models import Session
+from calls.models import SESSION_ID, Session
 from calls.serializers import (
-    SESSION_ID,
     CallDetailSerializer,
     CallPageSerializer,
     CallQuerySerializer,

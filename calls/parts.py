@@ -25,7 +25,6 @@ _OF_CHARGE: Final = {
     "model": "usage_line__model",
     "currency": "currency",
     "unpriced": "amount__isnull",
-    "part": "part",
 }
 
 

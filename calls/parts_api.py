@@ -12,8 +12,7 @@ from rest_framework.response import Response
 
 from agents.api_lists import NewestFirst
 from calls import parts
-from calls.models import Charge, Recording, Session, Turn
-from calls.serializers import SESSION_ID
+from calls.models import SESSION_ID, Charge, Recording, Session, Turn
 from calls.serializers.parts import (
     ChargeQuerySerializer,
     ChargeSerializer,

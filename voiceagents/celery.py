@@ -32,5 +32,6 @@ def _beat_table(sender: Celery, **_: object) -> None:
         "release-reservations": {"task": "calls.release_reservations", "schedule": 600},
         "keep-rollups": {"task": "calls.keep_rollups", "schedule": 60},
         "account-storage": {"task": "calls.account_storage", "schedule": 600},
+        "forget-answers": {"task": "access.forget_answers", "schedule": 3600},
         "reconcile-calls": {"task": "telephony.reconcile_calls", "schedule": settings.RECONCILE_S},
     }

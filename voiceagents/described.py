@@ -5,6 +5,7 @@ from typing import Any, Final
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
+from access.once import KEY_FORM, LONGEST_KEY
 from access.scopes import needed
 from agents.serializers import StrictMixin
 from voiceagents.problems import CONTENT_TYPE
@@ -26,7 +27,10 @@ _REFUSALS: Final = {
     "401": ("Unauthorised", "No credentials, or some that open nothing."),
     "403": ("Forbidden", "The key lacks the scope that this needs, or the person the right."),
     "404": ("NotFound", "There is no such thing, or it is somebody else's."),
-    "409": ("Conflict", "It does not fit what is there, or the Idempotency-Key was used for something else."),
+    "409": (
+        "Conflict",
+        "It does not fit what is there, or the Idempotency-Key was used for something else, or is in use: then with Retry-After.",
+    ),
     "413": ("TooLarge", "More than a megabyte."),
     "415": ("UnsupportedMediaType", "The body is not application/json."),
     "429": ("TooManyRequests", "More requests than the key may send in a minute. Retry-After says when the next is let in."),
@@ -42,7 +46,7 @@ _KEY_PARAMETER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Any text of your own. The same request sent again with it within a day is answered as the first was, and does nothing.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY_FORM},
 }
 
 
@@ -79,7 +83,8 @@ def with_common_parts(result: dict[str, Any], generator: Any, request: Any, publ
     for name, words in _REFUSALS.values():
         content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         answers[name] = {"description": words, "content": content}
-    answers["TooManyRequests"]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    for name in ("Conflict", "TooManyRequests"):
+        answers[name]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     counted = {name: {"description": words, "schema": {"type": "integer"}} for name, words in _COUNTED.items()}
     _say_anything_once(parts["schemas"])
     for path, doors in result.get("paths", {}).items():

@@ -35,7 +35,7 @@ class JSONAlways(DefaultContentNegotiation):
 def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler. An error that is not meant for the client stays one: None lets it be reported and answered with 500."""
     if isinstance(error, RequestDataTooBig):
-        error = TooLarge(_("The body is too large. Send at most one megabyte."))
+        error = TooLarge()
     response = exception_handler(error, context)
     if response is None:
         return None

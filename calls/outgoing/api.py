@@ -12,7 +12,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api_lists import NewestFirst, Pages, TruthFilter
+from agents.api_lists import NewestFirst, OnlyPages, Pages, TruthFilter
 from calls.models import WebhookAttempt, WebhookEndpoint, WebhookMessage
 from calls.outgoing import endpoints
 from calls.outgoing.serializers import (
@@ -96,7 +96,7 @@ class EndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
         return Response({"replayed": count}, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="List the tries at an endpoint, newest first", responses=AttemptSerializer(many=True))
-    @action(detail=True, pagination_class=NewestFirst, serializer_class=AttemptSerializer, filter_backends=[])
+    @action(detail=True, pagination_class=NewestFirst, serializer_class=AttemptSerializer, filter_backends=[OnlyPages])
     def attempts(self, request: Request, pk: str) -> Response:
         tries = WebhookAttempt.objects.filter(delivery__endpoint=self.get_object()).select_related("delivery__message")
         pages = NewestFirst()

@@ -20,7 +20,6 @@ from calls.models import Analysis
 from calls.queries import CallFilters
 from calls.status import CallStatus, Direction
 
-SESSION_ID = r"sess_[A-Za-z0-9]{1,35}"  # as it stands in an address
 EXAMPLE = "+919876543210"
 NUMBER_HELP = (
     "Either side's number, whole or its last digits; who may not see callers' numbers finds them by the whole number or its last two."
@@ -119,6 +118,11 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
+def _has_an_end(day: date) -> None:
+    if day == date.max:
+        raise serializers.ValidationError(_("No day follows this one. Name an earlier day."))
+
+
 class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=[(s.value, s.value) for s in CallStatus], required=False)
     direction = serializers.ChoiceField(choices=[(d.value, d.value) for d in Direction], required=False)
@@ -137,7 +141,7 @@ class CallQuerySerializer(StrictMixin, serializers.Serializer[Any]):
     tests = serializers.ChoiceField(
         choices=[(choice, choice) for choice in (WITH_TESTS, WITHOUT_TESTS, ONLY_TESTS)], required=False, help_text="Left out: with."
     )
-    date = serializers.DateField(required=False, help_text="Calls of one local day.")
+    date = serializers.DateField(required=False, validators=[_has_an_end], help_text="Calls of one local day.")
     since = MomentField(required=False, help_text="Calls from this date or time on.")
     until = MomentField(required=False, help_text="Calls before this date or time.")
     limit = serializers.IntegerField(min_value=1, max_value=200, required=False, help_text="Calls on a page; 50 if left out.")

@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 class Agent(TypedDict):
     id: int
+    owner: str
     name: str
     prompt: str
     first_message: str

@@ -150,6 +150,17 @@ def test_a_secret_is_shown_once_and_opens_the_api(client: Client, operator: User
     assert _told(text)[0] == 401
 
 
+def test_living_keys_are_shown_before_many_that_ended(client: Client, operator: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access.page.MOST_SHOWN", 2)
+    for name in ("Living", "First", "Second"):
+        key, _text = keys.make(owner=operator, name=name, scopes=["agents:read"], expires_at=None)
+        if name != "Living":
+            keys.revoke(key)
+    client.force_login(operator)
+    shown = client.get("/keys/").context
+    assert ([key.name for key in shown["living"]], [key.name for key in shown["ended"]]) == (["Living"], ["Second"])
+
+
 @pytest.mark.parametrize("wrong", [{"name": ""}, {"scopes": []}, {"scopes": ["agents:burn"]}, {"lives_days": "7000"}])
 def test_a_key_that_makes_no_sense_is_not_made(client: Client, operator: User, wrong: dict[str, object]) -> None:
     client.force_login(operator)

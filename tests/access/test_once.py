@@ -7,15 +7,18 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from access.models import KeptAnswer
+from access.tasks import forget_answers
 from agents.models import Agent
+from calls.models import Budget, BudgetNotice
 from telephony.models import Phone
+from voiceagents.celery import app
 
-PHONES, AGENTS, ENDPOINTS = "/api/v1/phones/", "/api/v1/agents/", "/api/v1/webhook-endpoints/"
+PHONES, AGENTS, ENDPOINTS, CALLS = "/api/v1/phones/", "/api/v1/agents/", "/api/v1/webhook-endpoints/", "/api/v1/calls/"
 NAMED = {"Idempotency-Key": "first"}
 
 
@@ -50,6 +53,18 @@ def test_a_refusal_is_not_kept(api: APIClient, agent: Agent) -> None:
     assert api.post(PHONES, {"number": "08047112299", "agent": agent.pk}, headers=NAMED).status_code == 201
 
 
+def test_what_a_refusal_wrote_down_stays(api: APIClient, agent: Agent) -> None:
+    """The alarm of a budget is raised by the very request that it refuses."""
+    Budget.objects.create(owner=agent.owner, scope="account-month", amount=0, currency="INR")
+    for _time in range(2):
+        answer = api.post(CALLS, {"agent": agent.pk, "to": "+919876543210"}, headers=NAMED)
+        assert (answer.status_code, "is used up" in answer.json()["detail"]) == (400, True)
+        assert [notice.level for notice in BudgetNotice.objects.all()] == ["over"]
+        assert not KeptAnswer.objects.exists()
+    Budget.objects.all().delete()
+    assert api.post(CALLS, {"agent": agent.pk, "to": "+919876543210"}, headers=NAMED).status_code == 202
+
+
 def test_our_own_failure_undoes_the_effect_and_frees_the_key(api: APIClient, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number is written, then the answer fails: neither may stay."""
     with monkeypatch.context() as patch:
@@ -61,9 +76,12 @@ def test_our_own_failure_undoes_the_effect_and_frees_the_key(api: APIClient, age
 
 def test_after_a_day_a_key_is_new(api: APIClient, agent: Agent) -> None:
     api.post(AGENTS, {"name": "Night desk", "prompt": "You answer."}, headers=NAMED)
+    api.post(AGENTS, {"name": "Week desk", "prompt": "You answer."}, headers={"Idempotency-Key": "other"})
     KeptAnswer.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
     assert api.post(AGENTS, {"name": "Day desk", "prompt": "You answer."}, headers=NAMED).status_code == 201
-    assert KeptAnswer.objects.count() == 1
+    assert KeptAnswer.objects.count() == 2
+    assert (forget_answers(), KeptAnswer.objects.count()) == (1, 1)
+    assert "access.forget_answers" in {entry["task"] for entry in app.conf.beat_schedule.values()}
 
 
 def test_a_secret_in_an_answer_is_kept_encrypted(api: APIClient) -> None:
@@ -76,9 +94,19 @@ def test_a_secret_in_an_answer_is_kept_encrypted(api: APIClient) -> None:
         assert first.json()["secret"] not in cursor.fetchone()[0]
 
 
-def test_a_key_that_is_too_long_is_refused(api: APIClient) -> None:
-    answer = api.post(AGENTS, {"name": "A", "prompt": "B"}, headers={"Idempotency-Key": "x" * 201})
-    assert (answer.status_code, "200" in answer.json()["detail"]) == (400, True)
+@pytest.mark.parametrize(("key", "words"), [("x" * 201, "200"), ("two words", "no spaces"), ("", "at least one"), ("schlüssel", "ASCII")])
+def test_a_key_that_is_none_is_refused(api: APIClient, key: str, words: str) -> None:
+    answer = api.post(AGENTS, {"name": "A", "prompt": "B"}, headers={"Idempotency-Key": key})
+    assert (answer.status_code, words in answer.json()["detail"]) == (400, True)
+    assert not Agent.objects.exists()
+
+
+def test_a_failing_database_is_not_told_as_somebody_elses_request(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object, **_more: object) -> None:
+        raise OperationalError("the disk is full")
+
+    monkeypatch.setattr(KeptAnswer, "save", fail)
+    assert api.post(AGENTS, {"name": "A", "prompt": "B"}, headers=NAMED).status_code == 500
 
 
 @pytest.mark.django_db(transaction=True)
@@ -133,5 +161,5 @@ def test_who_comes_while_the_first_is_at_it_is_told_to_come_back(
         answer = second.post(PHONES, body, headers=NAMED)
         go_on.set()
         assert (answer.status_code, running.result(60)) == (409, 201)
-    assert "right now" in answer.json()["detail"]
+    assert ("right now" in answer.json()["detail"], answer["Retry-After"]) == (True, "5")
     assert second.post(PHONES, body, headers=NAMED)["Idempotency-Replayed"] == "true"

@@ -8,6 +8,7 @@ from django.test import Client, override_settings
 from rest_framework.test import APIClient
 
 from agents.models import Agent
+from calls.models import WebhookEndpoint
 from telephony.models import Phone
 
 AGENTS, PHONES, CALLS = "/api/v1/agents/", "/api/v1/phones/", "/api/v1/calls/"
@@ -68,7 +69,8 @@ def test_a_forgotten_slash_leads_on_with_method_and_body(api: APIClient) -> None
     ("path", "query"),
     [
         (AGENTS, "nmae=x"), (AGENTS, "active=perhaps"), (AGENTS, "limit=0"), (AGENTS, "limit=201"), (AGENTS, "limit=x"),
-        (AGENTS, "cursor=x"),
+        (AGENTS, "limit=0000000019999999"), (AGENTS, "cursor=x"), (AGENTS, "cursor=cD1hYmM="), ("/api/v1/turns/", "cursor=cD1hYmM="),
+        (CALLS, "date=9999-12-31"),
         (PHONES, "agent=x"), (PHONES, "agent=0"), (PHONES, "number=abc"), (CALLS, "staus=busy"), ("/api/v1/turns/", "speaker=dog"),
         ("/api/v1/turns/", "interrupted=1"), ("/api/v1/charges/", "unpriced=maybe"), ("/api/v1/sessions/", "since=yesterday"),
         ("/api/v1/recordings/", "state=lost"), ("/api/v1/budgets/", "scope=year"), ("/api/v1/tools/", f"agent={'9' * 30}"),
@@ -78,6 +80,19 @@ def test_a_filter_that_makes_no_sense_is_refused_by_name(api: APIClient, path: s
     answer = api.get(f"{path}?{query}")
     assert answer.status_code == 400, answer.json()
     assert list(answer.json()["errors"]) == [query.partition("=")[0]]
+
+
+def test_the_ends_of_the_calendar_are_days_too(api: APIClient) -> None:
+    for query in ("date=9999-12-30", "date=0001-01-01", "since=0001-01-01", "until=9999-12-31", "until=9999-12-31T23:59:59-11:00"):
+        assert api.get(f"{CALLS}?{query}").json() == {"results": [], "next": None}, query
+
+
+def test_a_list_below_a_row_refuses_filters_too(api: APIClient, agent: Agent, operator: User) -> None:
+    endpoint = WebhookEndpoint.objects.create(owner=operator, url="https://example.com/hook")
+    for path in (f"{AGENTS}{agent.pk}/versions/", f"/api/v1/webhook-endpoints/{endpoint.pk}/attempts/"):
+        answer = api.get(f"{path}?state=failed")
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["state"])
+        assert api.get(f"{path}?limit=1").status_code == 200
 
 
 def test_lists_are_narrowed_and_paged(api: APIClient, agent: Agent, operator: User) -> None:

@@ -34,6 +34,21 @@ def test_who_is_told_to_come_back_does(client_of_api: Client, agent: Agent, wire
     assert len(wire.sent) == 3
 
 
+def test_who_finds_an_earlier_try_still_running_waits_for_its_answer(client_of_api: Client, agent: Agent, wire: Wire) -> None:
+    busy = httpx.Response(409, headers={"Retry-After": "5"})
+    wire.failures = [httpx.ReadTimeout("slow"), busy, busy, busy, busy]
+    assert client_of_api.place_call(agent=agent.pk, to=TO)["status"] == "queued"
+    assert len({request.headers["Idempotency-Key"] for request in wire.sent}) == 1
+    wire.failures = [busy] * 99
+    with pytest.raises(ApiError, match="409"):
+        client_of_api.place_call(agent=agent.pk, to=TO)
+    assert len(wire.sent) == 6 + 7
+    wire.failures = [httpx.Response(409)]
+    with pytest.raises(ApiError, match="409"):
+        client_of_api.place_call(agent=agent.pk, to=TO)
+    assert len(wire.sent) == 6 + 7 + 1 and Session.objects.count() == 1
+
+
 def test_a_change_is_not_repeated_and_patience_ends(client_of_api: Client, agent: Agent, wire: Wire) -> None:
     wire.failures = [httpx.Response(503)]
     with pytest.raises(ApiError):

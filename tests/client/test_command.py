@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,11 @@ from django.utils.timezone import now
 
 pytest.importorskip("typer")
 
+from django.contrib.auth.models import User
+from django.utils import timezone
+
 from agents.models import Agent, Destination, HttpTool
-from calls.models import Charge, RehearsalResult, RehearsalRun, Scenario, Session, UsageLine
+from calls.models import CallLog, Charge, RehearsalResult, RehearsalRun, Scenario, Session, UsageLine
 from tests.calls import made_calls as made
 from tests.client.conftest import Wire
 from voiceagents_client import Client
@@ -56,6 +60,27 @@ def test_a_call_is_placed_once_shown_and_hung_up(run: Run, agent: Agent) -> None
     assert "Desk" in run("call", "show", session.session_id)[1]
 
 
+@pytest.mark.parametrize(("settles", "words"), [(True, "over and settled"), (False, "not settled: costs may be missing")])
+def test_waiting_for_a_call_waits_for_its_costs_too(
+    run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch, settles: bool, words: str
+) -> None:
+    looks: list[float] = []
+
+    def pass_time(seconds: float) -> None:
+        looks.append(seconds)
+        log = CallLog.objects.all()
+        if len(looks) == 2:
+            log.update(status="completed")
+        if len(looks) == 4 and settles:
+            log.update(settled_at=timezone.now())
+
+    monkeypatch.setattr("voiceagents_client.cli.call.time.sleep", pass_time)
+    monkeypatch.setattr("voiceagents_client.cli.call.SETTLES_IN_S", 5)
+    code, told, beside = run("call", "place", str(agent.pk), "+919876543210", "--wait")
+    assert (code, "completed" in told, words in beside) == (0, True, True)
+    assert len(looks) == (4 if settles else 7)
+
+
 def test_a_call_is_shown_as_it_was_heard_with_its_price(run: Run, agent: Agent) -> None:
     session = made.talking_call(agent)
     made.exchange(session, 1, "Do you [open] today?", "We open at ten.")
@@ -69,6 +94,22 @@ def test_the_list_and_the_tail_tell_of_calls(run: Run, agent: Agent) -> None:
     assert session.session_id in run("calls", "list", "--status", "in-progress")[1]
     assert run("calls", "list", "--status", "busy")[1].count("sess_") == 0
     assert session.session_id in run("calls", "tail", "--rounds", "1")[1]
+
+
+def test_a_tail_follows_recent_calls_and_forgets_the_others(run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch, wire: Wire) -> None:
+    """What a look asks for moves on with the clock: a tail of a week is no dearer than one of a minute."""
+    session = made.talking_call(agent)
+    hours = iter(range(1, 9))
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # the very class is not needed
+            return datetime.now(tz) + timedelta(hours=next(hours)) if tz is UTC else datetime.now(tz)
+
+    monkeypatch.setattr("voiceagents_client.cli.calls.datetime", Clock)
+    told = run("calls", "tail", "--rounds", "3")[1]
+    assert told.count(session.session_id) == 1
+    assert len({request.url.params["since"][:13] for request in wire.sent}) == 3
 
 
 def test_an_agent_goes_out_and_comes_back_unchanged(run: Run, agent: Agent, tmp_path: Path) -> None:
@@ -165,6 +206,19 @@ def test_nothing_to_rehearse_has_a_code_of_its_own(run: Run, agent: Agent, words
     a_scenario(agent, "Sleeps", active=False)
     code, _told, said = run("rehearse", *words)
     assert (code, complaint in said) == (2, True)
+
+
+def test_which_of_two_agents_of_a_name_is_meant_is_asked(run: Run, agent: Agent, operator: User, tmp_path: Path) -> None:
+    """Names are each owner's own, and a superuser's key sees everybody's."""
+    User.objects.filter(pk=operator.pk).update(is_superuser=True)
+    other = Agent.objects.create(owner=User.objects.create_user("vikram"), name="Desk", prompt="You answer.")
+    Agent.objects.create(owner=operator, name="Desk of the night", prompt="You answer.")
+    file = tmp_path / "desk.yaml"
+    file.write_text(yaml.safe_dump({"name": "Desk", "prompt": "You answer well."}), encoding="utf-8")
+    code, _told, complaint = run("agent", "import", str(file))
+    assert (code, f"{agent.pk} (asha), {other.pk} (vikram)" in complaint, "--agent" in complaint) == (2, True, True)
+    assert run("agent", "import", str(file), "--agent", str(other.pk))[0] == 0
+    assert list(Agent.objects.filter(prompt="You answer well.")) == [other]
 
 
 def test_costs_are_added_up_and_what_has_no_price_is_said(run: Run, agent: Agent) -> None:

@@ -76,7 +76,7 @@ def import_agent(
     parts = {kind: wanted.pop(kind, None) or [] for kind in _PARTS}
     with server_of(context).client() as api:
         if agent_id is None:
-            agent_id = next((agent["id"] for agent in api.agents(limit=200) if agent["name"] == wanted.get("name")), None)
+            agent_id = _named(api, wanted.get("name"))
         body = {**wanted, "reason": reason}
         told = api.post("agents/", body) if agent_id is None else api.patch(f"agents/{agent_id}/", body)
         for kind, rows in parts.items():
@@ -86,6 +86,18 @@ def import_agent(
     out.print(f"{escape(told['name'])} is agent {told['id']}, version {told['version']}.")
     for warning in told["warnings"]:
         beside.print(f"[yellow]{escape(warning)}[/yellow]")
+
+
+def _named(api: Client, name: Any) -> int | None:
+    """The one agent of this name. A key that sees the agents of several people may find more: then nobody but its user can tell which."""
+    if not name or not isinstance(name, str):
+        return None
+    found = [agent for agent in api.agents(name=name, limit=200) if agent["name"] == name]
+    if len(found) > 1:
+        whose = ", ".join(f"{agent['id']} ({agent['owner']})" for agent in found[:10])
+        complain(f"There is more than one agent “{name}”: {whose}. Say which one with --agent.")
+        raise typer.Exit(2)
+    return found[0]["id"] if found else None
 
 
 def _bring(api: Client, kind: str, agent_id: int, rows: list[dict[str, Any]]) -> None:

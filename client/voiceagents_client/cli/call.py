@@ -12,6 +12,7 @@ from voiceagents_client.cli.terminal import beside, complain, duration_words, mo
 
 app = typer.Typer(no_args_is_help=True, help="One call.")
 _OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+EVERY_S, SETTLES_IN_S = 1.0, 60.0
 
 
 @app.command()
@@ -22,7 +23,7 @@ def place(
     from_: str = typer.Option("", "--from", help="One of your numbers; left out: the agent's."),
     customer: list[str] = typer.Option([], "--customer", help="A fact for the prompt, as name=value; may be given again."),
     once: str = typer.Option("", help="An Idempotency-Key, such as an order's number: the same one never rings twice in a day."),
-    wait: bool = typer.Option(False, help="Stay until the call is over, and print what was said."),
+    wait: bool = typer.Option(False, help="Stay until the call is over and its costs are known, and print what was said."),
 ) -> None:
     """Rings somebody's phone."""
     facts = dict(_fact(text) for text in customer)
@@ -56,14 +57,22 @@ def _fact(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _await_end(api: Client, session_id: str, every_s: float = 1.0) -> dict[str, Any]:
+def _await_end(api: Client, session_id: str) -> dict[str, Any]:
+    """The call once it is settled, or as it stands about a minute after its end: the carrier's price may take longer."""
+    left_s = SETTLES_IN_S
     with beside.status("queued") as shown:
         while True:
             call = api.call(session_id)
-            if call["status"] in _OVER:
+            if call["settled_at"] is not None:
+                beside.print("The call is over and settled.")
                 return call
+            if call["status"] in _OVER:
+                if left_s <= 0:
+                    beside.print(f"The call is over, but not settled: costs may be missing. See voiceagents call show {session_id} later.")
+                    return call
+                left_s -= EVERY_S
             shown.update(f"{call['status']}, {len(call['turns'])} turns")
-            time.sleep(every_s)
+            time.sleep(EVERY_S)
 
 
 def _show(call: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from voiceagents_client.cli.terminal import duration_words, money_words, out, se
 from voiceagents_client.shapes import Call
 
 app = typer.Typer(no_args_is_help=True, help="Many calls.")
-# Calls that began before a tail did are followed if they began so recently.
+# Calls are followed for so long after they were opened: what a look asks for does not grow with the tail's age.
 STILL_OPEN = timedelta(hours=2)
 
 
@@ -52,17 +52,17 @@ def tail(
 ) -> None:
     """A line for each change of each call, as it comes. Ctrl-C ends it."""
     known: dict[str, tuple[str, bool]] = {}
-    begun = datetime.now(UTC) - STILL_OPEN
     with server_of(context).client() as api:
         look = 0
         while True:
             look += 1
-            found = list(api.calls(agent=agent, since=begun.isoformat(), limit=200))
-            for call in reversed(found):
-                now = (call["status"], call["settled_at"] is not None)
-                if known.get(call["session_id"]) != now and (look > 1 or not now[1]):
-                    out.print(_line(call))
-                known[call["session_id"]] = now
+            begun = datetime.now(UTC) - STILL_OPEN
+            found = {call["session_id"]: call for call in api.calls(agent=agent, since=begun.isoformat(), limit=200)}
+            stand = {session_id: (call["status"], call["settled_at"] is not None) for session_id, call in found.items()}
+            for session_id, now in reversed(stand.items()):
+                if known.get(session_id) != now and (look > 1 or not now[1]):
+                    out.print(_line(found[session_id]))
+            known = stand
             if look == rounds:
                 return
             time.sleep(every_s)
