@@ -5,6 +5,7 @@ import { element } from "./element.js";
 const STEP_S = 5;
 const FINE_STEP_S = 1;
 const WORD_MS = 900; // how long a word is marked if no other follows
+const UNPLAYABLE = "The recording cannot be played just now. Load the page again: its link may have run out.";
 
 function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
@@ -40,7 +41,7 @@ class Listening {
     this.audio = box.querySelector("audio");
     this.turns = [];
     this.places = new Map();
-    this.audio.addEventListener("error", () => this.tell("The recording cannot be played just now. Load the page again: its link lasts for an hour."));
+    this.audio.addEventListener("error", () => this.tell(UNPLAYABLE));
   }
 
   part(name) {
@@ -145,7 +146,7 @@ class Listening {
   play() {
     this.audio.play().catch((error) => {
       // An interruption by another click is nothing to tell.
-      if (error.name !== "AbortError") this.tell("The recording cannot be played just now. Load the page again: its link lasts for an hour.");
+      if (error.name !== "AbortError") this.tell(UNPLAYABLE);
     });
   }
 
