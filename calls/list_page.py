@@ -89,7 +89,7 @@ def _link(address: dict[str, Any]) -> str:
 
 def _view(request: HttpRequest, told: str | None) -> SavedView | None:
     """The view in which the list is looked at, if it is one of the user's own."""
-    return queries.views_of(request.user).filter(pk=queries.whole_number(told)).first()
+    return queries.views_of(request.user).filter(pk=queries.whole_number(told) or 0).first()
 
 
 # --- views and columns ------------------------------------------------------------------------------------------------------
