@@ -74,11 +74,6 @@ class TooLarge(APIException):
 
 
 class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
-
-
-class Conflict(APIException):
     """The request makes sense, and does not fit what is there."""
 
     status_code = status.HTTP_409_CONFLICT

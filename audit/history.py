@@ -61,7 +61,7 @@ def _followed(event_model: Any) -> type[models.Model]:
 
 
 def entries(wanted: Wanted, limit: int = ROWS) -> tuple[list[Entry], datetime | None]:
-    """The newest changes, and where to go on; changes of one moment, which belong together, are never parted."""
+    """The newest changes, and where to go on; changes of one moment, which belong together, are never parted, however many."""
     chosen = event_models()
     if wanted.kind:
         chosen = {name: model for name, model in chosen.items() if name == wanted.kind}
@@ -70,11 +70,12 @@ def entries(wanted: Wanted, limit: int = ROWS) -> tuple[list[Entry], datetime | 
     cut = limit
     while 0 < cut < len(found) and found[cut].pgh_created_at == found[cut - 1].pgh_created_at:
         cut += 1
-    shown, more = found[:cut], len(found) > cut
+    shown, more = found[:cut], len(found) > limit
     return list(_read(shown)), shown[-1].pgh_created_at if more and shown else None
 
 
 def _newest(model: Any, wanted: Wanted, limit: int) -> list[Any]:
+    """So many, and what else is of the last one's moment."""
     rows = model.objects.select_related("pgh_context").exclude(pgh_label=STANDING)
     if wanted.before is not None:
         rows = rows.filter(pgh_created_at__lt=wanted.before)
@@ -83,7 +84,11 @@ def _newest(model: Any, wanted: Wanted, limit: int) -> list[Any]:
     if _has_snapshots(model):
         before = model.objects.filter(pgh_obj_id=OuterRef("pgh_obj_id"), pgh_id__lt=OuterRef("pgh_id")).order_by("-pgh_id")
         rows = rows.annotate(previous_id=Subquery(before.values("pgh_id")[:1]))
-    return list(rows.order_by("-pgh_created_at", "-pgh_id")[:limit])
+    rows = rows.order_by("-pgh_created_at", "-pgh_id")
+    found = list(rows[:limit])
+    if len(found) == limit:
+        found += rows.filter(pgh_created_at=found[-1].pgh_created_at, pgh_id__lt=found[-1].pgh_id)
+    return found
 
 
 def _has_snapshots(model: Any) -> bool:

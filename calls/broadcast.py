@@ -280,6 +280,10 @@ def _tell_call(session: Session, kind: str) -> None:
 
 def _facts_now(session_pk: int) -> dict[str, Any] | None:
     session = Session.objects.select_related("call_log", "agent").filter(pk=session_pk).first()
-    if session is None or (session.call_log.is_test and not session.call_log.call_sid):  # nobody listens to a talk in writing
-        return None
-    return call_facts(session, session.call_log)
+    return None if session is None or _is_only_written(session) else call_facts(session, session.call_log)
+
+
+def _is_only_written(session: Session) -> bool:
+    """A test that has, and awaits, no audio: pages of calls in progress never show it. That it is over may be told to anybody."""
+    has_audio = session.stream_sid or session.media_token_id
+    return session.call_log.is_test and not has_audio and session.state != Session.State.ENDED

@@ -24,7 +24,6 @@ from django.utils import timezone, translation
 
 from calls import broadcast, overview, presentation, queries
 from calls.broadcast_hearing import Listener
-from calls.models import Session
 
 logger = structlog.get_logger()
 
@@ -226,7 +225,7 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
             await self.send_json({"kind": "beside", "session_id": session_id, "entry": entry})
 
     def read_call(self, session_id: str) -> dict[str, Any] | None:
-        session = queries.visible_sessions(self.user).filter(session_id=session_id).first()
+        session = queries.visible_session(self.user, session_id)
         if session is None:
             return None
         last, latency = overview.last_turns([session]), overview.last_latencies([session])
@@ -234,13 +233,13 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
         return presentation.call_json(session, last.get(session.pk), latency_ms=latency.get(session.pk), sees_numbers=sees_numbers)
 
     def read_beside(self, session_id: str, told: dict[str, Any]) -> dict[str, Any] | None:
-        session = queries.visible_sessions(self.user).filter(session_id=session_id).first()
+        session = queries.visible_session(self.user, session_id)
         row = overview.one_beside(session, str(told.get("what")), told.get("pk")) if session else None
         return presentation.beside_json(session, row) if session and row else None
 
     def read_talk(self, session_id: str) -> dict[str, Any] | None:
         """One call's whole transcript, and what stands beside it."""
-        session: Session | None = queries.visible_sessions(self.user).filter(session_id=session_id).first()
+        session = queries.visible_session(self.user, session_id)
         return presentation.talk_json(session, queries.turns(session), overview.beside(session)) if session else None
 
     @abstractmethod

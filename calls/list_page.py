@@ -36,7 +36,7 @@ EXPORT = "calls.export_calls"
 def call_list(request: HttpRequest) -> HttpResponse:
     """Every call, filtered and sorted. htmx asks for the results alone, or for the rows after or before a cursor alone."""
     form = FilterForm(request.user, request.GET)
-    view = _view(request)
+    view = _view(request, request.GET.get("view"))
     filters, order, kept = form.filters(), form.order, form.kept()
     after, before = request.GET.get("after"), request.GET.get("before")
     problem = ""
@@ -89,10 +89,9 @@ def _link(address: dict[str, Any]) -> str:
     return f"?{urlencode({name: value for name, value in address.items() if value})}"
 
 
-def _view(request: HttpRequest) -> SavedView | None:
-    """The view in which the list is looked at, if the address names one of the user's own."""
-    told = request.GET.get("view", "")
-    return queries.views_of(request.user).filter(pk=int(told)).first() if told.isascii() and told.isdigit() and len(told) < 19 else None
+def _view(request: HttpRequest, told: str | None) -> SavedView | None:
+    """The view in which the list is looked at, if it is one of the user's own."""
+    return queries.views_of(request.user).filter(pk=queries.whole_number(told) or 0).first()
 
 
 # --- views and columns ------------------------------------------------------------------------------------------------------
@@ -139,8 +138,7 @@ def delete_view(request: HttpRequest, view_id: int) -> HttpResponse:
 def choose_columns(request: HttpRequest) -> HttpResponse:
     """Remembers the columns; in a view they become the view's."""
     asked, names = _asked(request), columns.chosen(request.POST.getlist("columns"))
-    told = request.POST.get("view", "")
-    view = queries.views_of(request.user).filter(pk=int(told)).first() if told.isascii() and told.isdigit() and len(told) < 19 else None
+    view = _view(request, request.POST.get("view"))
     if view is None:
         commands.choose_columns(request.user, names)
         return _back(asked)

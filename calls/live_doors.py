@@ -4,13 +4,14 @@ Asked by the live page's scripts; what cannot be done is said in words for peopl
 """
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from calls import commands, listening, queries
+from calls.entry import visible_call
 from calls.models import Session
 
 OVER = gettext_noop("This call is over.")
@@ -23,7 +24,7 @@ def whisper(request: HttpRequest, session_id: str) -> HttpResponse:
     text = request.POST.get("text", "").strip()
     if not text:
         return _refused(_("Write what the agent should know."), status=400)
-    order = commands.whisper(_visible(request, session_id), text=text, by=request.user.get_username())
+    order = commands.whisper(visible_call(request, session_id), text=text, by=request.user.get_username())
     return HttpResponse(status=204) if order else _refused(_(OVER))
 
 
@@ -31,9 +32,8 @@ def whisper(request: HttpRequest, session_id: str) -> HttpResponse:
 @login_required
 def hand_over(request: HttpRequest, session_id: str) -> HttpResponse:
     """Gives the caller to one of the agent's destinations."""
-    session, wanted = _visible(request, session_id), request.POST.get("destination", "")
-    known = wanted.isascii() and wanted.isdigit() and len(wanted) < 19
-    order = commands.hand_over(session, destination_id=int(wanted), by=request.user.get_username()) if known else None
+    session, wanted = visible_call(request, session_id), queries.whole_number(request.POST.get("destination"))
+    order = commands.hand_over(session, destination_id=wanted, by=request.user.get_username()) if wanted is not None else None
     return (
         HttpResponse(status=204)
         if order
@@ -46,7 +46,7 @@ def hand_over(request: HttpRequest, session_id: str) -> HttpResponse:
 @login_required
 def listen(request: HttpRequest, session_id: str) -> HttpResponse:
     """The address at which the browser hears the call. That somebody listens is kept once they do."""
-    session = _visible(request, session_id)
+    session = visible_call(request, session_id)
     if not queries.may_listen(request.user):
         return _refused(_("You may not listen to calls. An administrator can give you the permission for it."), status=403)
     if session.state != Session.State.ACTIVE:
@@ -56,10 +56,3 @@ def listen(request: HttpRequest, session_id: str) -> HttpResponse:
 
 def _refused(words: str, *, status: int = 409) -> JsonResponse:
     return JsonResponse({"error": words}, status=status)
-
-
-def _visible(request: HttpRequest, session_id: str) -> Session:
-    session: Session | None = queries.visible_sessions(request.user).filter(session_id=session_id).first()
-    if session is None:
-        raise Http404
-    return session

@@ -83,9 +83,14 @@ def visible_sessions(user: User) -> QuerySet[Session]:
 
 
 def calls_in_progress(user: User) -> QuerySet[Session]:
-    """Calls that are queued, ringing or talking now, newest first. What is only written is on no line."""
+    """Calls that are queued, ringing or talking now, newest first. A test that has, and awaits, no audio is only written: it is none."""
     running = visible_sessions(user).exclude(state=Session.State.ENDED).exclude(call_log__status__in=TERMINAL)
-    return running.exclude(call_log__is_test=True, call_log__call_sid=None).order_by("-id")
+    return running.exclude(call_log__is_test=True, stream_sid="", media_token_id="").order_by("-id")
+
+
+def visible_session(user: User, session_id: str) -> Session | None:
+    """The call of this id; None if there is none, or not for this user."""
+    return visible_sessions(user).filter(session_id=session_id).first()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ def page_of(
     if not user.is_authenticated:
         return Page([], None)
     wish = wish_of(user, filters, order)
-    found = find(wish, after=_cursor(after), before=_cursor(before), limit=limit)
+    found = find(wish, after=whole_number(after), before=whole_number(before), limit=limit)
     rows = {session.pk: session for session in visible_sessions(user).filter(pk__in=found.pks).prefetch_related(*related)}
     shown = [rows[pk] for pk in found.pks if pk in rows]
     return Page(shown, found.pks[-1] if found.has_next else None, found.pks[0] if found.pks and found.has_previous else None)
@@ -142,9 +147,10 @@ def wish_of(user: User, filters: CallFilters, order: Order) -> Wish:
     return Wish(None if sees_everything(user) else user.pk or 0, filters, order)
 
 
-def _cursor(told: int | str | None) -> int | None:
-    cursor = str(told or "")
-    return int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else None
+def whole_number(told: int | str | None) -> int | None:
+    """What somebody sent as a key or a cursor; None for what is no whole number that a row could have."""
+    digits = str(told or "")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
 def views_of(user: User) -> QuerySet[SavedView]:

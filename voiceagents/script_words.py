@@ -50,7 +50,7 @@ CALLS: Final = (
     _("Show"),
     _("Copied"),
     _("Press Ctrl+C"),
-    _("The recording cannot be played just now. Load the page again: its link lasts for an hour."),
+    _("The recording cannot be played just now. Load the page again: its link may have run out."),
     _("Play this turn, {time}"),
     _("The waveform did not arrive. The recording plays without it."),
     _("This browser cannot play live sound here: the page must be opened over https."),

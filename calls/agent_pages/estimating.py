@@ -172,10 +172,10 @@ def answers_in(spec: AgentSpec) -> Soon:
 
 
 def _newest(measure: str, **with_model: str) -> list[int]:
-    """From the newest calls only: an old measure is none, and a table of millions is not read for a form."""
+    """From the newest calls only: an old measure is none, and a table of millions is not read for a form. Tests may talk as a draft."""
     newest = Session.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     versions = AgentVersion.objects.filter(**with_model).values_list("pk", flat=True)
-    recent = Session.objects.filter(pk__gt=newest - _RECENT_CALLS, agent_version__in=list(versions)).order_by("-pk")
-    sessions = list(recent.values_list("pk", flat=True)[:_LATENCY_CALLS])
+    recent = Session.objects.filter(pk__gt=newest - _RECENT_CALLS, agent_version__in=list(versions), call_log__is_test=False)
+    sessions = list(recent.order_by("-pk").values_list("pk", flat=True)[:_LATENCY_CALLS])
     turns = Turn.objects.filter(session__in=sessions, speaker=Turn.Speaker.AGENT, **{f"{measure}__isnull": False})
     return list(turns.order_by().values_list(measure, flat=True))

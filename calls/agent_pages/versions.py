@@ -5,7 +5,7 @@ from itertools import pairwise
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -15,8 +15,10 @@ from agents import comparison, drafts
 from agents.models import Agent, AgentDraft, AgentVersion
 from agents.restoring import restore as bring_back
 from agents.versions import changes
+from calls import queries
 from calls.agent_pages import record, words
-from calls.agent_pages.views import REASON_MOST, go, needs, visible
+from calls.agent_pages.views import REASON_MOST, reason_of
+from calls.entry import go, needs, visible
 
 SHOWN = 20
 DRAFT = "draft"
@@ -28,10 +30,10 @@ DRAFT = "draft"
 def agent_page(request: HttpRequest, pk: int) -> HttpResponse:
     """What is live, whether a draft differs from it, and how each version did."""
     agent = visible(request, pk)
-    before = request.GET.get("before", "")
+    before = queries.whole_number(request.GET.get("before"))
     rows = agent.versions.select_related("published_by").order_by("-number")
-    if before.isdigit() and len(before) < 10:
-        rows = rows.filter(number__lt=int(before))
+    if before is not None:
+        rows = rows.filter(number__lt=before)
     versions = list(rows[: SHOWN + 1])
     records = record.records(versions[:SHOWN])
     earlier = {newer.pk: older for newer, older in pairwise(versions)}
@@ -54,7 +56,7 @@ def agent_page(request: HttpRequest, pk: int) -> HttpResponse:
         "draft_changes": words.change_words([change.field for change in drafts.draft_changes(agent)]) if draft else "",
         "lines": lines,
         "older": versions[SHOWN - 1].number if len(versions) > SHOWN else None,
-        "is_newest": not before,
+        "is_newest": before is None,
         "phones": agent.phones.all(),
         "tools": agent.http_tools.all(),
         "destinations": agent.destinations.all(),
@@ -96,9 +98,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _version(agent: Agent, number: str) -> AgentVersion:
-    if not number.isdigit() or len(number) > 9:
-        raise Http404
-    return get_object_or_404(agent.versions.select_related("published_by"), number=int(number))
+    return get_object_or_404(agent.versions.select_related("published_by"), number=queries.whole_number(number))
 
 
 @require_POST
@@ -108,7 +108,7 @@ def restore(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     agent = visible(request, pk)
     version = _version(agent, str(number))
     try:
-        done = bring_back(version, by=request.user, reason=request.POST.get("reason", "")[:REASON_MOST])
+        done = bring_back(version, by=request.user, reason=reason_of(request))
     except ValidationError as error:
         messages.error(request, _("Version %(number)d cannot come back: ") % {"number": number} + " ".join(error.messages))
         return go(request, "agent-page", pk=agent.pk)

@@ -3,7 +3,6 @@
 Everybody sees their own agents; to make and change them takes Django's permissions, as in the admin.
 """
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -11,9 +10,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -23,40 +21,12 @@ from agents.models import Agent, AgentDraft, Publication
 from agents.spec import AgentSpec
 from agents.starters import Starter, starters
 from agents.visibility import visible_agents
+from calls import queries
 from calls.agent_pages import estimating, record, words
 from calls.agent_pages.forms import AgentForm
+from calls.entry import View, go, needs, visible
 
-View = Callable[..., HttpResponse]
 REASON_MOST = 300
-
-
-def needs(permission: str) -> Callable[[View], View]:
-    """A page for people who are logged in and may do this; 403 for the others."""
-
-    def wrap(view: View) -> View:
-        @wraps(view)
-        @login_required
-        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not request.user.has_perm(permission):
-                raise PermissionDenied
-            return view(request, *args, **kwargs)
-
-        return checked
-
-    return wrap
-
-
-def visible(request: HttpRequest, pk: int) -> Agent:
-    """The agent, or 404: one of somebody else's looks like one that never was."""
-    return get_object_or_404(visible_agents(request.user).select_related("owner"), pk=pk)
-
-
-def go(request: HttpRequest, name: str, **where: int) -> HttpResponse:
-    """On to a page: by a redirect, or, for htmx, by asking the browser for one."""
-    address = reverse(name, kwargs=where)
-    if getattr(request, "htmx", False):
-        return HttpResponse(status=204, headers={"HX-Redirect": address})
-    return HttpResponseRedirect(address)
 
 
 @require_safe
@@ -155,9 +125,9 @@ def _estimate(agent: Agent) -> words.EstimateWords:
 
 def _candidate(request: HttpRequest) -> Agent:
     """The agent as the form stands, unsaved; what is wrong in it stays as it was."""
-    number = request.POST.get("agent", "")
-    if number.isdigit() and len(number) < 19:
-        agent = drafts.with_draft(visible(request, int(number)))
+    number = queries.whole_number(request.POST.get("agent"))
+    if number is not None:
+        agent = drafts.with_draft(visible(request, number))
     else:
         owner: Any = request.user
         agent = Agent(owner=owner)
@@ -219,8 +189,13 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     return _publish(request, visible(request, pk))
 
 
+def reason_of(request: HttpRequest) -> str:
+    """Why somebody publishes, as it can be kept."""
+    return request.POST.get("reason", "").replace("\0", "").strip()[:REASON_MOST]
+
+
 def _publish(request: HttpRequest, agent: Agent) -> HttpResponse:
-    reason = request.POST.get("reason", "").strip()[:REASON_MOST]
+    reason = reason_of(request)
     if not reason:
         messages.error(request, _("Write why you publish it: whoever looks at its calls later will want to know."))
         return redirect("agent-edit", pk=agent.pk)
@@ -251,8 +226,11 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 @needs("agents.change_agent")
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     """An agent that is switched off answers no call and places none."""
-    agent = visible(request, pk)
-    agent.active = request.POST.get("active") == "yes"
-    agent.save(publication=Publication(by=request.user))
+    seen = visible(request, pk)
+    with transaction.atomic():
+        # Read anew and held: saving writes the whole row, and somebody may be publishing another prompt just now.
+        agent = get_object_or_404(Agent.objects.select_for_update(no_key=True), pk=seen.pk)
+        agent.active = request.POST.get("active") == "yes"
+        agent.save(publication=Publication(by=request.user))
     messages.success(request, _("It answers calls again.") if agent.active else _("It answers no call and places none."))
     return redirect("agent-page", pk=agent.pk)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from calls import queries
 from calls.alerting import shown, watching
 
 
@@ -25,8 +26,7 @@ def bell(request: HttpRequest) -> HttpResponse:
 @login_required
 def alerts_page(request: HttpRequest) -> HttpResponse:
     """What is wrong now, what was, and what is watched."""
-    asked = request.GET.get("before", "")
-    before = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else None
+    before = queries.whole_number(request.GET.get("before"))
     rules = shown.visible_rules(request.user)
     past, older = shown.past_alerts(request.user, before)
     context = {

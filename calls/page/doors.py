@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from calls import commands, queries
+from calls.entry import visible_call
 from calls.models import Recording, Session, Waveform
 from calls.page import shown
 from calls.page.listening import heard_turns, listening_json
@@ -24,7 +25,7 @@ from calls.sentences import in_readers_words
 @login_required
 def waveform(request: HttpRequest, session_id: str) -> JsonResponse:
     """The recording's picture, and when each word of each turn is to be heard in it."""
-    session = _visible(request, session_id)
+    session = visible_call(request, session_id)
     picture = Waveform.objects.filter(session=session).first()
     recording = Recording.objects.filter(session=session, state=Recording.State.STORED).first()
     if picture is None or recording is None:
@@ -36,7 +37,7 @@ def waveform(request: HttpRequest, session_id: str) -> JsonResponse:
 @login_required
 def draw(request: HttpRequest, session_id: str) -> HttpResponse:
     """Asks a worker for the picture of a recording that has none."""
-    session = _visible(request, session_id)
+    session = visible_call(request, session_id)
     if not Recording.objects.filter(session=session, state=Recording.State.STORED).exists():
         raise Http404
     commands.draw_waveform(session)
@@ -46,7 +47,7 @@ def draw(request: HttpRequest, session_id: str) -> HttpResponse:
 @require_POST
 @login_required
 def note_add(request: HttpRequest, session_id: str) -> HttpResponse:
-    session = _visible(request, session_id)
+    session = visible_call(request, session_id)
     try:
         commands.add_note(session, text=request.POST.get("text", ""), by=_person(request))
     except commands.Declined as no:
@@ -57,7 +58,7 @@ def note_add(request: HttpRequest, session_id: str) -> HttpResponse:
 @require_POST
 @login_required
 def note_remove(request: HttpRequest, session_id: str, note_id: int) -> HttpResponse:
-    session = _visible(request, session_id)
+    session = visible_call(request, session_id)
     try:
         commands.remove_note(session, note_id, by=_person(request))
     except commands.Declined as no:
@@ -68,7 +69,7 @@ def note_remove(request: HttpRequest, session_id: str, note_id: int) -> HttpResp
 @require_POST
 @login_required
 def tag_add(request: HttpRequest, session_id: str) -> HttpResponse:
-    session = _visible(request, session_id)
+    session = visible_call(request, session_id)
     try:
         commands.add_tag(session, name=request.POST.get("tag", ""), by=_person(request))
     except commands.Declined as no:
@@ -79,7 +80,7 @@ def tag_add(request: HttpRequest, session_id: str) -> HttpResponse:
 @require_POST
 @login_required
 def tag_remove(request: HttpRequest, session_id: str) -> HttpResponse:
-    session = _visible(request, session_id)
+    session = visible_call(request, session_id)
     commands.remove_tag(session, name=request.POST.get("tag", ""), by=_person(request))
     return _remarks(request, session)
 
@@ -95,7 +96,7 @@ def tags(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def share(request: HttpRequest, session_id: str) -> HttpResponse:
-    session, days = _visible(request, session_id), request.POST.get("days", "")
+    session, days = visible_call(request, session_id), request.POST.get("days", "")
     try:
         commands.share_call(
             session,
@@ -111,7 +112,7 @@ def share(request: HttpRequest, session_id: str) -> HttpResponse:
 @require_POST
 @login_required
 def share_revoke(request: HttpRequest, session_id: str, share_id: str) -> HttpResponse:
-    session = _visible(request, session_id)
+    session = visible_call(request, session_id)
     commands.revoke_share(session, share_id, by=_person(request))
     return _shares(request, session)
 
@@ -141,14 +142,6 @@ def _said(request: HttpRequest, session: Session, words: str) -> HttpResponse:
 def _person(request: HttpRequest) -> AbstractBaseUser:
     assert isinstance(request.user, AbstractBaseUser)
     return request.user
-
-
-def _visible(request: HttpRequest, session_id: str) -> Session:
-    """The call, or 404: a call of somebody else's looks like one that never was."""
-    session = queries.visible_sessions(request.user).filter(session_id=session_id).first()
-    if session is None:
-        raise Http404
-    return session
 
 
 # --- without a log-in --------------------------------------------------------------------------------------------------------------

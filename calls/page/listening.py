@@ -26,8 +26,13 @@ class HeardTurn:
     turn: Turn
     begin_ms: int
     end_ms: int
-    words: list[Place]
+    said: list[Said]
     line_ms: int | None = None
+
+    @property
+    def words(self) -> list[Place]:
+        """Where each word of the turn's text, as it stands now, is heard. Compared anew each time: only a player asks."""
+        return places(self.turn.text, self.begin_ms, self.end_ms, self.said)
 
 
 def heard_turns(turns: Sequence[Turn], recording: Recording | None) -> list[HeardTurn]:
@@ -45,10 +50,10 @@ def heard_turns(turns: Sequence[Turn], recording: Recording | None) -> list[Hear
         utterances = there.get((turn.speaker, turn.number), [])
         begin_ms = min((said["start_ms"] for said in utterances), default=max(turn.started_ms + offset_ms, 0))
         end_ms = max((said["end_ms"] for said in utterances), default=max(turn.ended_ms + offset_ms, begin_ms))
-        heard = [Said(*word) for said in utterances for word in said.get("words") or ()]
+        words = sorted(Said(*word) for said in utterances for word in said.get("words") or ())
         before_ms = spoken_until_ms.get(_OTHER.get(turn.speaker, ""))
         line_ms = begin_ms - before_ms if utterances and before_ms is not None else None
-        found.append(HeardTurn(turn, begin_ms, end_ms, places(turn.text, begin_ms, end_ms, sorted(heard)), line_ms))
+        found.append(HeardTurn(turn, begin_ms, end_ms, words, line_ms))
         spoken_until_ms = {turn.speaker: end_ms} if utterances else {}
     return found
 

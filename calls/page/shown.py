@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from calls import presentation, queries, wording
 from calls.commands import SHARE_DAYS
+from calls.commands.remarks import tag_name
 from calls.models import CallNote, CallShare, CallTag, Recording, Session, Turn
 from calls.page import redaction, strips
 from calls.page.listening import HeardTurn, heard_turns
@@ -35,10 +36,14 @@ class ShareLine:
 
 def told_turns(turns: Sequence[Turn], recording: Recording | None) -> list[dict[str, Any]]:
     """The turns as pages draw them, each with what the line added and whether the recording has it."""
-    told = presentation.turns_json(turns)
+    return _told(heard_turns(turns, recording), recording)
+
+
+def _told(heard: Sequence[HeardTurn], recording: Recording | None) -> list[dict[str, Any]]:
+    told = presentation.turns_json([each.turn for each in heard])
     presentation.mark_unheard(told, recording)
-    for turn, heard in zip(told, heard_turns(turns, recording), strict=True):
-        strips.add_line(turn, heard.line_ms)
+    for turn, each in zip(told, heard, strict=True):
+        strips.add_line(turn, each.line_ms)
     return told
 
 
@@ -55,7 +60,7 @@ def remarks(session: Session, user: queries.User) -> dict[str, Any]:
 def suggested_tags(user: queries.User, beginning: str) -> list[str]:
     """Tags that this user's calls have already, those that begin so first come by name."""
     rows = CallTag.objects.all() if getattr(user, "is_superuser", False) else CallTag.objects.filter(owner_id=user.pk)
-    found = rows.filter(name__startswith=beginning.casefold().strip()).order_by("name").values_list("name", flat=True).distinct()
+    found = rows.filter(name__startswith=tag_name(beginning)).order_by("name").values_list("name", flat=True).distinct()
     return list(found[:MOST_SUGGESTED])
 
 
@@ -102,15 +107,14 @@ def overview(session: Session, turns: Sequence[dict[str, Any]]) -> dict[str, Any
 
 def nameless_turns(session: Session, recording: Recording | None) -> tuple[list[dict[str, Any]], list[HeardTurn]]:
     """The turns without what tells who somebody is, as pages draw them and as the player finds them."""
-    turns = queries.turns(session)
+    heard = heard_turns(queries.turns(session), recording)
     analysis = getattr(session, "analysis", None)
     known = redaction.known_of(session.customer, analysis.extraction if analysis is not None else None)
-    told = told_turns(turns, recording)
-    for turn in told:
+    told = _told(heard, recording)
+    for turn, each in zip(told, heard, strict=True):
         turn["text"], turn["unheard"] = redaction.redacted(turn["text"], known), redaction.redacted(turn["unheard"], known)
-    for row, turn in zip(turns, told, strict=True):
-        row.text = turn["text"]  # never saved: the player counts the letters that are shown
-    return told, heard_turns(turns, recording)
+        each.turn.text = turn["text"]  # never saved: the player counts the letters that are shown
+    return told, heard
 
 
 def shared_recording(share: CallShare, recording: Recording | None) -> str:

@@ -91,6 +91,7 @@ def call_json(session: Session, last: Turn | None = None, *, latency_ms: int | N
     log = session.call_log
     speaks = last is not None and is_live(session) and is_draft(last)
     return {
+        "pk": session.pk,  # grows from call to call
         "session_id": session.session_id,
         "agent": session.agent.name,
         "number": wording.number_words(session.user_phone, in_full=sees_numbers),

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from agents.models import Agent, AgentDraft
 from calls import queries, wording
 from calls.commands import CallRefused
+from calls.entry import for_those_who_may_change, go, visible
 from calls.models import RehearsalResult, RehearsalRun, Scenario
 from calls.rehearsing import from_calls, publishing, runs
-from calls.rehearsing.entry import for_those_who_may_change, go, visible
 from calls.rehearsing.forms import ScenarioForm
 from calls.sentences import in_readers_words
 
@@ -97,8 +97,8 @@ def delete(request: HttpRequest, pk: int, scenario_id: int) -> HttpResponse:
 @for_those_who_may_change
 def begin(request: HttpRequest, pk: int) -> HttpResponse:
     """Orders a run: of one scenario, or of all active ones."""
-    agent, one = visible(request, pk), request.POST.get("scenario", "")
-    chosen = [_scenario(agent, int(one))] if one.isdigit() and len(one) < 19 else None
+    agent, one = visible(request, pk), queries.whole_number(request.POST.get("scenario"))
+    chosen = [_scenario(agent, one)] if one is not None else None
     try:
         run = runs.begin_run(agent, by=request.user, is_draft=request.POST.get("with") == "draft", scenarios=chosen)
     except (runs.NothingToRehearse, CallRefused) as error:

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents.assembly import NotReady
 from agents.models import Agent, AgentDraft
-from calls import wording
+from calls import queries, wording
 from calls.commands import CallRefused
+from calls.entry import for_those_who_may_change, go, visible
 from calls.models import Session
 from calls.rehearsing import typed
-from calls.rehearsing.entry import for_those_who_may_change, go, visible
 from calls.rehearsing.rows import WrittenTalk
 from calls.rehearsing.stage import TookTooLong
 from calls.sentences import in_readers_words
@@ -72,11 +72,12 @@ def say(request: HttpRequest, pk: int, session_id: str) -> HttpResponse:
 @for_those_who_may_change
 def otherwise(request: HttpRequest, pk: int, session_id: str) -> HttpResponse:
     """A line of the past is said otherwise, in a new talk."""
-    talk, line, place = _talk(request, pk, session_id), request.POST.get("line", "").strip(), request.POST.get("place", "")
-    if not line or not place.isdigit() or not 0 < int(place[:6]) < len(talk.exchanges):
+    talk, line = _talk(request, pk, session_id), request.POST.get("line", "").strip()
+    place = queries.whole_number(request.POST.get("place"))
+    if not line or place is None or not 0 < place < len(talk.exchanges):
         return _shown(request, pk, talk, _("Write what is to be said instead."))
     try:
-        anew = typed.otherwise(talk, int(place), line, by=request.user)
+        anew = typed.otherwise(talk, place, line, by=request.user)
     except _REFUSALS as error:
         return _shown(request, pk, talk, _words(error))
     return go(request, "written-talk", pk=pk, session_id=anew.session.session_id)

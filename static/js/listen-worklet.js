@@ -15,7 +15,6 @@ class CallPlayer extends AudioWorkletProcessor {
     this.frames = 0; // in hand
     this.at = 0; // within the first packet, in frames
     this.playing = false;
-    this.skipped = 0;
     this.levels = [0, 0];
     this.toldAt = 0;
     this.port.onmessage = ({ data }) => this.take(new Int16Array(data));
@@ -28,7 +27,6 @@ class CallPlayer extends AudioWorkletProcessor {
     while (this.packets.length > 1 && this.inHand() > BEGIN_MS) {
       this.frames -= this.packets.shift().length / 2;
       this.at = 0;
-      this.skipped += 1;
     }
   }
 
@@ -74,7 +72,7 @@ class CallPlayer extends AudioWorkletProcessor {
   tell() {
     if (currentTime - this.toldAt < TELL_EVERY_S) return;
     this.toldAt = currentTime;
-    this.port.postMessage({ caller: this.levels[0], agent: this.levels[1], inHand_ms: this.inHand(), skipped: this.skipped, playing: this.playing });
+    this.port.postMessage({ caller: this.levels[0], agent: this.levels[1], inHand_ms: this.inHand(), playing: this.playing });
     this.levels = [0, 0];
   }
 }

@@ -6,6 +6,7 @@ import { say } from "./words.js";
 const STEP_S = 5;
 const FINE_STEP_S = 1;
 const WORD_MS = 900; // how long a word is marked if no other follows
+const UNPLAYABLE = "The recording cannot be played just now. Load the page again: its link may have run out.";
 
 function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
@@ -41,7 +42,7 @@ class Listening {
     this.audio = box.querySelector("audio");
     this.turns = [];
     this.places = new Map();
-    this.audio.addEventListener("error", () => this.tell(say("The recording cannot be played just now. Load the page again: its link lasts for an hour.")));
+    this.audio.addEventListener("error", () => this.tell(say(UNPLAYABLE)));
   }
 
   part(name) {
@@ -146,7 +147,7 @@ class Listening {
   play() {
     this.audio.play().catch((error) => {
       // An interruption by another click is nothing to tell.
-      if (error.name !== "AbortError") this.tell(say("The recording cannot be played just now. Load the page again: its link lasts for an hour."));
+      if (error.name !== "AbortError") this.tell(say(UNPLAYABLE));
     });
   }
 

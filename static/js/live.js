@@ -16,6 +16,7 @@ const calls = new Map(); // session_id -> call, as the server last described it
 const rows = new Map(); // session_id -> its CallRow
 const watch = new Watched();
 let watched = "";
+let unseen = 0; // calls that run beyond those that the server describes
 let chosen = false; // somebody picked the watched call, so a new call must not take its place
 
 const socket = new LiveSocket("/ws/live/", { onMessage: receive, onState: showConnection });
@@ -45,7 +46,9 @@ function receive(message) {
 function showSnapshot({ calls: current, more, figures, watched: talk }) {
   const live = new Set(current.map((call) => call.session_id));
   for (const call of current.toReversed()) showCall(call); // the server sends the newest first
-  for (const [id, call] of calls) if (call.live && !live.has(id)) showCall({ ...call, live: false, talks: false });
+  const oldest = more ? current.at(-1).pk : 0; // of those before it nothing is told: they are only counted
+  for (const [id, call] of calls) if (call.live && !live.has(id) && call.pk > oldest) showCall({ ...call, live: false, talks: false });
+  unseen = Math.max(0, current.length + more - running().length);
   part("more").hidden = more === 0;
   setText(part("more"), more ? say("and {more} more: open Calls to see them", { more }) : "");
   for (const [name, text] of Object.entries(figures)) setText(page.querySelector(`[data-figure="${name}"]`), text);
@@ -88,16 +91,21 @@ function forget(id) {
   settle();
 }
 
+function running() {
+  return [...calls.values()].filter((call) => call.live);
+}
+
 // What follows from the set of calls: the count, the empty state, and which call is watched if nobody chose.
 function settle() {
-  const running = [...calls.values()].filter((call) => call.live);
-  setText(part("count"), String(running.length));
-  setText(page.querySelector('[data-figure="running"]'), String(running.length));
-  document.title = running.length ? `(${running.length}) ${TITLE}` : TITLE;
+  const known = running();
+  const count = known.length + unseen;
+  setText(part("count"), String(count));
+  setText(page.querySelector('[data-figure="running"]'), String(count));
+  document.title = count ? `(${count}) ${TITLE}` : TITLE;
   part("empty").hidden = calls.size > 0;
   part("desk").hidden = calls.size === 0;
   // The newest talk, else the newest call; once watched, a call is watched to its end.
-  const pick = running.findLast((call) => call.tone === "live") ?? running.at(-1);
+  const pick = known.findLast((call) => call.tone === "live") ?? known.at(-1);
   if (pick && !chosen && !calls.get(watched)?.live) watchCall(pick.session_id);
 }
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,8 +16,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Agent
-from agents.visibility import visible_agents
 from calls import commands, queries
+from calls.entry import visible
 from calls.models import Session
 from providers.exotel.numbers import InvalidNumber, to_e164
 from telephony import tokens, vacancies
@@ -36,7 +36,7 @@ _FULL = gettext_lazy("Every line is busy. Wait until a call has ended, raise MED
 @permission_required(MAY, raise_exception=True)
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """`?what=` names the draft or a version; what it needs to know of its caller can be filled in."""
-    agent = _visible(request, pk)
+    agent = visible(request, pk)
     chosen = _chosen(agent, request.GET.get("what", ""))
     spec = chosen.spec()
     context = {
@@ -58,7 +58,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required(MAY, raise_exception=True)
 def start(request: HttpRequest, pk: int) -> HttpResponse:
     """Opens a test call; the answer names the address that opens its audio, once and within two minutes."""
-    agent = _visible(request, pk)
+    agent = visible(request, pk)
     chosen = _chosen(agent, request.POST.get("what", ""))
     try:
         number = to_e164(typed) if (typed := request.POST.get("number", "").strip()) else ""
@@ -113,10 +113,6 @@ def unopened(request: HttpRequest, pk: int, session_id: str) -> HttpResponse:
     )
 
 
-def _visible(request: HttpRequest, pk: int) -> Agent:
-    return get_object_or_404(visible_agents(request.user), pk=pk)
-
-
 def _chosen(agent: Agent, key: str) -> candidates.Candidate:
     chosen = candidates.candidate(agent, key)
     if chosen is None:
@@ -126,7 +122,8 @@ def _chosen(agent: Agent, key: str) -> candidates.Candidate:
 
 def _customer(request: HttpRequest, chosen: candidates.Candidate) -> dict[str, str]:
     """What was filled in of what this candidate wants to know; nothing else is taken."""
-    told = {name: request.POST.get(f"customer.{name}", "").strip()[:LONGEST_FACT] for name in candidates.wanted(chosen.spec()).customer}
+    sent = {name: request.POST.get(f"customer.{name}", "") for name in candidates.wanted(chosen.spec()).customer}
+    told = {name: value.replace("\0", "").strip()[:LONGEST_FACT] for name, value in sent.items()}
     return {name: value for name, value in told.items() if value}
 
 

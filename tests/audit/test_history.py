@@ -129,10 +129,21 @@ def test_the_page_is_narrowed_and_continued(root, monkeypatch):
     assert further is None or shown[-1].at == further
     page = client_of(root).get("/history/", {"kind": "agent", "who": "nobody-of-this-name", "before": "nonsense"})
     assert "No such change" in page.content.decode()
+    assert client_of(root).get("/history/", {"who": "ro\0ot"}).context["who"] == "root"
     assert client_of(other).get("/history/").status_code == 403
     assert Client().get("/history/").status_code == 302
     other.user_permissions.add(Permission.objects.get(codename="view_history"))
     assert client_of(User.objects.get(pk=other.pk)).get("/history/", {"kind": "agent"}).status_code == 200
+
+
+def test_everything_that_changed_in_one_moment_is_shown_and_what_was_before_stays_in_reach(root):
+    agent = made.agent_of(root)
+    for number in range(5):
+        Agent.objects.filter(pk=agent.pk).update(name=f"Renamed {number}")
+    shown, further = history.entries(Wanted(kind="agent"), limit=2)
+    assert [entry.name for entry in shown] == [*(f"Renamed {number}" for number in (4, 3, 2, 1, 0)), "Clinic reception"]
+    assert further == shown[-1].at
+    assert history.entries(Wanted(kind="agent", before=further), limit=2) == ([], None)
 
 
 def test_only_what_changes_something_carries_a_context(root, rf):

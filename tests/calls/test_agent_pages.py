@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from agents.models import Agent, AgentDraft
 from agents.starters import starters
-from calls import commands
+from calls import commands, entry
 from calls.agent_pages import estimating, record
 from calls.agent_pages.forms import AgentForm
+from engine.events import TurnLatency
 from telephony.models import Phone
 from tests.calls import made_calls as made
 
@@ -120,7 +121,7 @@ def test_a_draft_is_saved_shown_and_published_with_a_reason(browser, owner, agen
 
     refused = browser.post(reverse("agent-publish", args=[agent.pk]), {"reason": " "}, follow=True)
     assert "Write why" in notices(refused)
-    done = browser.post(reverse("agent-publish", args=[agent.pk]), {"reason": "Term begins"}, follow=True)
+    done = browser.post(reverse("agent-publish", args=[agent.pk]), {"reason": "Term\0 begins"}, follow=True)
     assert "Version 2 is live" in notices(done)
     version = Agent.objects.get(pk=agent.pk).current_version
     assert (version.number, version.reason, version.published_by, version.spec["manners"]) == (
@@ -174,6 +175,31 @@ def test_an_agent_is_switched_off_and_on(browser, agent):
         browser.post(reverse("agent-switch", args=[agent.pk]), {"active": value})
         assert Agent.objects.get(pk=agent.pk).active is active
     assert agent.current_version.number == 1
+
+
+def test_switching_an_agent_off_undoes_nothing_that_is_published_meanwhile(browser, agent, monkeypatch):
+    def seen_before_it_changes(request, pk):
+        seen = entry.visible(request, pk)
+        other = Agent.objects.get(pk=pk)
+        other.prompt = "You answer for a school."
+        other.save()
+        return seen
+
+    monkeypatch.setattr("calls.agent_pages.views.visible", seen_before_it_changes)
+    browser.post(reverse("agent-switch", args=[agent.pk]), {"active": "no"})
+    agent.refresh_from_db()
+    assert (agent.active, agent.prompt, agent.current_version.number) == (False, "You answer for a school.", 2)
+
+
+@pytest.mark.parametrize("told", ["²", "७x", "9" * 30, "-1", ""])
+def test_what_is_no_number_of_ours_names_nothing(browser, agent, told):
+    assert browser.get(reverse("agent-page", args=[agent.pk]), {"before": told}).status_code == 200
+    asked = browser.get(reverse("agent-compare", args=[agent.pk]), {"from": told or "0"})
+    assert asked.status_code == 404
+    assert browser.post(reverse("agent-estimate"), {"agent": told}).status_code == 200
+    assert browser.post(f"/agents/{agent.pk}/rehearsals/run/", {"scenario": told}).status_code == 302
+    assert browser.get("/calls/", {"view": told, "after": told}).status_code == 200
+    assert browser.get("/alerts/", {"before": told}).status_code == 200
 
 
 def test_pages_and_deeds_are_closed_to_strangers_and_to_those_who_may_not(agent):
@@ -246,6 +272,8 @@ def test_the_price_of_the_agents_own_number_counts(agent):
 
 
 def test_the_wait_for_an_answer_is_what_was_measured_with_these_models(browser, agent):
+    test = commands.open_spoken_test(agent.current_version, by="meera")
+    made.exchange(test, 1, "Hello?", "Good morning.", latency=TurnLatency(endpointing_ms=10, llm_ms=10, tts_ms=10, total_ms=30))
     assert estimating.answers_in(agent.spec()).total_ms is None
     session = made.talking_call(agent)
     made.exchange(session, 1, "Hello?", "Good morning.")

@@ -12,7 +12,7 @@ from django.contrib.sessions.models import Session as LogIn
 from django.test import Client
 
 from calls import broadcast, commands, consumers
-from calls.commands import Draft
+from calls.commands import Draft, trying
 from calls.models import Session, Turn
 from deploy.local.valkey import Valkey
 from tests.calls import made_calls as made
@@ -123,6 +123,31 @@ async def test_a_page_hears_a_call_open_change_talk_and_end(watch):
     while (call := (await heard(socket, "call"))["call"])["status_words"] != "Completed":
         pass
     assert (call["live"], call["end_words"], call["duration_words"]) == (False, "The caller hung up", "1:24")
+
+
+async def test_a_test_by_voice_is_seen_like_any_call_and_one_in_writing_is_not(watch):
+    owner = await do(made.operator)
+    version = await do(lambda: made.agent_of(owner).current_version)
+    written = await do(lambda: trying.open_test(agent_version=version, by="meera"))
+    await do(trying.begin_test, written)
+    socket = await watch("/ws/live/", owner)
+    assert (await heard(socket, "snapshot"))["calls"] == []
+
+    spoken = await do(lambda: commands.open_spoken_test(version, by="meera"))
+    token_id = await do(commands.issue_media_token, spoken)
+    await socket.send_json_to({"kind": "sync"})
+    assert [call["status_words"] for call in (await heard(socket, "snapshot"))["calls"]] == ["Dialling"]
+    await do(commands.claim_media, token_id=token_id, call_sid=spoken.session_id, stream_sid="stream")
+    while (call := (await heard(socket, "call"))["call"])["status_words"] != "In progress":
+        pass
+    assert (call["session_id"], call["is_test"], call["talks"]) == (spoken.session_id, True, True)
+
+    left = await do(lambda: commands.open_spoken_test(version, by="meera"))
+    await do(commands.issue_media_token, left)
+    await do(commands.close_unopened, left)
+    while (call := (await heard(socket, "call"))["call"])["live"]:
+        pass
+    assert call["session_id"] == left.session_id
 
 
 async def test_a_reload_finds_everything_again(watch):

@@ -94,6 +94,16 @@ def test_what_counts_real_calls_counts_no_tests(agent):
     assert record.records([version])[version.pk].calls == 1
 
 
+def test_a_test_by_voice_is_in_progress_as_soon_as_its_audio_may_come(agent):
+    opened = commands.open_spoken_test(agent.current_version, by="meera")
+    assert not queries.calls_in_progress(agent.owner).exists()
+    commands.issue_media_token(opened)
+    talks = talking(agent)
+    assert [session.pk for session in queries.calls_in_progress(agent.owner)] == [talks.pk, opened.pk]
+    commands.close_unopened(opened)
+    assert [session.pk for session in queries.calls_in_progress(agent.owner)] == [talks.pk]
+
+
 def test_a_draft_talks_as_it_was_when_the_test_began(agent):
     agent.prompt = "You answer the phone of a zoo."
     drafts.save_draft(agent, by=agent.owner)

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from agents.models import Agent
+from calls import queries
 from calls.commands import CallRefused
 from calls.dispatch import JobKind
 from calls.jobs import run_job
@@ -94,7 +95,8 @@ def _held(job_id: int) -> None:
 
 
 def _agent(told: str) -> Agent:
-    found = Agent.objects.filter(pk=int(told)) if told.isdigit() and len(told) < 19 else Agent.objects.filter(name=told)
+    number = queries.whole_number(told)
+    found = Agent.objects.filter(name=told) if number is None else Agent.objects.filter(pk=number)
     agents = list(found[:2])
     if len(agents) != 1:
         raise CommandError(f"There is {'more than one' if agents else 'no'} agent {told!r}. Give its number, as its page's address has it.")

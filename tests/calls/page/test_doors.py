@@ -188,7 +188,7 @@ def test_a_tag_that_is_written_is_completed_from_ones_own_calls(signed_in, sessi
     commands.add_tag(other, name="callous", by=other.owner)
     for tag in ("call back", "complaint", "vip"):
         commands.add_tag(session, name=tag, by=session.owner)
-    html = signed_in.get(reverse("call-tags"), {"tag": "C"}).content.decode()
+    html = signed_in.get(reverse("call-tags"), {"tag": " \0 C"}).content.decode()
     assert html.split() == ["<option", 'value="call', 'back"></option><option', 'value="complaint"></option>']
 
 
@@ -272,6 +272,7 @@ def test_a_shared_call_tells_nobody_who_it_was(session, client):
         "Private",
         "private tag",
         "slot",
+        "+91",
         "₹",
         "$0",
         "asha",
@@ -279,7 +280,7 @@ def test_a_shared_call_tells_nobody_who_it_was(session, client):
         session.session_id,
     ):
         assert secret not in html, secret
-    assert "My number is •••" in html and "Thank you, •••" in html and "<s>. I wrote down •••</s>" in html and "+91••••••••12" in html
+    assert "My number is •••" in html and "Thank you, •••" in html and "<s>. I wrote down •••</s>" in html
     assert response["X-Robots-Tag"] == "noindex, nofollow, noarchive"
     assert response["Referrer-Policy"] == "no-referrer"
     assert "no-store" in response["Cache-Control"] and 'content="noindex"' in html

@@ -53,6 +53,14 @@ def test_the_line_is_only_known_between_two_turns_that_follow_each_other_in_the_
     assert [heard.line_ms for heard in heard_turns(turns, recording)] == [None, None, None]
 
 
+def test_words_are_compared_only_for_a_player_and_as_they_are_shown(monkeypatch):
+    (heard,) = heard_turns([turn(CALLER, 1, "My number is 98765", 0, 900)], None)
+    heard.turn.text = "My number is •••"
+    assert [heard.turn.text[place.start : place.end] for place in heard.words] == ["My", "number", "is", "•••"]
+    monkeypatch.setattr("calls.page.listening.places", None)
+    assert heard_turns([heard.turn], None)[0].line_ms is None
+
+
 def test_a_transcript_from_before_words_had_times_still_places_them():
     old = {name: value for name, value in said(1000, 3000, "one two").items() if name != "words"}
     (heard,) = heard_turns([turn(CALLER, 1, "one two", 0, 100)], recorded({}, [placed(CALLER, 1, 0)], [old]))
