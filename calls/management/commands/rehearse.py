@@ -25,6 +25,7 @@ from calls.rehearsing import runs
 
 _LOOK_S = 0.5
 _MOST_AT_ONCE = 16
+_LATE = "Not all rehearsals were over in time. Is the language model reachable? --limit allows more."
 
 
 class Command(BaseCommand):
@@ -57,11 +58,14 @@ class Command(BaseCommand):
         jobs = list(Job.objects.filter(session__rehearsal__run=run, kind=JobKind.REHEARSE).values_list("pk", flat=True))
         told: set[int] = set()
         if at_once == 1:
+            is_late = False
             for pk in jobs:
-                if time.monotonic() > deadline:
-                    break
-                _held(pk, deadline)
+                if not is_late and time.monotonic() > deadline:
+                    is_late = runs.stop_run(run)
+                _held(pk, deadline)  # what was stopped ends without being held
                 self._tell(run, told)
+            if is_late:
+                raise CommandError(_LATE)
             return self._await(run, told, deadline)
         with ThreadPoolExecutor(at_once, thread_name_prefix="rehearsal") as pool:
             for pk in jobs:
@@ -72,7 +76,7 @@ class Command(BaseCommand):
         while not (progress := self._tell(run, told)).is_over:
             if time.monotonic() > deadline:
                 runs.stop_run(run)
-                raise CommandError("Not all rehearsals were over in time. Is the language model reachable? --limit allows more.")
+                raise CommandError(_LATE)
             time.sleep(_LOOK_S)
         return progress
 

@@ -107,7 +107,7 @@ def test_a_line_that_could_not_be_said_again_goes_on_waiting(agent, monkeypatch)
     assert talk.waiting == ["second"] and talk.exchanges[-1]["said"] == "first"
 
 
-def test_what_is_said_otherwise_talks_as_the_talk_did_and_costs_none_if_it_fails(agent, monkeypatch):
+def test_what_is_said_otherwise_talks_as_the_talk_did_and_leaves_it_if_that_fails(agent, monkeypatch):
     answering(monkeypatch, "One.", TookTooLong(), "Another.")
     talk = typed.begin(agent, by=agent.owner, is_draft=False)
     typed.say(talk, "first")

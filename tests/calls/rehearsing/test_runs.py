@@ -210,7 +210,8 @@ def test_the_command_keeps_its_limit_when_it_holds_one_at_a_time(agent, monkeypa
     scenario(agent)
     with pytest.raises(CommandError, match="--limit"):
         call_command("rehearse", agent.name, at_once=1, limit=-1)
-    assert conversations == [] and RehearsalResult.objects.get().state == RehearsalResult.State.STOPPED
+    result = RehearsalResult.objects.get()
+    assert (conversations, result.state, result.session.state) == ([], RehearsalResult.State.STOPPED, Session.State.ENDED)
 
 
 def test_a_real_call_becomes_a_scenario_without_numbers(agent):
