@@ -181,9 +181,11 @@ def add_usages(used: Sequence[tuple[str, Sequence[UsageRecord]]]) -> None:
                 dispatch.enqueue(dispatch.JobKind.ACCOUNT, Session.objects.get(pk=pk), again=True)
 
 
-def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str = "", source: str = "engine") -> bool:
+def end_session(
+    session_id: str, *, reason: str, at: datetime, stream_sid: str = "", source: str = "engine", lasted: timedelta | None = None
+) -> bool:
     """Ends the session once; the first reason stands. The call's own end is the carrier's to report, and it is asked soon;
-    a test has no carrier, and ends here.
+    a test has no carrier, and ends here. `lasted`: how long a test in writing would have taken on the telephone.
 
     With `stream_sid` only if the session is still that stream's: what another one has taken over is not its to end.
     """
@@ -204,7 +206,7 @@ def end_session(session_id: str, *, reason: str, at: datetime, stream_sid: str =
         if log.settled_at is None and log.call_sid:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(ENDED_POLL_S))
         if log.is_test:
-            end_without_carrier(session, has_talked=session.started_at is not None, at=at)
+            end_without_carrier(session, has_talked=session.started_at is not None, at=at, lasted=lasted)
         announce(session)
         dispatch.hurry(dispatch.JobKind.ACCOUNT, session)
         broadcast.call_ended_on_commit(session)

@@ -40,7 +40,7 @@ def begin_settlement(session: Session) -> None:
         if log.call_sid and log.poll_after is None and log.polls == 0 and log.settled_at is None:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(FIRST_POLL_S))
         if not _expects_recording(log):
-            dispatch.enqueue(_after_recording(log.session), session)
+            dispatch.enqueue(_after_recording(log.session, in_writing=log.is_test and not log.session.stream_sid), session)
             return
         recording, _ = Recording.objects.get_or_create(session=session, defaults={"source_url": log.recording_url})
         if log.recording_url and not recording.source_url:
@@ -54,10 +54,10 @@ def begin_settlement(session: Session) -> None:
             dispatch.enqueue(JobKind.FETCH_RECORDING, session)
 
 
-def end_without_carrier(session: Session, *, has_talked: bool, at: datetime) -> None:
-    """The end of a call that no carrier had is ours to tell, and certain. Needs the call log's lock."""
+def end_without_carrier(session: Session, *, has_talked: bool, at: datetime, lasted: timedelta | None = None) -> None:
+    """The end of a call that no carrier had is ours to tell, and certain. Needs the call log's lock. `lasted`: if no clock measured it."""
     status = CallStatus.COMPLETED if has_talked else CallStatus.CANCELED
-    facts = claims(status=status, ended_at=at)
+    facts = claims(status=status, ended_at=at, duration_s=round(lasted.total_seconds()) if lasted else None)
     tell(session, key="test-over", source="engine", kind="test-over", facts=facts, holds_lock=True)
     begin_settlement(session)
 
@@ -70,9 +70,13 @@ def _expects_recording(log: CallLog) -> bool:
     return bool(log.recording_url) or log.status == CallStatus.COMPLETED or log.session.started_at is not None
 
 
-def _after_recording(session: Session) -> JobKind:
-    """What comes once there is a transcript, or none to wait for. A call without a conversation has nothing to read."""
-    return dispatch.next_step(JobKind.ANALYSE, session) if session.started_at is not None else JobKind.ACCOUNT
+def _after_recording(session: Session, *, in_writing: bool = False) -> JobKind:
+    """What comes once there is a transcript, or none to wait for. A call without a conversation has nothing to read, and what was tried
+    in writing is read by whoever tried it: a run of many scenarios would pay for a summary of each.
+    """
+    if session.started_at is None or in_writing:
+        return JobKind.ACCOUNT
+    return dispatch.next_step(JobKind.ANALYSE, session)
 
 
 def recording_fetched(session: Session, *, path: str, size_bytes: int, sha256: str, content_type: str) -> None:

@@ -68,10 +68,10 @@ def open_spoken_test(
 
 
 def close_unopened(session: Session) -> bool:
-    """Ends a test whose audio was never opened. False if it was, or if the test is over."""
+    """Ends a spoken test whose audio was never opened. False if it was, or if the test is over."""
     with transaction.atomic():
         log = CallLog.objects.select_for_update(no_key=True, of=("self",)).select_related("session").get(session=session)
-        if not log.is_test or log.session.state != Session.State.WAITING:
+        if not log.is_test or log.status != CallStatus.INITIATED or log.session.state != Session.State.WAITING:
             return False
         return end_session(session.session_id, reason=EndReason.CALLER_HANGUP, at=timezone.now(), source="operator")
 
@@ -79,5 +79,6 @@ def close_unopened(session: Session) -> bool:
 def give_up_unopened_tests() -> int:
     """Ends the tests that nobody began to talk in; returns how many."""
     before = timezone.now() - UNOPENED_FOR
-    left = CallLog.objects.filter(is_test=True, session__state=Session.State.WAITING, created_at__lt=before)
+    # A rehearsal waits as well, queued, and for a worker: as long as that takes.
+    left = CallLog.objects.filter(is_test=True, status=CallStatus.INITIATED, session__state=Session.State.WAITING, created_at__lt=before)
     return sum(close_unopened(log.session) for log in left.select_related("session").order_by("created_at")[:200])

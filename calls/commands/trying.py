@@ -1,6 +1,5 @@
 """Calls that are tests in writing: opened, begun and ended by us alone. They have no carrier, ring nobody and are told to nobody."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import AgentVersion
-from calls import dispatch
 from calls.commands.conversation import end_session
 from calls.commands.timeline import record_event, tell
 from calls.models import CallLog, Session, ToolRun, Turn
@@ -19,11 +17,11 @@ from calls.told import claims
 logger = structlog.get_logger()
 
 
-def open_test(*, agent_version: AgentVersion, by: str, customer: Mapping[str, Any] | None = None) -> Session:
-    """The rows of a test that nobody has begun yet."""
+def open_test(*, agent_version: AgentVersion, by: str, draft: dict[str, Any] | None = None) -> Session:
+    """The rows of a test that nobody has begun yet. With `draft`, a stored spec, the agent talks as that beside the version."""
     agent = agent_version.agent
     with transaction.atomic():
-        session = Session.objects.create(owner_id=agent.owner_id, agent=agent, agent_version=agent_version, customer=dict(customer or {}))
+        session = Session.objects.create(owner_id=agent.owner_id, agent=agent, agent_version=agent_version, draft_spec=draft)
         log = CallLog(session=session, owner_id=agent.owner_id, agent=agent, direction=Direction.INBOUND, is_test=True)
         log.created_at = session.created_at
         log.save(force_insert=True)
@@ -47,13 +45,5 @@ def begin_test(session: Session) -> None:
 
 
 def end_test(session: Session, *, reason: str, lasted_ms: int) -> bool:
-    """The conversation is over; what it cost is added up. `lasted_ms` is how long it would have taken on the telephone."""
-    now = timezone.now()
-    with transaction.atomic():
-        if not end_session(session.session_id, reason=reason, at=now):
-            return False
-        lasted = timedelta(milliseconds=lasted_ms)
-        said = claims(status=CallStatus.COMPLETED, ended_at=now, duration_s=round(lasted.total_seconds()))
-        tell(session, key="test:ended", source="api", kind="test-ended", facts=said)
-        dispatch.enqueue(dispatch.JobKind.ACCOUNT, session, again=True)
-    return True
+    """The conversation is over, or none will be; what it cost is added up. `lasted_ms` is how long it would have taken on the telephone."""
+    return end_session(session.session_id, reason=reason, at=timezone.now(), lasted=timedelta(milliseconds=lasted_ms))

@@ -17,6 +17,7 @@ TOOL_CALLED, TOOL_NEVER_CALLED, SAYS, NEVER_SAYS = "tool called", "tool never ca
 ENDED_BY, WITHIN, COSTS, JUDGED = "ended by", "within", "costs at most", "judged"
 KINDS: Final = (TOOL_CALLED, TOOL_NEVER_CALLED, SAYS, NEVER_SAYS, ENDED_BY, WITHIN, COSTS, JUDGED)
 ENDERS: Final = ("agent", "caller", "transfer", "limit")
+CURRENCY: Final = "INR"  # of "costs at most", whatever currency costs are shown in
 MOST: Final = 40
 LONGEST: Final = 500
 _TOOL = re.compile(r"([A-Za-z_][\w-]{0,63})\s*(\{.*\})?", re.DOTALL)

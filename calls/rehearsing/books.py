@@ -17,6 +17,7 @@ from calls import charges, commands
 from calls.commands import FinishedTurn, Happened
 from calls.kinds import Kind
 from calls.models import Job, Session, UsageLine
+from calls.rates import Rates
 from calls.rehearsing.people import Paid
 from engine.errors import ProviderError
 from engine.events import AgentTurnEnded, ProviderFailed, SessionEvent, ToolCalled, UsageRecorded, UserTurnEnded
@@ -99,15 +100,18 @@ def _attempted(job: Job, provider: str) -> Iterator[Any]:
     commands.close_attempt(attempt, ok=True, request_id=name, usage=told)
 
 
-def cost_of(session: Session, *, without: Collection[str] = (), since: int = 0) -> tuple[Decimal | None, list[UsageLine]]:
-    """What the session's uses cost in the billing currency, by today's prices, and the uses; None if a price or a rate is missing.
+def cost_of(
+    session: Session, *, without: Collection[str] = (), since: int = 0, currency: str = ""
+) -> tuple[Decimal | None, list[UsageLine]]:
+    """What the session's uses cost by today's prices, and the uses; None if a price or a rate is missing.
 
-    `since`: the key of the last use that does not count.
+    In the billing currency if none is named. `since`: the key of the last use that does not count.
     """
+    currency = currency or settings.BILLING_CURRENCY
     lines = list(UsageLine.objects.filter(session=session, pk__gt=since).exclude(purpose__in=list(without)).order_by("id"))
     log = session.call_log
     log.session = session
-    amounts = [charges.converted(charge, settings.BILLING_CURRENCY) for charge in charges.Pricing().charges(log, lines)]
+    amounts = [charges.converted(charge, currency) for charge in charges.Pricing(rates=Rates(currency)).charges(log, lines)]
     known = [amount for amount in amounts if amount is not None]
     return (sum(known, Decimal(0)) if len(known) == len(amounts) else None), lines
 

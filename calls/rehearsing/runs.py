@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -71,7 +72,7 @@ def begin_run(agent: Agent, *, by: Any, is_draft: bool = False, scenarios: Seque
             agent=agent, version=None if is_draft else live, is_draft=is_draft, spec=spec, fingerprint=fingerprint(spec), begun_by=by
         )
         for scenario in chosen[:MOST_SCENARIOS]:
-            session = trying.open_test(agent_version=live, by=name)
+            session = trying.open_test(agent_version=live, by=name, draft=spec if is_draft else None)
             RehearsalResult.objects.create(run=run, scenario=scenario, session=session, told=scenario.told())
             dispatch.enqueue(dispatch.JobKind.REHEARSE, session)
     logger.info("rehearsal_begun", run=run.pk, scenarios=len(chosen))
@@ -92,19 +93,20 @@ def stop_run(run: RehearsalRun) -> bool:
 def rehearse(session: Session, job: Job) -> Outcome | None:
     """The job's body: holds one scenario's conversation, grades it, and writes both. May be run again after a worker's death."""
     result = RehearsalResult.objects.select_related("run", "scenario").get(session=session)
-    if result.is_over:
+    goes_on = RehearsalResult.objects.filter(pk=result.pk, state__in=[State.WAITING, State.RUNNING])
+    if not goes_on.update(state=State.RUNNING):
         return partial(trying.end_test, session, reason=EndReason.SHUTDOWN, lasted_ms=0)
-    RehearsalResult.objects.filter(pk=result.pk).update(state=State.RUNNING)
     talk = Talk()
     try:
+        commands.check_budgets(session.agent)  # a run of many may use one up on its way
         spec = AgentSpec.from_json(result.run.spec)
         trying.begin_test(session)
         talk = _held(result, spec, session, job)
-        verdicts = _graded(result, spec, session, job, talk)
-    except (NotReady, TookTooLong, ProviderError) as error:
+        cost, _lines = cost_of(session, without=BESIDE)
+        verdicts = _graded(result, spec, session, job, talk, cost)
+    except (commands.CallRefused, NotReady, TookTooLong, ProviderError) as error:
         problem = getattr(error, "message", "") or str(error)
         return partial(_write, result, talk, State.BROKEN, (), None, problem)
-    cost, _lines = cost_of(session, without=BESIDE)
     state = State.PASSED if all(verdict.passed for verdict in verdicts) and not _has_crashed(talk) else State.FAILED
     return partial(_write, result, talk, state, verdicts, cost, "; ".join(dict.fromkeys(talk.failures)))
 
@@ -119,11 +121,12 @@ def _held(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job) 
     return hold(spec, caller, call=on_call(session, spec), books=books, take=books.take)
 
 
-def _graded(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job, talk: Talk) -> list[Verdict]:
+def _graded(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job, talk: Talk, cost: Decimal | None) -> list[Verdict]:
     wanted = assertions.from_json(result.told["assertions"])
     criteria = [each.wish for each in wanted if each.kind == assertions.JUDGED]
     judgements = judging.judge(criteria, talk, batch_language_model(spec), paid_by(job)) if criteria else {}
-    cost, _lines = cost_of(session, without=BESIDE)
+    if settings.BILLING_CURRENCY != assertions.CURRENCY and any(each.kind == assertions.COSTS for each in wanted):
+        cost, _lines = cost_of(session, without=BESIDE, currency=assertions.CURRENCY)
     return grade(wanted, talk, cost=cost, judgements=judgements)
 
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agents import drafts
-from agents.models import Agent
+from agents.models import Agent, AgentVersion
 from agents.spec import AgentSpec
 from calls import commands
 from calls.commands import FinishedTurn, trying
@@ -46,8 +46,9 @@ def begin(agent: Agent, *, by: Any, is_draft: bool) -> WrittenTalk:
     """A new talk with what is live, or with the draft; the agent has greeted. Raises `BudgetSpent`, `NotReady`."""
     _put_away(agent)
     commands.check_budgets(agent)
-    spec = drafts.spec_of(agent).to_json() if is_draft else agent.current_version.spec
-    talk = _opened(agent, by=by, spec=spec, is_draft=is_draft)
+    live: AgentVersion = agent.current_version
+    spec = drafts.spec_of(agent).to_json() if is_draft else live.spec
+    talk = _opened(live, by=by, spec=spec, is_draft=is_draft)
     try:
         _exchange(talk, "", Reader([], Leave()))
     except BaseException:
@@ -67,13 +68,15 @@ def say(talk: WrittenTalk, line: str) -> WrittenTalk:
 
 
 def go_on(talk: WrittenTalk) -> WrittenTalk:
-    """Says the next of the lines that are to be said again."""
+    """Says the next of the lines that are to be said again; it goes on waiting if it could not be said. Raises as `say` does."""
     if not talk.waiting:
         return talk
     line, *rest = talk.waiting
-    talk.waiting = rest
-    talk.save(update_fields=["waiting"])
-    return say(talk, line)
+    say(talk, line)
+    if talk.session.state != Session.State.ENDED:  # else nothing waits any more
+        talk.waiting = rest
+        talk.save(update_fields=["waiting"])
+    return talk
 
 
 def otherwise(talk: WrittenTalk, place: int, line: str, *, by: Any) -> WrittenTalk:
@@ -82,15 +85,20 @@ def otherwise(talk: WrittenTalk, place: int, line: str, *, by: Any) -> WrittenTa
         raise IndexError(f"there is no line {place} in this talk")
     commands.check_budgets(talk.session.agent)
     kept, later = talk.exchanges[:place], talk.exchanges[place + 1 :]
-    anew = _opened(talk.session.agent, by=by, spec=talk.spec, is_draft=talk.is_draft, replays=talk)
-    anew.exchanges = [{**each, "cost": "0", "is_copied": True} for each in kept]
-    anew.waiting = [each["said"] for each in later if each["said"]]
-    anew.save(update_fields=["exchanges", "waiting"])
-    turns = talk.session.turns.filter(number__lte=_last_turn(kept))
-    copied = [FinishedTurn(anew.session, turn.number, turn.speaker, turn.text, turn.started_ms, turn.ended_ms) for turn in turns]
-    commands.add_turns(copied)
+    anew = _opened(talk.session.agent_version, by=by, spec=talk.spec, is_draft=talk.is_draft, replays=talk)
+    try:
+        anew.exchanges = [{**each, "cost": "0", "is_copied": True} for each in kept]
+        anew.waiting = [each["said"] for each in later if each["said"]]
+        anew.save(update_fields=["exchanges", "waiting"])
+        turns = talk.session.turns.filter(number__lte=_last_turn(kept))
+        copied = [FinishedTurn(anew.session, turn.number, turn.speaker, turn.text, turn.started_ms, turn.ended_ms) for turn in turns]
+        commands.add_turns(copied)
+        say(anew, line)
+    except BaseException:
+        end(anew, EndReason.SHUTDOWN)
+        raise
     end(talk)
-    return say(anew, line)
+    return anew
 
 
 def end(talk: WrittenTalk, reason: EndReason = EndReason.CALLER_HANGUP) -> bool:
@@ -108,8 +116,8 @@ def cost(talk: WrittenTalk) -> Decimal | None:
 # --- inside -----------------------------------------------------------------------------------------------------------
 
 
-def _opened(agent: Agent, *, by: Any, spec: dict[str, Any], is_draft: bool, replays: WrittenTalk | None = None) -> WrittenTalk:
-    session = trying.open_test(agent_version=agent.current_version, by=by.get_username())
+def _opened(version: AgentVersion, *, by: Any, spec: dict[str, Any], is_draft: bool, replays: WrittenTalk | None = None) -> WrittenTalk:
+    session = trying.open_test(agent_version=version, by=by.get_username(), draft=spec if is_draft else None)
     trying.begin_test(session)
     return WrittenTalk.objects.create(session=session, by=by, spec=spec, is_draft=is_draft, replays=replays)
 
@@ -128,6 +136,10 @@ def _exchange(talk: WrittenTalk, line: str, caller: Reader) -> None:
     if not WrittenTalk.objects.filter(free, pk=talk.pk).update(busy_since=now, touched_at=now):
         raise Busy(Busy.message)
     try:
+        talk.refresh_from_db(fields=["exchanges"])  # another window may have said something since this one was shown
+        talk.session.refresh_from_db(fields=["state"])
+        if talk.session.state == Session.State.ENDED:
+            raise Over(Over.message)
         spec = AgentSpec.from_json(talk.spec)
         known = tuple(_message(each) for exchange in talk.exchanges for each in exchange["history"])
         last_turn, elapsed_ms, part = _last_turn(talk.exchanges), _elapsed_ms(talk.exchanges), len(talk.exchanges)

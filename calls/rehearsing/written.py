@@ -59,11 +59,6 @@ class WrittenLine:
     def hang_up(self) -> None:
         self._events.put_nowait(LinkEnded("caller-hangup"))
 
-    @property
-    def plays_for_s(self) -> float:
-        """How long what was sent still plays."""
-        return max(0.0, self._played_until_s - asyncio.get_running_loop().time())
-
     async def send_audio(self, pcm: bytes) -> None:
         if self.is_closed:
             raise LinkClosed

@@ -9,6 +9,7 @@ from django.utils import timezone
 from agents import drafts
 from calls import alarms, commands, overview, presentation, queries, spend
 from calls.agent_pages import record
+from calls.commands import trying
 from calls.commands.polling import claim_polls
 from calls.listing.filters import ONLY_TESTS, WITHOUT_TESTS, CallFilters
 from calls.models import Budget, CallEvent, CallLog, Job, Recording, Session, UsageLine, WebhookEndpoint, WebhookMessage
@@ -137,6 +138,43 @@ def test_a_test_that_nobody_begins_is_given_up(agent):
     assert not commands.close_unopened(begun)
     with pytest.raises(commands.CallRefused):
         commands.issue_media_token(left)
+
+
+def test_a_rehearsal_waits_for_its_worker_as_long_as_it_takes(agent):
+    waiting = trying.open_test(agent_version=agent.current_version, by="meera")
+    CallLog.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    assert commands.give_up_unopened_tests() == 0 and not commands.close_unopened(waiting)
+    assert Session.objects.get(pk=waiting.pk).state == Session.State.WAITING
+
+
+def test_a_test_in_writing_ends_once_with_the_time_it_would_have_taken(agent):
+    session = trying.open_test(agent_version=agent.current_version, by="meera")
+    trying.begin_test(session)
+    assert trying.end_test(session, reason="agent-goodbye", lasted_ms=64_400)
+    assert not trying.end_test(session, reason="shutdown", lasted_ms=0)
+    log = CallLog.objects.get(session=session)
+    assert (log.status, log.duration_s, log.ended_by, log.confirmation) == ("completed", 64, "agent", "confirmed")
+    assert session.events.filter(facts__call__status="completed").count() == 1
+    assert commands.refold(session, write=False) == {}
+
+
+def test_a_test_in_writing_that_never_began_is_canceled(agent):
+    session = trying.open_test(agent_version=agent.current_version, by="meera")
+    assert trying.end_test(session, reason="shutdown", lasted_ms=0)
+    log = CallLog.objects.get(session=session)
+    assert (log.status, log.duration_s, log.answered_at) == ("canceled", None, None)
+    assert not session.events.filter(facts__call__status="completed").exists()
+
+
+def test_what_was_tried_in_writing_is_read_by_no_model_afterwards():
+    agent = made.agent_of(made.operator(), analyse_calls=True)
+    written = trying.open_test(agent_version=agent.current_version, by="meera")
+    trying.begin_test(written)
+    trying.end_test(written, reason="agent-goodbye", lasted_ms=1000)
+    assert set(Job.objects.filter(session=written).values_list("kind", flat=True)) == {"calls.account"}
+    assert set(Job.objects.filter(session=ended(agent)).values_list("kind", flat=True)) == {"calls.analyse"}, (
+        "by voice the agent's setting holds"
+    )
 
 
 def test_only_tests_are_closed_before_their_audio(agent):

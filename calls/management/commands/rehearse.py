@@ -7,12 +7,14 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from argparse import ArgumentParser
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.utils import timezone
 
 from agents.models import Agent
 from calls import queries
@@ -24,6 +26,7 @@ from calls.rehearsing import runs
 
 _LOOK_S = 0.5
 _MOST_AT_ONCE = 16
+_LATE = "Not all rehearsals were over in time. Is the language model reachable? --limit allows more."
 
 
 class Command(BaseCommand):
@@ -55,24 +58,37 @@ class Command(BaseCommand):
         """Holds what no worker has taken, and waits for the rest."""
         jobs = list(Job.objects.filter(session__rehearsal__run=run, kind=JobKind.REHEARSE).values_list("pk", flat=True))
         told: set[int] = set()
+        if at_once == 1:
+            is_late = False
+            for pk in jobs:
+                if not is_late and time.monotonic() > deadline:
+                    is_late = runs.stop_run(run)
+                _held(pk, deadline)  # what was stopped ends without being held
+                self._tell(run, told)
+            if is_late:
+                raise CommandError(_LATE)
+            return self._await(run, told, deadline)
         with ThreadPoolExecutor(at_once, thread_name_prefix="rehearsal") as pool:
             for pk in jobs:
-                if at_once > 1:
-                    pool.submit(_held, pk)
-                else:
-                    run_job(pk, JobKind.REHEARSE, runs.rehearse, runs.MOST_TRIES)
-            while True:
-                progress = runs.progress(run)
-                for result in progress.results:
-                    if result.is_over and result.pk not in told:
-                        told.add(result.pk)
-                        self.stdout.write(f"[{len(told)}/{progress.total}] {result.get_state_display():<18} {result.scenario.name}")
-                if progress.is_over:
-                    return progress
-                if time.monotonic() > deadline:
-                    runs.stop_run(run)
-                    raise CommandError("Not all rehearsals were over in time. Is the language model reachable? --limit allows more.")
-                time.sleep(_LOOK_S)
+                pool.submit(_held_aside, pk, deadline)
+            return self._await(run, told, deadline)
+
+    def _await(self, run: RehearsalRun, told: set[int], deadline: float) -> runs.Progress:
+        while not (progress := self._tell(run, told)).is_over:
+            if time.monotonic() > deadline:
+                runs.stop_run(run)
+                raise CommandError(_LATE)
+            time.sleep(_LOOK_S)
+        return progress
+
+    def _tell(self, run: RehearsalRun, told: set[int]) -> runs.Progress:
+        """A line for each that is over and stands not in `told`."""
+        progress = runs.progress(run)
+        for result in progress.results:
+            if result.is_over and result.pk not in told:
+                told.add(result.pk)
+                self.stdout.write(f"[{len(told)}/{progress.total}] {result.get_state_display():<18} {result.scenario.name}")
+        return progress
 
     def _report(self, progress: runs.Progress) -> None:
         for result in progress.results:
@@ -87,9 +103,20 @@ class Command(BaseCommand):
         self.stdout.write(f"\n{progress.passed} of {progress.total} passed")
 
 
-def _held(job_id: int) -> None:
-    try:
+def _held(job_id: int, deadline: float) -> None:
+    """Holds it as often as it may be tried: where no worker runs nobody else would take it up again."""
+    run_job(job_id, JobKind.REHEARSE, runs.rehearse, runs.MOST_TRIES)
+    while due := Job.objects.filter(pk=job_id, state=Job.State.QUEUED).values_list("run_at", flat=True).first():
+        wait_s = max((due - timezone.now()).total_seconds(), 0.0)
+        if time.monotonic() + wait_s > deadline:
+            return
+        time.sleep(wait_s)
         run_job(job_id, JobKind.REHEARSE, runs.rehearse, runs.MOST_TRIES)
+
+
+def _held_aside(job_id: int, deadline: float) -> None:
+    try:
+        _held(job_id, deadline)
     finally:
         connections.close_all()
 
@@ -114,9 +141,10 @@ def _scenarios(agent: Agent, names: list[str]) -> list[Scenario] | None:
 
 def junit(name: str, progress: runs.Progress) -> bytes:
     """One suite, one case for each scenario, as CI systems read it."""
-    broken = sum(result.state == RehearsalResult.State.BROKEN for result in progress.results)
-    counts = {"tests": str(progress.total), "failures": str(progress.failed - broken), "errors": str(broken)}
-    suite = ET.Element("testsuite", {"name": name, **counts})
+    states = Counter(RehearsalResult.State(result.state) for result in progress.results)
+    named = {"failures": RehearsalResult.State.FAILED, "errors": RehearsalResult.State.BROKEN, "skipped": RehearsalResult.State.STOPPED}
+    counts = {word: str(states[state]) for word, state in named.items()}
+    suite = ET.Element("testsuite", {"name": name, "tests": str(progress.total), **counts})
     for result in progress.results:
         seconds = f"{(result.lasted_ms or 0) / 1000:.3f}"
         case = ET.SubElement(suite, "testcase", {"classname": name, "name": result.scenario.name, "time": seconds})

@@ -8,6 +8,8 @@ from agents import drafts
 from calls.models import RehearsalRun, Scenario, Session
 from calls.rehearsing import runs, typed
 from calls.rehearsing.rows import WrittenTalk
+from calls.rehearsing.stage import TookTooLong
+from calls.rehearsing.talk import AGENT, CALLER, Line, Talk
 from tests.calls import made_calls as made
 from tests.calls.rehearsing.conftest import BOOKING
 from tests.calls.rehearsing.test_runs import CALLS_TUESDAY, held, scenario
@@ -63,7 +65,65 @@ def test_a_draft_is_tried_before_it_is_published(person, agent, says):
     drafts.save_draft(agent, by=agent.owner)
     address = person.post(f"/agents/{agent.pk}/try/text/", {"with": "draft"}).url
     assert "Good day, this is the draft." in person.get(address).content.decode()
+    assert Session.objects.get().spec().first_message == "Good day, this is the draft.", "the call's page shows what talked"
     assert person.get(f"/agents/{agent.pk}/try/text/").status_code == 200
+
+
+def answering(monkeypatch, *answers: str | Exception) -> None:
+    """The agent greets and then answers so, one after the other."""
+    left: list[str | Exception] = ["Namaste.", *answers]
+
+    def hold(*args: object, **how: object) -> Talk:
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Talk(lines=[Line(1, CALLER, "…"), Line(2, AGENT, answer)], lasted_ms=1000, is_left=True)
+
+    monkeypatch.setattr(typed, "hold", hold)
+
+
+def test_a_window_that_was_left_behind_goes_on_where_the_talk_stands(agent, monkeypatch):
+    answering(monkeypatch, "One.", "Two.")
+    talk = typed.begin(agent, by=agent.owner, is_draft=False)
+    behind = WrittenTalk.objects.get(pk=talk.pk)
+    typed.say(talk, "first")
+    typed.say(behind, "second")
+    talk.refresh_from_db()
+    assert [each["said"] for each in talk.exchanges] == ["", "first", "second"]
+    assert [line["number"] for each in talk.exchanges for line in each["lines"]] == [1, 2, 3, 4, 5, 6]
+    typed.end(WrittenTalk.objects.get(pk=talk.pk))
+    with pytest.raises(typed.Over):
+        typed.say(behind, "third")
+
+
+def test_a_line_that_could_not_be_said_again_goes_on_waiting(agent, monkeypatch):
+    answering(monkeypatch, TookTooLong(), "One.")
+    talk = typed.begin(agent, by=agent.owner, is_draft=False)
+    talk.waiting = ["first", "second"]
+    talk.save()
+    with pytest.raises(TookTooLong):
+        typed.go_on(talk)
+    talk.refresh_from_db()
+    assert (talk.waiting, talk.busy_since) == (["first", "second"], None)
+    typed.go_on(talk)
+    talk.refresh_from_db()
+    assert talk.waiting == ["second"] and talk.exchanges[-1]["said"] == "first"
+
+
+def test_what_is_said_otherwise_talks_as_the_talk_did_and_leaves_it_if_that_fails(agent, monkeypatch):
+    answering(monkeypatch, "One.", TookTooLong(), "Another.")
+    talk = typed.begin(agent, by=agent.owner, is_draft=False)
+    typed.say(talk, "first")
+    agent.prompt += " Be kind."
+    agent.save()
+    with pytest.raises(TookTooLong):
+        typed.otherwise(talk, 1, "else", by=agent.owner)
+    failed = WrittenTalk.objects.exclude(pk=talk.pk).get()
+    states = dict(Session.objects.values_list("pk", "state"))
+    assert (states[talk.session_id], states[failed.session_id]) == (Session.State.ACTIVE, Session.State.ENDED)
+    anew = typed.otherwise(talk, 1, "else", by=agent.owner)
+    assert (anew.session.agent_version.number, agent.current_version.number) == (1, 2)
+    assert Session.objects.get(pk=talk.session_id).state == Session.State.ENDED
 
 
 def test_two_lines_at_once_are_one_too_many(person, agent, says):

@@ -1,19 +1,36 @@
 """Rehearsals through the real engine, with the simulated model playing the agent, the caller and the judge."""
 
 import json
+from decimal import Decimal
 from xml.etree import ElementTree
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from agents import drafts
 from agents.restoring import restore
-from calls import queries
+from calls import jobs, queries
 from calls.jobs import run_job
-from calls.models import Attempt, CallEvent, CallLog, Job, RehearsalResult, Scenario, Session, UsageLine, WebhookEndpoint, WebhookMessage
+from calls.management.commands import rehearse
+from calls.models import (
+    Attempt,
+    Budget,
+    CallEvent,
+    CallLog,
+    Job,
+    RehearsalResult,
+    Scenario,
+    Session,
+    UsageLine,
+    WebhookEndpoint,
+    WebhookMessage,
+)
 from calls.rehearsing import assertions, from_calls, publishing, runs
+from calls.rehearsing.books import cost_of
+from calls.rehearsing.talk import AGENT, Line, Talk
 from calls.tasks import account
+from engine.events import EndReason
 from tests.calls import made_calls as made
 from tests.calls.rehearsing.conftest import BOOKING
 from tests.calls.test_settlement import run as run_task
@@ -58,7 +75,7 @@ def test_a_scenario_is_held_graded_and_kept_as_a_test_call(agent, says):
     assert log.settled_at is not None and log.cost is not None and log.cost > result.cost, "the caller is paid as well"
     assert not WebhookMessage.objects.exists(), "tests are told to nobody"
     assert not queries.calls_in_progress(agent.owner).exists()
-    assert {"test-opened", "test-began", "test-ended"} <= set(
+    assert {"test-opened", "test-began", "test-over"} <= set(
         CallEvent.objects.filter(session=result.session).values_list("kind", flat=True)
     )
     assert one.results.count() == 1
@@ -113,7 +130,10 @@ def test_what_waits_is_stopped(agent, says):
     assert runs.stop_run(run)
     progress = held(run)
     assert progress.is_over and progress.results[0].state == RehearsalResult.State.STOPPED
-    assert Session.objects.get(pk=progress.results[0].session_id).state == Session.State.ENDED
+    session = Session.objects.select_related("call_log").get(pk=progress.results[0].session_id)
+    assert (session.state, session.call_log.status) == (Session.State.ENDED, "canceled")
+    suite = ElementTree.fromstring(rehearse.junit("Clinic", progress))
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["1", "0", "0", "1"]
 
 
 def test_publishing_asks_for_rehearsals_that_passed_with_just_that(agent, says):
@@ -124,7 +144,9 @@ def test_publishing_asks_for_rehearsals_that_passed_with_just_that(agent, says):
     drafts.save_draft(agent, by=agent.owner)
     with pytest.raises(ValidationError, match="Books a slot"):
         drafts.publish_draft(agent, by=agent.owner, reason="Kinder")
-    assert held(runs.begin_run(agent, by=None, is_draft=True)).has_passed
+    run = runs.begin_run(agent, by=None, is_draft=True)
+    assert held(run).has_passed
+    assert run.results.get().session.stored_spec == run.spec != agent.current_version.spec, "its call is shown and priced as the draft"
     one.goal = "Something else"
     one.save()
     with pytest.raises(ValidationError, match="Books a slot"):
@@ -132,6 +154,64 @@ def test_publishing_asks_for_rehearsals_that_passed_with_just_that(agent, says):
     assert held(runs.begin_run(agent, by=None, is_draft=True)).has_passed
     assert drafts.publish_draft(agent, by=agent.owner, reason="Kinder").number == 2
     assert restore(agent.versions.get(number=1), by=agent.owner).version.number == 3, "going back asks for nothing"
+
+
+def playing(monkeypatch, *ends: Exception | Talk) -> list[int]:
+    """The conversations end so, one after the other, as if they had been held; the list grows with each."""
+    left, held_so_far = list(ends), []
+
+    def hold(*args: object, **how: object) -> Talk:
+        held_so_far.append(len(held_so_far) + 1)
+        end = left.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    monkeypatch.setattr(runs, "hold", hold)
+    return held_so_far
+
+
+def booked() -> Talk:
+    return Talk(lines=[Line(1, AGENT, "It is booked.")], reason=EndReason.AGENT_GOODBYE, lasted_ms=9000)
+
+
+def test_a_budget_that_is_used_up_on_the_way_holds_no_more(agent, monkeypatch):
+    scenario(agent)
+    run = runs.begin_run(agent, by=None)
+    Budget.objects.create(owner=agent.owner, scope="account-month", amount=Decimal(0), currency="INR")
+    conversations = playing(monkeypatch, booked())
+    result = held(run).results[0]
+    assert (result.state, conversations) == (RehearsalResult.State.BROKEN, []) and "is used up" in result.problem
+    assert CallLog.objects.get(session=result.session).status == "canceled"
+
+
+def test_a_limit_in_rupees_is_held_against_rupees(agent, monkeypatch, settings):
+    settings.BILLING_CURRENCY = "USD"
+    scenario(agent, "costs at most: ₹0.001")
+    run = runs.begin_run(agent, by=None)
+    made.use(run.results.get().session, unpriced=False)
+    playing(monkeypatch, booked())
+    result = held(run).results[0]
+    in_rupees, _lines = cost_of(result.session, currency="INR")
+    assert result.cost is not None and in_rupees == result.cost * 88
+    assert f"₹{in_rupees:.4f}" in result.verdicts[0]["why"]
+
+
+def test_the_command_tries_again_what_failed_without_a_worker(agent, monkeypatch, capsys):
+    monkeypatch.setattr(jobs, "BACK_OFF_S", (0,))
+    conversations = playing(monkeypatch, OSError("the disk is away"), booked())
+    scenario(agent)
+    call_command("rehearse", agent.name, at_once=1)
+    assert conversations == [1, 2] and "1 of 1 passed" in capsys.readouterr().out
+
+
+def test_the_command_keeps_its_limit_when_it_holds_one_at_a_time(agent, monkeypatch):
+    conversations = playing(monkeypatch, booked(), booked())
+    scenario(agent)
+    with pytest.raises(CommandError, match="--limit"):
+        call_command("rehearse", agent.name, at_once=1, limit=-1)
+    result = RehearsalResult.objects.get()
+    assert (conversations, result.state, result.session.state) == ([], RehearsalResult.State.STOPPED, Session.State.ENDED)
 
 
 def test_a_real_call_becomes_a_scenario_without_numbers(agent):
