@@ -31,6 +31,8 @@ _TAKEN: Final = ".taken"
 REFUSED: Final = "refused.lines"  # what the database will never take, for a person to look at
 _LOCK: Final = "reading.lock"
 _CHECKSUM: Final = 9  # eight digits and a space
+# Asked every few seconds by whoever balances and whoever measures: of a longer file no more than its beginning is read.
+COUNTED_BYTES: Final = 1 << 20
 
 
 class SpoolFull(Exception):
@@ -60,7 +62,7 @@ class Spooled:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What lies on the disk."""
+    """What lies on the disk. `deliveries` and `refused` are estimated for files of more than `COUNTED_BYTES`; everything else is exact."""
 
     deliveries: int = 0
     size_bytes: int = 0
@@ -217,7 +219,7 @@ def forget(paths: list[Path]) -> None:
 
 
 def waiting() -> Waiting:
-    """How much lies on the disk, and since when. Raises OSError if the directory cannot be read."""
+    """How much lies on the disk, and since when: quick, however much it is. Raises OSError if the directory cannot be read."""
     directory: Path = settings.WEBHOOK_SPOOL_DIR
     if not directory.is_dir():
         return Waiting()
@@ -238,4 +240,6 @@ def waiting() -> Waiting:
 
 def _lines(path: Path) -> int:
     with path.open("rb") as file:
-        return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
+        beginning, size = file.read(COUNTED_BYTES), os.fstat(file.fileno()).st_size
+    lines = beginning.count(b"\n")
+    return lines if size <= len(beginning) else max(round(lines * size / len(beginning)), 1)
