@@ -227,7 +227,8 @@ def _gather(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[A
     source, values = "calls_calllog c", list[Any]()
     if filters.said is not None:
         # Fenced: by the words alone, which their index finds; the planner must not walk instead.
-        words, by_time = filters.on_words() + _whose(wish, "w") + filters.between("w"), column == "created_at"
+        words = filters.on_words() + _whose(wish, "w") + filters.on_agent().on("w") + filters.between("w")
+        by_time = column == "created_at"
         if by_time:
             words += beyond.on("w")
         else:
