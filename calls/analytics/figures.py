@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db import connection
 
 from calls.analytics.buckets import Latencies, latencies
-from calls.analytics.sources import KEPT, Source, midnight_of
+from calls.analytics.rows import midnight_of
+from calls.analytics.sources import KEPT, Source
 
 
 class By(StrEnum):

@@ -15,8 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from calls.analytics import counting
-from calls.analytics.rows import Rollup, RollupCost, RollupCostDay, RollupDay, RollupMark, RollupState
-from calls.analytics.sources import midnight_of
+from calls.analytics.rows import Rollup, RollupCost, RollupCostDay, RollupDay, RollupMark, RollupState, midnight_of
 
 HOUR: Final = timedelta(hours=1)
 # One run of the periodic job ends before the next one begins.
@@ -38,10 +37,10 @@ def keep(*, for_s: float | None = RUN_S) -> int:
     hours, done = marked_hours(), 0
 
     def goes_on() -> bool:
-        return for_s is None or not done or time.monotonic() - began <= for_s
+        return for_s is None or time.monotonic() - began <= for_s
 
     for day, of_day in groupby(hours, midnight_of):
-        if not goes_on():
+        if done and not goes_on():
             break
         done += len(count_day(day, list(of_day), goes_on))
     facts = {**_settings(), "counted_at": counted_at, "hours_left": len(hours) - done}

@@ -4,7 +4,9 @@ An hour is one of the operator's time zone, so that days are theirs too (India's
 hours: a page of ninety days reads ninety rows where it would read two thousand.
 """
 
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import pgtrigger
 from django.conf import settings
@@ -32,6 +34,11 @@ END IF;
 RETURN NULL;
 """,
 )
+
+
+def midnight_of(moment: datetime) -> datetime:
+    """When the operator's day of this moment begins."""
+    return moment.astimezone(ZoneInfo(settings.TIME_ZONE)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 class RollupMark(models.Model):

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
@@ -59,11 +58,6 @@ _CALLS: Final = _with_days("calls_rollup", "calls_rollupday", counting.CALL_COLU
 _COSTS: Final = _with_days("calls_rollupcost", "calls_rollupcostday", counting.COST_COLUMNS)
 _DAYS: Final = Source(_CALLS, _COSTS, _timed(_CALLS), ms_of)
 KEPT: Final = Source("calls_rollup", "calls_rollupcost", _timed("calls_rollup"), ms_of, _DAYS)
-
-
-def midnight_of(moment: datetime) -> datetime:
-    """When the operator's day of this moment begins."""
-    return moment.astimezone(ZoneInfo(settings.TIME_ZONE)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def test_what_is_not_known_is_left_out_of_the_numbers():
     assert "voiceagents_database_away 1\n" in text and "alarms" not in text
     assert "voiceagents_webhooks_spooled 3\n" in text and "voiceagents_webhooks_spooled_oldest_seconds 90\n" in text
     assert "spooled" not in written(None, {"overrun": 0}, now).replace("webhooks are spooled", "")
-    assert "alerts" not in text and "judged" not in written(None, {}, now, {}, Counts({}, None))
+    assert "alerts" not in text and "judged" not in written(None, {}, now, None, Counts({}, None))
 
 
 def test_alerts_are_numbers_too():

@@ -81,7 +81,7 @@ def test_an_alert_fires_once_recovers_relapses_and_is_over(rule, agent, clock):
 def test_whoever_watches_from_outside_is_told_how_many_stand_and_whether_anybody_judges(rule, agent, clock):
     assert shown.counts() == shown.Counts({}, None)
     slow, other = rule("latency", 1000), rule("failures", 90)
-    rule("latency", 1, active=False)
+    rule("latency", 2000, active=False)
     answered(agent, 2500)
     clock.judge()
     kinds = {(slow.pk, "latency", "new"): 1, (slow.pk, "latency", "acknowledged"): 0}

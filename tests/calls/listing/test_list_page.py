@@ -143,7 +143,7 @@ def test_more_calls_on_a_page_are_not_more_questions(signed_in, owner, django_as
     with django_assert_num_queries(len(one)):
         signed_in.get("/calls/")
     [rows] = [query["sql"] for query in one if '"calls_session"."id" IN' in query["sql"]]
-    assert '"calls_recording"."state"' in rows and "transcript" not in rows and "prompt" not in rows
+    assert '"calls_recording"."state"' in rows and "transcript_text" not in rows and "prompt" not in rows
 
 
 def test_columns_are_chosen_and_remembered(signed_in, owner):

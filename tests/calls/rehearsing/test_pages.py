@@ -83,7 +83,7 @@ def test_talks_that_everybody_has_left_are_ended_by_the_sweeper(agent, says):
     left.session.refresh_from_db()
     new.session.refresh_from_db()
     assert (left.session.state, new.session.state) == (Session.State.ENDED, Session.State.ACTIVE)
-    assert left.session.jobs.filter(kind="account").exists()
+    assert left.session.jobs.filter(kind="calls.account").exists()
 
 
 def test_a_rehearsal_waits_for_its_worker_as_long_as_it_takes(agent):
