@@ -65,7 +65,9 @@ def written(
             ("voiceagents_webhook_deliveries_waiting", "Outgoing messages that have not arrived yet.", {"": hooks["waiting"]}),
         ]
     if alerted is not None:
-        unseen = {f'{{rule="{rule}",kind="{kind}",state="{state}"}}': n for (rule, kind, state), n in alerted.open.items()}
+        unseen: dict[str, float] = {
+            f'{{rule="{rule}",kind="{kind}",state="{state}"}}': n for (rule, kind, state), n in alerted.open.items()
+        }
         rows.append(("voiceagents_alerts_open", "Alerts that stand, by rule and by whether somebody looks after them.", unseen))
         if alerted.judged_at is not None:
             waited_s = max(0.0, (now - alerted.judged_at).total_seconds())

@@ -73,7 +73,7 @@ def count_day(day: datetime, hours: Sequence[datetime], goes_on: Callable[[], bo
             _count_hour(cursor, hour)
             done.append(hour)
         # Days are not always of twenty-four hours.
-        values = {"zone": settings.TIME_ZONE, "since": day, "until": midnight_of(day + HOUR * 36)}
+        values: dict[str, Any] = {"zone": settings.TIME_ZONE, "since": day, "until": midnight_of(day + HOUR * 36)}
         RollupDay.objects.filter(hour=day).delete()
         RollupCostDay.objects.filter(hour=day).delete()
         cursor.execute(f"INSERT INTO calls_rollupday ({counting.CALL_COLUMNS}) {counting.days_of_calls()}", values)
