@@ -95,9 +95,11 @@ class SpendDay(models.Model):
     amount = models.DecimalField(max_digits=20, decimal_places=9, help_text=_("Spent or reserved."))
     used = models.DecimalField(max_digits=20, decimal_places=9, help_text=_("Spent."))
     settled = models.DecimalField(
-        max_digits=20, decimal_places=9, help_text=_("The part of it that is charged: no estimate, nothing reserved.")
+        max_digits=20,
+        decimal_places=9,
+        help_text=_("The part of it that real calls were charged: no estimate, nothing reserved, no tests."),
     )
-    seconds = models.BigIntegerField(help_text=_("Of the calls that are charged in this currency."))
+    seconds = models.BigIntegerField(help_text=_("Of the real calls that are charged in this currency."))
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "day", "agent", "currency"], name="spend_day_once")]
@@ -126,8 +128,8 @@ def _adding_up(name: str, operation: pgtrigger.Operation, row: str, *parts: tupl
         row=row,
         amount=total("{row}.amount"),
         used=total("{row}.used"),
-        settled=total("(CASE WHEN {row}.is_final THEN {row}.used ELSE 0 END)"),
-        seconds=total("(CASE WHEN {row}.is_final THEN {row}.seconds ELSE 0 END)"),
+        settled=total("(CASE WHEN {row}.is_final AND NOT {row}.is_test THEN {row}.used ELSE 0 END)"),
+        seconds=total("(CASE WHEN {row}.is_final AND NOT {row}.is_test THEN {row}.seconds ELSE 0 END)"),
     )
     return pgtrigger.Trigger(name=name, operation=operation, when=pgtrigger.After, func=func)
 
@@ -146,6 +148,9 @@ class CallSpend(models.Model):
     seconds = models.PositiveIntegerField(default=0)
     is_final = models.BooleanField(default=False, help_text=_("Accounted: charges took the place of the estimate."))
     unpriced = models.CharField(max_length=200, blank=True, help_text=_("What costs something that nobody knows."))
+    is_test = models.BooleanField(
+        default=False, db_default=False, help_text=_("Its money counts; what a minute of real calls costs it does not tell.")
+    )
 
     class Meta:
         ordering = ["session_id", "currency"]

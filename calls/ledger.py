@@ -122,7 +122,8 @@ def _billed(rows: QuerySet[Session]) -> Iterator[Session]:
     """Calls that the carrier has had and that are over, in portions."""
     lines = UsageLine.objects.filter(kind=UsageKind.TELEPHONY).order_by("id")
     over = rows.filter(call_log__call_sid__isnull=False, state=Session.State.ENDED).order_by("id")
-    return over.select_related("call_log").prefetch_related(Prefetch("usage_lines", queryset=lines)).iterator(chunk_size=500)
+    narrow = over.select_related(None).select_related("call_log").defer("draft_spec", "customer")  # without every call's transcript
+    return narrow.prefetch_related(Prefetch("usage_lines", queryset=lines)).iterator(chunk_size=500)
 
 
 def _count(

@@ -1,5 +1,6 @@
 """The operators' list of calls: filtered, sorted, in columns and views of their own, and taken out as a spreadsheet."""
 
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -28,6 +29,11 @@ from calls.sentences import in_readers_words
 
 PAGE_ROWS = 40
 EXPORT = "calls.export_calls"
+# What no line of the list shows, and what may be longer than all that it shows.
+_LONG = (
+    "draft_spec", "customer", "agent_version__spec", "agent__prompt", "agent__first_message", "recording__transcript",
+    "recording__transcript_text", "recording__alignment",
+)  # fmt: skip
 
 
 @require_safe
@@ -41,7 +47,7 @@ def call_list(request: HttpRequest) -> HttpResponse:
     after, before = request.GET.get("after"), request.GET.get("before")
     problem = ""
     try:
-        page = queries.page_of(request.user, filters, ("spends",), order=order, after=after, before=before, limit=PAGE_ROWS)
+        page = queries.page_of(request.user, filters, ("spends",), order=order, after=after, before=before, limit=PAGE_ROWS, without=_LONG)
     except SearchTooBroad as error:
         page, problem = queries.Page([], None), in_readers_words(error.message)
     names = columns.chosen(view.columns if view else queries.chosen_columns(request.user))
@@ -166,11 +172,17 @@ def export(request: HttpRequest, form: str) -> HttpResponseBase:
         return HttpResponse(" ".join(problems), status=400, content_type="text/plain; charset=utf-8")
     with_numbers = queries.sees_numbers(request.user)
     lines = exported.Lines(queries.wish_of(request.user, asked.filters(), asked.order), with_numbers)
+    batches = lines.batches()
+    try:
+        first = next(batches, [])  # what cannot be read at all is said before a file begins
+    except SearchTooBroad as error:
+        return HttpResponse(error.message, status=503, content_type="text/plain; charset=utf-8")
     line = commands.begin_export(request.user, form, asked.kept(), with_numbers=with_numbers)
+    exported.let_go()
     write, content_type = _FORMS[form]
 
     def rows() -> Iterator[list[sheets.Cell]]:
-        for batch in lines.batches():
+        for batch in itertools.chain([first], batches):
             yield from batch
             commands.note_export(line, lines.count)
         commands.note_export(line, lines.count, is_over=True)

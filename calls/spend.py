@@ -112,7 +112,7 @@ def standing(budget: Budget, about: Counted, more: Mapping[str, Decimal] | None 
 
 
 def minute_cost(owner_id: int, agent_id: int, day: date) -> dict[str, Decimal]:
-    """What a minute of this agent's calls usually costs, by its last thirty days; nothing while there is no experience."""
+    """What a minute of this agent's real calls usually costs, by its last thirty days; nothing while there is no experience."""
     rows = SpendDay.objects.filter(owner_id=owner_id, agent_id=agent_id, day__gt=day - USUAL_COST_OF, day__lte=day)
     found = list(rows.order_by().values("currency").annotate(amount=Sum("settled"), seconds=Sum("seconds")))
     longest = max((row["seconds"] for row in found), default=0)

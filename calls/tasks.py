@@ -24,7 +24,7 @@ from calls import analysing, audio_files, commands, dispatch, queries
 from calls.jobs import Outcome, Park, RetryLater, durable_job, park_unknown
 from calls.models import Job, Recording, Session
 from calls.page import drawing
-from calls.rehearsing import runs
+from calls.rehearsing import runs, typed
 from engine.errors import ProviderError
 
 logger = structlog.get_logger()
@@ -211,8 +211,10 @@ def _forget_spooled() -> int:
 
 @shared_task(name="calls.sweep_sessions", expires=60)
 def sweep_sessions() -> int:
-    """Ends the sessions of dead media processes, the calls of unknown dials and tests that nobody began; returns how many."""
-    return commands.sweep_silent_sessions() + commands.give_up_unknown_dials() + commands.give_up_unopened_tests()
+    """Ends the sessions of dead media processes, the calls of unknown dials, tests that nobody began and those that everybody left; returns
+    how many.
+    """
+    return commands.sweep_silent_sessions() + commands.give_up_unknown_dials() + commands.give_up_unopened_tests() + typed.put_away()
 
 
 @shared_task(name="calls.account_storage", expires=3600)

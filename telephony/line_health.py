@@ -9,6 +9,8 @@ import structlog
 from django.utils import timezone
 
 from calls import alarms
+from calls.alerting import shown as alerts
+from calls.alerting.shown import Counts
 from telephony import spool
 from telephony.away import DATABASE, Away
 from telephony.spool import Waiting
@@ -30,13 +32,20 @@ def metrics() -> str:
     try:
         raised: dict[str, int] | None = DATABASE.ask(alarms.count_open)
         hooks: dict[str, int] | None = DATABASE.ask(alarms.hooks)
+        alerted: Counts | None = DATABASE.ask(alerts.counts)
     except Away:
-        raised = hooks = None
-    return written(spooled(), raised, timezone.now(), hooks)
+        raised = hooks = alerted = None
+    return written(spooled(), raised, timezone.now(), hooks, alerted)
 
 
-def written(waits: Waiting | None, raised: dict[str, int] | None, now: datetime, hooks: dict[str, int] | None = None) -> str:
-    """Pure. `raised` and `hooks` are None while the database is away: what is not known is left out, it is not 0."""
+def written(
+    waits: Waiting | None,
+    raised: dict[str, int] | None,
+    now: datetime,
+    hooks: dict[str, int] | None = None,
+    alerted: Counts | None = None,
+) -> str:
+    """Pure. `raised`, `hooks` and `alerted` are None while the database is away: what is not known is left out, it is not 0."""
     age_s = max(0.0, (now - waits.oldest_at).total_seconds()) if waits and waits.oldest_at else 0.0
     rows: list[tuple[str, str, dict[str, float]]] = [
         ("voiceagents_database_away", "1 while Postgres does not answer; webhooks are spooled.", {"": float(raised is None)}),
@@ -55,6 +64,15 @@ def written(waits: Waiting | None, raised: dict[str, int] | None, now: datetime,
             ("voiceagents_webhook_endpoints_failing", "Endpoints whose last tries failed.", {"": hooks["failing"]}),
             ("voiceagents_webhook_deliveries_waiting", "Outgoing messages that have not arrived yet.", {"": hooks["waiting"]}),
         ]
+    if alerted is not None:
+        unseen: dict[str, float] = {
+            f'{{rule="{rule}",kind="{kind}",state="{state}"}}': n for (rule, kind, state), n in alerted.open.items()
+        }
+        rows.append(("voiceagents_alerts_open", "Alerts that stand, by rule and by whether somebody looks after them.", unseen))
+        if alerted.judged_at is not None:
+            waited_s = max(0.0, (now - alerted.judged_at).total_seconds())
+            words = "How long ago the active rule that waits longest was judged; each is once a minute."
+            rows.append(("voiceagents_alerts_judged_seconds", words, {"": round(waited_s, 1)}))
     told = []
     for name, words, values in rows:
         told.append(f"# HELP {name} {words}\n# TYPE {name} gauge\n")

@@ -58,7 +58,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "agent": lambda: {"agent": _luck.randint(1, 50)},
     "number": lambda: {"number": _tail()},
     "number nobody has": lambda: {"number": "7000000000"},
-    "exophone": lambda: {"number": f"80471122{_luck.randint(0, 39):02}"},
+    "exophone": lambda: {"number": f"80471122{_luck.randint(0, 99):02}"},
     "direction": lambda: {"direction": "outbound"},
     "duration from 30 min (1 in 300)": lambda: {"least": "30:00"},
     "cost from ₹ 40 (1 in 2,000)": lambda: {"cost_least": 40},

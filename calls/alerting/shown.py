@@ -14,6 +14,7 @@ from calls.alerting.rows import Alert, AlertRule
 from calls.queries import visible_sessions
 
 MOST_OPEN: Final = 100
+NEW, ACKNOWLEDGED = "new", "acknowledged"
 PAGE_ROWS: Final = 25
 # Rules are judged every minute: after so long without, the judge itself is what is wrong.
 STANDS_STILL_AFTER: Final = timedelta(minutes=5)
@@ -57,6 +58,26 @@ def count(user: Person) -> dict[str, int]:
         visible_alerts(user).filter(resolved_at=None).aggregate(open=Count("pk"), unseen=Count("pk", filter=Q(acknowledged_at=None)))
     )
     return told
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Everybody's open alerts by (rule, kind, `new` or `acknowledged`), the active rules without one included, and when the active rule
+    that waits longest was judged; None if there is no active rule.
+    """
+
+    open: dict[tuple[int, str, str], int]
+    judged_at: datetime | None
+
+
+def counts() -> Counts:
+    """For whoever watches the product from outside. Two queries."""
+    rules = list(AlertRule.objects.values_list("pk", "kind", "active", "judged_at", "created_at"))
+    found = {(pk, kind, state): 0 for pk, kind, active, *_ in rules if active for state in (NEW, ACKNOWLEDGED)}
+    rows = Alert.objects.filter(resolved_at=None, rule__isnull=False).order_by().values_list("rule_id", "kind")
+    for pk, kind, alerts, seen in rows.annotate(Count("pk"), Count("acknowledged_at")):
+        found |= {(pk, kind, NEW): alerts - seen, (pk, kind, ACKNOWLEDGED): seen}
+    return Counts(found, min((judged or made for *_, active, judged, made in rules if active), default=None))
 
 
 def open_alerts(user: Person) -> list[AlertLine]:

@@ -1,4 +1,7 @@
-"""The SQL that counts calls from their own rows: what an hour's rollups are made of, and what "exact" reads instead of them."""
+"""The SQL that counts calls from their own rows: what an hour's rollups are made of, and what "exact" reads instead of them.
+
+And the SQL that adds hours up to days.
+"""
 # ruff: noqa: S608 - statements are put together from our own words alone; every value goes beside them
 
 from typing import Final
@@ -99,4 +102,41 @@ WITH picked AS MATERIALIZED ({_picked(of_owner)}
 )
 SELECT {DIMENSIONS}, latency_ms AS place, count(*) AS turns
 FROM picked JOIN calls_turn USING (session_id) WHERE latency_ms IS NOT NULL GROUP BY {DIMENSIONS}, latency_ms
+"""
+
+
+_SUMMED: Final = (
+    "calls, answered, waiting, failed, unconfirmed, seconds, charged_seconds, talks, silent, answers, interruptions, unpriced, unsettled"
+)
+_OF_DAY: Final = """
+WITH picked AS MATERIALIZED (
+    SELECT date_trunc('day', hour, %(zone)s) AS day, r.* FROM {table} r WHERE hour >= %(since)s AND hour < %(until)s
+)"""
+_DAY: Final = DIMENSIONS.replace("hour", "day", 1)
+
+
+def days_of_calls() -> str:
+    """A SELECT that gives the columns of `calls_rollupday` in the order of `CALL_COLUMNS`, from the hours of these days."""
+    return f"""{_OF_DAY.format(table="calls_rollup")}, ended AS (
+    SELECT {_DAY}, jsonb_object_agg(outcome, ended) AS ended
+    FROM (SELECT {_DAY}, o.key AS outcome, sum(o.value::integer) AS ended FROM picked, jsonb_each_text(outcomes) o
+          GROUP BY {_DAY}, o.key) one GROUP BY {_DAY}
+), timed AS (
+    SELECT {_DAY}, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(turns ORDER BY bucket) AS counts
+    FROM (SELECT {_DAY}, l.bucket, sum(l.turns) AS turns FROM picked, unnest(latency_buckets, latency_counts) l (bucket, turns)
+          GROUP BY {_DAY}, l.bucket) one GROUP BY {_DAY}
+), totals AS (
+    SELECT {_DAY}, {", ".join(f"sum({name}) AS {name}" for name in _SUMMED.split(", "))}, max(last_call_at) AS last_call_at
+    FROM picked GROUP BY {_DAY}
+)
+SELECT {_DAY}, {_SUMMED}, last_call_at, COALESCE(ended, '{{}}'), COALESCE(buckets, '{{}}'), COALESCE(counts, '{{}}')
+FROM totals LEFT JOIN ended USING ({_DAY}) LEFT JOIN timed USING ({_DAY})
+"""
+
+
+def days_of_costs() -> str:
+    """A SELECT that gives the columns of `calls_rollupcostday` in the order of `COST_COLUMNS`, from the hours of these days."""
+    return f"""{_OF_DAY.format(table="calls_rollupcost")}
+SELECT {_DAY}, kind, provider, currency, sum(amount), sum(converted), sum(unconverted), sum(unpriced)
+FROM picked GROUP BY {_DAY}, kind, provider, currency
 """

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_safe
 from calls.analytics import health, shown
 from calls.analytics.asked import GROUPS, PERIODS, AskedForm, Period
 from calls.analytics.buckets import ERROR_PERCENT
-from calls.analytics.figures import Asked, By, Figures, counts, figures
+from calls.analytics.figures import Asked, By, Figures, counts, counts_by, figures, figures_by
 from calls.analytics.rows import RollupState
-from calls.analytics.sources import Source, TooMuch, exactly, kept
+from calls.analytics.sources import TooMuch, exactly, kept
 from calls.on_top import on_top
 from calls.sentences import in_readers_words
 
@@ -65,9 +65,13 @@ def _found(request: HttpRequest, form: AskedForm, days: Period) -> dict[str, Any
     slot = By.HOUR if shown.is_hourly(days) else By.DAY
     first = before.since if earlier is not None else days.since
     with exactly(first, days.until, asked.owner_id) if form.is_exact else kept() as source:
-        whole, was = _one(asked, source), _one(earlier, source) if earlier is not None else None
-        over_time, over_time_before = figures(asked, slot, source), counts(earlier, slot, source) if earlier is not None else None
-        groups, groups_before = figures(asked, by, source), counts(earlier, by, source) if earlier is not None else None
+        found = figures_by(asked, (By.ALL, slot, by), source)
+        whole, over_time, groups = found[By.ALL].get(0, Figures()), found[slot], found[by]
+        was = over_time_before = groups_before = None
+        if earlier is not None:
+            was = figures(earlier, By.ALL, source).get(0, Figures())
+            compared_with = counts_by(earlier, (slot, by), source)
+            over_time_before, groups_before = compared_with[slot], compared_with[by]
         numbers = counts(Asked(asked.since, asked.until, asked.owner_id), By.NUMBER, source)
     rows, series = shown.over_time(over_time, over_time_before, days, links)
     table, left_out = shown.grouped(by, groups, groups_before, days, links)
@@ -92,10 +96,6 @@ def _found(request: HttpRequest, form: AskedForm, days: Period) -> dict[str, Any
         "numbers": sorted(number for number in {*numbers, asked.exophone} if number),
         "is_exact": form.is_exact,
     }
-
-
-def _one(asked: Asked, source: Source) -> Figures:
-    return figures(asked, By.ALL, source).get(0, Figures())
 
 
 def _narrowed(form: AskedForm) -> dict[str, str]:

@@ -1,11 +1,13 @@
-"""Keeps the rollups: whatever hour was marked by a change of one of its calls is counted anew, whole, in one transaction.
+"""Keeps the rollups: whatever hour was marked by a change of one of its calls is counted anew, whole, and its day in the same transaction.
 
-Repeatable and harmless at any time: two workers that count the same hour do it one after the other, and a change that commits while an
+Repeatable and harmless at any time: two workers that count the same day do it one after the other, and a change that commits while an
 hour is counted leaves its mark for the next run.
 """
 
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 
 from django.conf import settings
@@ -13,7 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from calls.analytics import counting
-from calls.analytics.rows import Rollup, RollupCost, RollupMark, RollupState
+from calls.analytics.rows import Rollup, RollupCost, RollupCostDay, RollupDay, RollupMark, RollupState, midnight_of
 
 HOUR: Final = timedelta(hours=1)
 # One run of the periodic job ends before the next one begins.
@@ -33,11 +35,14 @@ def keep(*, for_s: float | None = RUN_S) -> int:
     began, counted_at = time.monotonic(), timezone.now()
     _follow_settings()
     hours, done = marked_hours(), 0
-    for hour in hours:
-        if for_s is not None and done and time.monotonic() - began > for_s:
+
+    def goes_on() -> bool:
+        return for_s is None or time.monotonic() - began <= for_s
+
+    for day, of_day in groupby(hours, midnight_of):
+        if done and not goes_on():
             break
-        count_hour(hour)
-        done += 1
+        done += len(count_day(day, list(of_day), goes_on))
     facts = {**_settings(), "counted_at": counted_at, "hours_left": len(hours) - done}
     RollupState.objects.update_or_create(pk=1, defaults=facts)
     return done
@@ -56,18 +61,34 @@ def mark_since(since: datetime) -> None:
         cursor.execute(_MARK_ALL, {"zone": settings.TIME_ZONE, "since": since})
 
 
-def count_hour(hour: datetime) -> None:
-    """Counts one hour of the operator's time zone from its calls' rows and takes its marks away."""
-    values: dict[str, Any] = {"zone": settings.TIME_ZONE, "since": hour, "until": hour + HOUR, "currency": settings.BILLING_CURRENCY}
+def count_day(day: datetime, hours: Sequence[datetime], goes_on: Callable[[], bool] = lambda: True) -> list[datetime]:
+    """Counts these hours of one day of the operator's time zone from their calls' rows, and adds the day up; returns which were counted."""
+    done: list[datetime] = []
     with transaction.atomic(), connection.cursor() as cursor:
         # A quarter of an hour: time zones do not agree on when an hour begins.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s), set_config('jit', 'off', true)", [_LOCK, int(hour.timestamp()) // 900])
-        # Before anything is counted: who commits later leaves a mark that stays.
-        RollupMark.objects.filter(moment__gte=hour, moment__lt=hour + HOUR).delete()
-        Rollup.objects.filter(hour=hour).delete()
-        RollupCost.objects.filter(hour=hour).delete()
-        cursor.execute(f"INSERT INTO calls_rollup ({counting.CALL_COLUMNS}) {counting.calls()}", values)
-        cursor.execute(f"INSERT INTO calls_rollupcost ({counting.COST_COLUMNS}) {counting.costs()}", values)
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s), set_config('jit', 'off', true)", [_LOCK, int(day.timestamp()) // 900])
+        for hour in hours:
+            if done and not goes_on():
+                break
+            _count_hour(cursor, hour)
+            done.append(hour)
+        # Days are not always of twenty-four hours.
+        values: dict[str, Any] = {"zone": settings.TIME_ZONE, "since": day, "until": midnight_of(day + HOUR * 36)}
+        RollupDay.objects.filter(hour=day).delete()
+        RollupCostDay.objects.filter(hour=day).delete()
+        cursor.execute(f"INSERT INTO calls_rollupday ({counting.CALL_COLUMNS}) {counting.days_of_calls()}", values)
+        cursor.execute(f"INSERT INTO calls_rollupcostday ({counting.COST_COLUMNS}) {counting.days_of_costs()}", values)
+    return done
+
+
+def _count_hour(cursor: Any, hour: datetime) -> None:
+    values: dict[str, Any] = {"zone": settings.TIME_ZONE, "since": hour, "until": hour + HOUR, "currency": settings.BILLING_CURRENCY}
+    # Before anything is counted: who commits later leaves a mark that stays.
+    RollupMark.objects.filter(moment__gte=hour, moment__lt=hour + HOUR).delete()
+    Rollup.objects.filter(hour=hour).delete()
+    RollupCost.objects.filter(hour=hour).delete()
+    cursor.execute(f"INSERT INTO calls_rollup ({counting.CALL_COLUMNS}) {counting.calls()}", values)
+    cursor.execute(f"INSERT INTO calls_rollupcost ({counting.COST_COLUMNS}) {counting.costs()}", values)
 
 
 def _settings() -> dict[str, str]:
@@ -81,6 +102,6 @@ def _follow_settings() -> None:
         return
     with transaction.atomic():
         mark_since(BEGINNING)
-        Rollup.objects.all().delete()
-        RollupCost.objects.all().delete()
+        for rows in (Rollup, RollupCost, RollupDay, RollupCostDay):
+            rows.objects.all().delete()
         RollupState.objects.filter(pk=1).delete()

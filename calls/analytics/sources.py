@@ -27,19 +27,37 @@ class TooMuch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Three relations in SQL: the counts, the costs, and the latencies as (dimensions, place, turns); `ms_of`: which latency a place is."""
+    """Three relations in SQL: the counts, the costs, and the latencies as (dimensions, place, turns); `ms_of`: which latency a place is.
+
+    `by_day`: the same with whole days, for whoever does not ask for hours; its relations take the values `first_day` and `last_day`.
+    """
 
     calls: str
     costs: str
     latencies: str
     ms_of: Callable[[int], float]
+    by_day: "Source | None" = None
 
 
-_BUCKETS: Final = """
+def _timed(calls: str) -> str:
+    return f"""
 (SELECT hour, owner_id, agent_id, version_id, exophone, direction, b.place, b.turns
- FROM calls_rollup, unnest(latency_buckets, latency_counts) AS b (place, turns))"""
+ FROM {calls} r, unnest(r.latency_buckets, r.latency_counts) AS b (place, turns))"""
 
-KEPT: Final = Source("calls_rollup", "calls_rollupcost", _BUCKETS, ms_of)
+
+def _with_days(hours: str, days: str, columns: str) -> str:
+    """Whole days, and the hours that are left before the first and after the last of them."""
+    return (
+        f"(SELECT {columns} FROM {hours} WHERE hour < %(first_day)s UNION ALL "
+        f"SELECT {columns} FROM {days} WHERE hour >= %(first_day)s AND hour < %(last_day)s UNION ALL "
+        f"SELECT {columns} FROM {hours} WHERE hour >= %(last_day)s)"
+    )
+
+
+_CALLS: Final = _with_days("calls_rollup", "calls_rollupday", counting.CALL_COLUMNS)
+_COSTS: Final = _with_days("calls_rollupcost", "calls_rollupcostday", counting.COST_COLUMNS)
+_DAYS: Final = Source(_CALLS, _COSTS, _timed(_CALLS), ms_of)
+KEPT: Final = Source("calls_rollup", "calls_rollupcost", _timed("calls_rollup"), ms_of, _DAYS)
 
 
 @contextmanager

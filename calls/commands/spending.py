@@ -44,11 +44,11 @@ class Metered:
 
 # One statement for every call of a process. In the order of the days' rows, which the trigger locks: two processes never wait in a circle.
 _WRITE = """
-INSERT INTO calls_callspend (session_id, owner_id, agent_id, day, currency, amount, used, seconds, unpriced, reserved, is_final)
+INSERT INTO calls_callspend (session_id, owner_id, agent_id, day, currency, amount, used, seconds, unpriced, reserved, is_final, is_test)
 SELECT s.id, s.owner_id, s.agent_id, (s.created_at AT TIME ZONE %s)::date, told.currency, GREATEST(told.used, told.reserved), told.used,
-       told.seconds, told.unpriced, told.reserved, told.is_final
+       told.seconds, told.unpriced, told.reserved, told.is_final, COALESCE(c.is_test, false)
 FROM (VALUES {told}) AS told (session_pk, currency, used, seconds, unpriced, reserved, is_final)
-JOIN calls_session s ON s.id = told.session_pk
+JOIN calls_session s ON s.id = told.session_pk LEFT JOIN calls_calllog c ON c.session_id = s.id
 ORDER BY s.owner_id, 4, s.agent_id, told.currency, s.id
 ON CONFLICT (session_id, currency) DO UPDATE
 SET amount = CASE WHEN EXCLUDED.is_final THEN EXCLUDED.used ELSE GREATEST(EXCLUDED.used, calls_callspend.reserved) END,

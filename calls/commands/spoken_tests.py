@@ -26,6 +26,8 @@ logger = structlog.get_logger()
 
 # Longer than a token is good for: whoever has not opened the audio by then never will.
 UNOPENED_FOR: Final = timedelta(minutes=5)
+# So far back is looked: not through every test that there ever was.
+_LOOKED_BACK: Final = timedelta(days=7)
 
 
 def open_spoken_test(
@@ -77,8 +79,14 @@ def close_unopened(session: Session) -> bool:
 
 
 def give_up_unopened_tests() -> int:
-    """Ends the tests that nobody began to talk in; returns how many."""
+    """Ends the tests that nobody began to talk in; returns how many. A rehearsal waits for its worker as long as it takes."""
     before = timezone.now() - UNOPENED_FOR
     # A rehearsal waits as well, queued, and for a worker: as long as that takes.
-    left = CallLog.objects.filter(is_test=True, status=CallStatus.INITIATED, session__state=Session.State.WAITING, created_at__lt=before)
+    left = CallLog.objects.filter(
+        is_test=True,
+        status=CallStatus.INITIATED,
+        session__state=Session.State.WAITING,
+        created_at__lt=before,
+        created_at__gt=before - _LOOKED_BACK,
+    )
     return sum(close_unopened(log.session) for log in left.select_related("session").order_by("created_at")[:200])

@@ -4,13 +4,18 @@ Two steps, each with a bound of its own, because no single plan is quick for com
 
 1. *Walk*: the next `WALKED` calls along the index that gives them in the list's order. Whatever at least one call in five hundred has is
    found here, and nobody sorts anything.
-2. *Gather*: what the walk did not find is rare, so all of it is fetched by the indexes of what was asked for, and then sorted.
+2. *Gather*: what the walk did not find is rare, so all of it is fetched by the indexes of what was asked for, and then sorted. What is rare
+   only together is found by `calls.listing.facets`.
 
 A planner that chose between the two by its statistics would now and then walk ten million calls for a word that nobody ever said.
+
+Whoever wants every call (an export) walks on, `WALKED` calls at a time: each statement is bounded, and nothing is too broad.
 """
 # ruff: noqa: S608 - statements are put together from our own words alone; what people typed is always among the values
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -21,6 +26,8 @@ from psycopg.errors import QueryCanceled
 from calls.listing.filters import CallFilters, Conditions
 
 WALKED: Final = 20_000
+# Up to so many, by Postgres' own guess, are gathered without a walk before.
+FEW: Final = 5_000
 # Nobody waits longer for a page; what would take longer is narrowed by the one who asks.
 PATIENCE_MS: Final = 8000
 
@@ -63,15 +70,11 @@ Place = tuple[Any, int]  # what the list is sorted by, and the session
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Primary keys of sessions in the list's order, and whether there is more on either side.
-
-    `last` is where the last of them stood in the order: from there the list goes on whatever becomes of that call.
-    """
+    """Primary keys of sessions in the list's order, and whether there is more on either side."""
 
     pks: list[int]
     has_next: bool
     has_previous: bool
-    last: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,36 +91,64 @@ def find(
     *,
     after: int | None = None,
     before: int | None = None,
-    beyond: Place | None = None,
     limit: int,
     patience_ms: int = PATIENCE_MS,
 ) -> Found:
-    """The `limit` calls that follow the place `beyond`, or the session `after`, or precede `before`; the first ones if none is known.
+    """The `limit` calls that follow the session `after`, or precede `before`; the first ones if neither is known.
 
     By key: calls that arrive meanwhile neither shift a page nor repeat a row. Raises `SearchTooBroad`.
     """
     if wish.filters.senseless:
         return Found([], False, False)
+    with _patiently(patience_ms) as cursor:
+        place = _place(cursor, wish, after or before)
+        backwards = place is not None and not after
+        places = _search(cursor, wish, place, backwards, limit + 1)
+        if backwards and not places:
+            # Nothing before it: whoever turns back this far wants the beginning.
+            place, backwards = None, False
+            places = _search(cursor, wish, place, backwards, limit + 1)
+    more, places = len(places) > limit, places[:limit]
+    if backwards:
+        places = places[::-1]
+    return Found([pk for _, pk in places], has_next=backwards or more, has_previous=more if backwards else place is not None)
+
+
+def every(wish: Wish, *, at_once: int, patience_ms: int) -> Iterator[list[int]]:
+    """All of them in their order, at most so many primary keys of sessions at a time; a list is empty where a long way had none.
+
+    A statement reads at most `WALKED` calls, so there is no combination that would take too long; what comes or leaves meanwhile
+    neither shifts nor repeats a call. Raises `SearchTooBroad` only where Postgres does not even read these within `patience_ms`.
+    """
+    if wish.filters.senseless:
+        return
+    direction = "DESC" if wish.order.is_descending else "ASC"
+    place: Place | None = None
+    while True:
+        with _patiently(patience_ms) as cursor:
+            statement, values = _walk(wish, _beyond(wish.order, place, direction), direction, with_end=True)
+            cursor.execute(statement, values)
+            rows: list[tuple[Any, int, bool]] = cursor.fetchall()
+        places = sorted(((key, pk) for key, pk, is_end in rows if not is_end), reverse=wish.order.is_descending)
+        for first in range(0, max(len(places), 1), at_once):
+            yield [pk for _, pk in places[first : first + at_once]]
+        place = next(((key, pk) for key, pk, is_end in rows if is_end), None)
+        if place is None:
+            return
+
+
+@contextmanager
+def _patiently(patience_ms: int) -> Iterator[Any]:
+    """A cursor for reading alone, with the manners below. Raises `SearchTooBroad`."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_MANNERS, [str(patience_ms)])
-            place = beyond or _place(cursor, wish, after or before)
-            backwards = place is not None and not (beyond or after)
-            places = _search(cursor, wish, place, backwards, limit + 1)
-            if backwards and not places:
-                # Nothing before it: whoever turns back this far wants the beginning.
-                place, backwards = None, False
-                places = _search(cursor, wish, place, backwards, limit + 1)
+            yield cursor
             transaction.set_rollback(True)  # nothing was written, and the manners end here even inside somebody else's transaction
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise SearchTooBroad from error
         raise
-    more, places = len(places) > limit, places[:limit]
-    if backwards:
-        places = places[::-1]
-    pks, last = [pk for _, pk in places], places[-1] if places else None
-    return Found(pks, has_next=backwards or more, has_previous=more if backwards else place is not None, last=last)
 
 
 def estimate(wish: Wish) -> int:
@@ -129,23 +160,22 @@ def estimate(wish: Wish) -> int:
         source += " JOIN calls_callwords w ON w.session_id = c.session_id"
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT c.session_id FROM {source} WHERE {where}", where.values)
-        (plan,) = cursor.fetchone()
-    plan = json.loads(plan) if isinstance(plan, str) else plan
-    return int(plan[0]["Plan"]["Plan Rows"])
+        return _rows_of(cursor.fetchone()[0])
 
 
 # --- the two steps ----------------------------------------------------------------------------------------------------------
 
 # Compiling a plan takes longer than these take, and a bitmap that does not fit into memory makes Postgres read far more rows than it must.
+# Rows are looked up for each other one by one, by their keys: a hash or a merge would read a whole table for the sake of a few.
 _MANNERS: Final = (
     "SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true), set_config('max_parallel_workers_per_gather', '0', true),"
-    " set_config('statement_timeout', %s, true)"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('statement_timeout', %s, true)"
 )
 
 
 def _search(cursor: Any, wish: Wish, place: Place | None, backwards: bool, limit: int) -> list[Place]:
     direction = "DESC" if wish.order.is_descending is not backwards else "ASC"
-    for step in (_walk, _gather):
+    for step in (_gather,) if _are_few(cursor, wish) else (_walk, _gather):
         statement, values = step(wish, _beyond(wish.order, place, direction), direction)
         cursor.execute(f"{statement} LIMIT %s", [*values, limit])
         places: list[Place] = cursor.fetchall()
@@ -154,8 +184,32 @@ def _search(cursor: Any, wish: Wish, place: Place | None, backwards: bool, limit
     return places
 
 
-def _walk(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[Any]]:
-    """Calls along one index and nothing else: any other condition inside could make Postgres read ten million rows for `WALKED`."""
+def _are_few(cursor: Any, wish: Wish) -> bool:
+    """Words of one agent or owner, rare by Postgres' statistics. Their calls lie far apart: to walk along them is to read a page for each,
+    while the index of words and that of whose they are cut each other.
+    """
+    filters = wish.filters
+    if filters.said is None or (wish.owner_id is None and filters.agent_id is None):
+        return False
+    words = _words(wish)
+    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT FROM calls_callwords w WHERE {words}", words.values)
+    return _rows_of(cursor.fetchone()[0]) <= FEW
+
+
+def _rows_of(plan: Any) -> int:
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    return int(plan[0]["Plan"]["Plan Rows"])
+
+
+def _words(wish: Wish) -> Conditions:
+    return wish.filters.on_words() + _whose(wish, "w") + wish.filters.on_agent().on("w") + wish.filters.between("w")
+
+
+def _walk(wish: Wish, beyond: Conditions, direction: str, *, with_end: bool = False) -> tuple[str, list[Any]]:
+    """Calls along one index and nothing else: any other condition inside could make Postgres read ten million rows for `WALKED`.
+
+    `with_end` adds a third column and a last row in which it is true: where the walk ended, if there is more to walk.
+    """
     column, filters = wish.order.column, wish.filters
     by_time, said = column == "created_at", filters.said is not None
     row = "w" if by_time and said else "c"
@@ -175,20 +229,41 @@ def _walk(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[Any
     elif row == "c" and said:
         join = "JOIN calls_callwords w ON w.session_id = c.session_id"
     where = beside + rest + filters.on_words()
-    walked = f"(SELECT {row}.* FROM {table} {row} WHERE {drive} {order} LIMIT {WALKED}) {row}"
-    return f"SELECT {row}.{column}, {row}.session_id FROM {walked} {join} WHERE {where} {order}", [*drive.values, *where.values]
+    walked = f"SELECT {row}.* FROM {table} {row} WHERE {drive} {order} LIMIT {WALKED}"
+    values = [*drive.values, *where.values]
+    if not with_end:
+        return f"SELECT {row}.{column}, {row}.session_id FROM ({walked}) {row} {join} WHERE {where} {order}", values
+    turned = order.replace(direction, "ASC" if direction == "DESC" else "DESC")
+    return (
+        f"WITH walked AS MATERIALIZED ({walked}) "
+        f"SELECT {row}.{column}, {row}.session_id, false FROM walked {row} {join} WHERE {where} UNION ALL "
+        f"(SELECT {row}.{column}, {row}.session_id, true FROM walked {row} WHERE (SELECT count(*) FROM walked) = {WALKED} {turned} LIMIT 1)"
+    ), values
 
 
 def _gather(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[Any]]:
     """Everything that there is, by whatever indexes serve, and then sorted."""
     column, filters = wish.order.column, wish.filters
-    where = _on_call(wish) + beyond
+    where = _on_call(wish) + filters.in_words(wish.owner_id)
     source, values = "calls_calllog c", list[Any]()
     if filters.said is not None:
         # Fenced: by the words alone, which their index finds; the planner must not walk instead.
-        words = filters.on_words() + _whose(wish, "w") + filters.between("w")
-        fenced = f"(SELECT w.session_id FROM calls_callwords w WHERE {words} OFFSET 0)"
+        words = _words(wish)
+        by_time = column == "created_at"
+        if by_time:
+            words += beyond.on("w")
+        else:
+            where += beyond
+        fenced = f"(SELECT w.session_id, w.created_at FROM calls_callwords w WHERE {words} OFFSET 0)"
+        if by_time:
+            # In their order, so that only as many calls are looked up as the page needs.
+            order = f"ORDER BY w.created_at {direction}, w.session_id {direction}"
+            fenced = f"(SELECT w.session_id, w.created_at FROM {fenced} w {order} OFFSET 0)"
         source, values = f"{fenced} w JOIN calls_calllog c ON c.session_id = w.session_id", words.values
+        if by_time:
+            return f"SELECT w.created_at, w.session_id FROM {source} WHERE {where} {order}", [*values, *where.values]
+    else:
+        where += beyond
     gathered = f"WITH gathered AS MATERIALIZED (SELECT c.session_id, c.{column} FROM {source} WHERE {where})"
     order = f"ORDER BY {column} {direction}, session_id {direction}"
     return f"{gathered} SELECT {column}, session_id FROM gathered {order}", [*values, *where.values]

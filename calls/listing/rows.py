@@ -5,12 +5,15 @@ Every index ends in what the list is sorted by, so that a page is the next forty
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Coalesce, Collate, Reverse
 from django.utils import timezone
+
+from calls.listing import facets
 
 NEWEST = ("created_at", "session")
 
@@ -81,6 +84,8 @@ CALL_INDEXES = [
     # People know the last digits of a number. Byte order, because only that serves LIKE whatever the database's own order is.
     models.Index(Collate(Reverse("from_phone"), "C"), name="call_from_backwards"),
     models.Index(Collate(Reverse("to_phone"), "C"), name="call_to_backwards"),
+    # Without a list of what is to be sorted in later: whoever searches would have to read it.
+    GinIndex(Func(template=facets.expression(), output_field=ArrayField(models.TextField())), name="call_facets", fastupdate=False),
 ]
 
 

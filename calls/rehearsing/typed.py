@@ -44,7 +44,6 @@ class Over(Exception):
 
 def begin(agent: Agent, *, by: Any, is_draft: bool) -> WrittenTalk:
     """A new talk with what is live, or with the draft; the agent has greeted. Raises `BudgetSpent`, `NotReady`."""
-    _put_away(agent)
     commands.check_budgets(agent)
     live: AgentVersion = agent.current_version
     spec = drafts.spec_of(agent).to_json() if is_draft else live.spec
@@ -107,6 +106,12 @@ def end(talk: WrittenTalk, reason: EndReason = EndReason.CALLER_HANGUP) -> bool:
     return trying.end_test(talk.session, reason=reason, lasted_ms=_elapsed_ms(talk.exchanges))
 
 
+def put_away(limit: int = 200) -> int:
+    """Ends the talks that everybody has left; returns how many."""
+    left = WrittenTalk.objects.filter(session__state=Session.State.ACTIVE, touched_at__lt=timezone.now() - IDLE)
+    return sum(end(talk, EndReason.SHUTDOWN) for talk in left.select_related("session").order_by("touched_at")[:limit])
+
+
 def cost(talk: WrittenTalk) -> Decimal | None:
     """What it cost so far in the billing currency; None if a price or a rate is missing."""
     found = [each["cost"] for each in talk.exchanges]
@@ -120,13 +125,6 @@ def _opened(version: AgentVersion, *, by: Any, spec: dict[str, Any], is_draft: b
     session = trying.open_test(agent_version=version, by=by.get_username(), draft=spec if is_draft else None)
     trying.begin_test(session)
     return WrittenTalk.objects.create(session=session, by=by, spec=spec, is_draft=is_draft, replays=replays)
-
-
-def _put_away(agent: Agent) -> None:
-    """Talks of this agent that everybody has left."""
-    left = WrittenTalk.objects.filter(session__agent=agent, touched_at__lt=timezone.now() - IDLE)
-    for talk in left.exclude(session__state=Session.State.ENDED).select_related("session")[:20]:
-        end(talk, EndReason.SHUTDOWN)
 
 
 def _exchange(talk: WrittenTalk, line: str, caller: Reader) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from calls import alarms, budgeting, commands, spend
 from calls.budgeting import Level, Scope
-from calls.commands import BudgetSpent, Metered
+from calls.commands import BudgetSpent, Metered, trying
 from calls.models import Budget, BudgetNotice, CallEvent, CallSpend, Session, SpendDay
 from calls.price_book import day_of
 from calls.status import CallStatus
@@ -173,6 +173,18 @@ def test_yesterdays_money_is_not_todays_but_the_months(agent):
 def test_an_inactive_budget_binds_nobody(agent):
     budget(agent, amount="0", active=False)
     commands.check_budgets(agent)
+
+
+def test_tests_count_in_budgets_and_not_in_what_a_minute_of_real_calls_costs(agent):
+    settled(agent, 60, INR="4")
+    tried = trying.open_test(agent_version=agent.current_version, by="rao")
+    trying.begin_test(tried)
+    metered(tried, 60, INR="100")
+    assert CallSpend.objects.get(session=tried).is_test
+    CallSpend.objects.filter(session=tried).update(is_final=True)
+    assert spend.usual_minute(agent) == {"INR": D(4)} and days_sum(agent) == {"INR": D(104)}
+    tried.delete()
+    assert spend.usual_minute(agent) == {"INR": D(4)} and days_sum(agent) == {"INR": D(4)}
 
 
 def test_calls_that_begin_at_once_cannot_share_the_same_last_rupee(agent):

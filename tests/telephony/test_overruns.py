@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from calls import alarms, commands
+from calls.alerting.shown import Counts
 from calls.models import Alarm, CallEvent, CallLog, Job, Session
 from telephony import overruns, tasks
 from telephony.line_health import metrics, written
@@ -158,6 +159,7 @@ def test_the_web_process_tells_its_numbers(client):
     answer = client.get("/metrics")
     assert answer.status_code == 200 and answer["Content-Type"].startswith("text/plain; version=0.0.4")
     assert b'voiceagents_alarms_open{kind="overrun"} 0\n' in answer.content
+    assert b"voiceagents_alerts_open{rule=" in answer.content and b"voiceagents_alerts_judged_seconds " in answer.content
     assert b"voiceagents_webhooks_spooled 0\n" in answer.content and b"voiceagents_database_away 0\n" in answer.content
     assert client.get("/readyz").json() == {"status": "ok", "postgres": "ok", "valkey": "ok", "webhooks_spooled": 0}
 
@@ -168,3 +170,11 @@ def test_what_is_not_known_is_left_out_of_the_numbers():
     assert "voiceagents_database_away 1\n" in text and "alarms" not in text
     assert "voiceagents_webhooks_spooled 3\n" in text and "voiceagents_webhooks_spooled_oldest_seconds 90\n" in text
     assert "spooled" not in written(None, {"overrun": 0}, now).replace("webhooks are spooled", "")
+    assert "alerts" not in text and "judged" not in written(None, {}, now, None, Counts({}, None))
+
+
+def test_alerts_are_numbers_too():
+    now = timezone.now()
+    text = written(None, {}, now, None, Counts({(7, "latency", "new"): 2, (7, "latency", "acknowledged"): 0}, now - MINUTE))
+    assert 'voiceagents_alerts_open{rule="7",kind="latency",state="new"} 2\n' in text
+    assert "voiceagents_alerts_judged_seconds 60\n" in text

@@ -93,6 +93,17 @@ def test_what_is_appended_is_read_back_in_the_order_in_which_it_came_and_nobody_
     assert [delivery.received_ns // 10**9 for delivery in lines()] == [1, 2, 3]
 
 
+def test_however_much_waits_only_the_beginning_is_read_to_say_how_much(place, monkeypatch):
+    for number in range(1, 101):
+        spool.append(told(number))
+    monkeypatch.setattr(spool, "COUNTED_BYTES", 1000)
+    waits = spool.waiting()
+    assert 80 <= waits.deliveries <= 120 and waits.oldest_at == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert waits.size_bytes == sum(path.stat().st_size for path in place.iterdir())
+    monkeypatch.setattr(spool, "COUNTED_BYTES", 10)
+    assert spool.waiting().deliveries == 1  # something waits, whatever else is known of it
+
+
 def test_a_line_torn_by_a_crash_loses_itself_alone(place):
     spool.append(told(1))
     (path,) = place.iterdir()

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from calls.alerting import watching
+from calls.alerting import shown, watching
 from calls.alerting.judging import LAPSES_AFTER, WELL_FOR
 from calls.alerting.tasks import judge_alerts
 from calls.models import Alert, AlertMail, AlertRule, OutgoingDelivery, Turn, WebhookEndpoint, WebhookMessage
@@ -76,6 +76,21 @@ def test_an_alert_fires_once_recovers_relapses_and_is_over(rule, agent, clock):
     at_once(5000, clock.now)
     assert clock.judge().fired == 1
     assert Alert.objects.count() == 2
+
+
+def test_whoever_watches_from_outside_is_told_how_many_stand_and_whether_anybody_judges(rule, agent, clock):
+    assert shown.counts() == shown.Counts({}, None)
+    slow, other = rule("latency", 1000), rule("failures", 90)
+    rule("latency", 2000, active=False)
+    answered(agent, 2500)
+    clock.judge()
+    kinds = {(slow.pk, "latency", "new"): 1, (slow.pk, "latency", "acknowledged"): 0}
+    quiet = {(other.pk, "failures", "new"): 0, (other.pk, "failures", "acknowledged"): 0}
+    assert shown.counts() == shown.Counts(kinds | quiet, clock.now)
+    watching.acknowledge(Alert.objects.get(), by="meera", note="")
+    assert shown.counts().open[slow.pk, "latency", "acknowledged"] == 1
+    AlertRule.objects.filter(pk=other.pk).update(judged_at=clock.now - MINUTE)
+    assert shown.counts().judged_at == clock.now - MINUTE
 
 
 def test_without_figures_it_stays_and_lapses_after_a_day(rule, agent, clock):

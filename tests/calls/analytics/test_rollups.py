@@ -13,7 +13,7 @@ from django.utils import timezone
 from calls import commands
 from calls.analytics import keeping
 from calls.analytics.buckets import ERROR_PERCENT, PERCENTS
-from calls.analytics.figures import SUMS, Asked, By, Figures, figures
+from calls.analytics.figures import SUMS, Asked, By, Figures, figures, figures_by
 from calls.analytics.rows import Rollup, RollupCost, RollupMark, RollupState
 from calls.analytics.sources import KEPT, TooMuch, exactly
 from calls.analytics.tasks import keep_rollups
@@ -49,6 +49,7 @@ def agree(asked: Asked) -> None:
         right = counted.by_hand(calls, by)
         assert same(exact[by], right, error_percent=0), by
         assert same(figures(asked, by, KEPT), right, error_percent=ERROR_PERCENT), by
+    assert figures_by(asked, list(By), KEPT) == {by: figures(asked, by, KEPT) for by in By}
 
 
 def same(found: dict[object, Figures], right: dict, *, error_percent: int) -> bool:

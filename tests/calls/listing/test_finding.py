@@ -12,9 +12,9 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from calls import charges, commands, queries
-from calls.listing import finding
+from calls.listing import facets, finding
 from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters
-from calls.listing.finding import Order, SearchTooBroad, Wish, estimate, find
+from calls.listing.finding import Order, SearchTooBroad, Wish, estimate, every, find
 from calls.models import CallLog, CallWords, Session, Turn
 from tests.calls import made_calls as made
 
@@ -114,6 +114,7 @@ def _text(log) -> str:
 @pytest.mark.parametrize("order", [Order.NEWEST, Order.LONGEST, Order.CHEAPEST])
 def test_every_filter_in_every_order_finds_what_plain_python_finds(owner, many, monkeypatch, order, walked):
     monkeypatch.setattr(finding, "WALKED", walked)
+    monkeypatch.setattr(finding, "FEW", finding.FEW if walked == 1 else -1)
     for filters, keep in FILTERS:
         assert pages(Wish(owner.pk, filters, order), 5) == expected(owner, keep, order), filters
     assert pages(Wish(None, CallFilters(), order), 5) == expected(owner, lambda log: True, order)
@@ -160,12 +161,61 @@ def test_a_strangers_call_is_no_place_in_the_list(owner, many):
     assert 0 < len(find(Wish(None, CallFilters()), after=theirs.pk, limit=50).pks) < len(everything)
 
 
-def test_a_list_goes_on_from_a_place_although_the_call_that_stood_there_has_moved(owner, many):
+@pytest.mark.parametrize("walked", [4, 18, 20_000])
+@pytest.mark.parametrize("order", [Order.NEWEST, Order.CHEAPEST])
+def test_whoever_wants_every_call_gets_each_once_a_bounded_way_at_a_time(owner, many, monkeypatch, order, walked):
+    monkeypatch.setattr(finding, "WALKED", walked)
+    for filters, keep in FILTERS:
+        batches = list(every(Wish(owner.pk, filters, order), at_once=3, patience_ms=30_000))
+        assert [pk for batch in batches for pk in batch] == expected(owner, keep, order), filters
+        assert max(map(len, batches)) <= 3
+
+
+def test_every_call_goes_on_from_a_place_although_the_call_that_stood_there_has_moved(owner, many, monkeypatch):
+    monkeypatch.setattr(finding, "WALKED", 5)
     wish = Wish(owner.pk, CallFilters(), Order.COSTLIEST)
     everything = expected(owner, lambda log: True, Order.COSTLIEST)
-    first = find(wish, limit=5)
-    CallLog.objects.filter(session=first.pks[-1]).update(cost=None)
-    assert [*first.pks, *find(wish, beyond=first.last, limit=50).pks] == everything
+    batches = every(wish, at_once=5, patience_ms=30_000)
+    first = next(batches)
+    CallLog.objects.filter(session=first[-1]).update(cost=None)
+    assert [*first, *(pk for batch in batches for pk in batch)] == everything
+
+
+RARE_TOGETHER = [
+    (CallFilters(status="busy", talk_least_s=30), lambda log: log.status == "busy" and (log.duration_s or 0) >= 30),
+    (CallFilters(talk_least_s=30, talk_most_s=90, cost_least=Decimal(1)), lambda log: log.duration_s in (30, 90) and (log.cost or 0) >= 1),
+    (CallFilters(talk_most_s=0, outcome="achieved"), lambda log: log.duration_s == 0 and log.outcome == "achieved"),
+    (CallFilters(cost_most=Decimal("0.5"), direction="outbound"), lambda log: log.cost == Decimal("0.5") and log.direction == "outbound"),
+    (CallFilters(answered="no", confirmation="confirmed"), lambda log: log.answered_at is None and log.confirmation == "confirmed"),
+    (
+        CallFilters(status="busy", ended_by="crash", tests=ONLY_TESTS),
+        lambda log: log.status == "busy" and log.ended_by == "crash" and log.is_test,
+    ),
+]
+
+
+@pytest.mark.parametrize("whose", ["own", "everybody"])
+def test_what_is_rare_only_together_is_found_by_one_index_and_is_exact(owner, many, monkeypatch, whose):
+    monkeypatch.setattr(finding, "WALKED", 1)
+    for filters, keep in RARE_TOGETHER:
+        wish = Wish(owner.pk if whose == "own" else None, filters)
+        assert pages(wish, 5) == expected(owner, keep, Order.NEWEST), filters
+
+
+def test_the_index_of_facets_is_the_one_that_the_search_asks(owner, many):
+    words = CallFilters(status="busy", talk_least_s=60, tests=WITHOUT_TESTS).in_words(owner.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN SELECT c.session_id FROM calls_calllog c WHERE {words}", words.values)
+        assert "on call_facets" in "".join(line for (line,) in cursor.fetchall())
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "words"),
+    [(None, 9, ["l0"]), (10, 10, ["l1"]), (59, 60, ["l2", "l3"]), (3600, None, ["l9"]), (None, None, [f"l{n}" for n in range(10)])],
+)
+def test_a_range_is_the_words_of_all_buckets_that_it_touches(least, most, words):
+    assert facets.buckets("l", facets.TALK_S, least, most) == words
 
 
 @pytest.mark.parametrize("filters", [CallFilters(number="none"), CallFilters(text="!!!")])

@@ -10,10 +10,11 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from calls import commands, list_page
-from calls.listing import exported, sheets
+from calls.listing import exported, finding, sheets
 from calls.listing.filters import CallFilters
 from calls.listing.finding import Order, Wish
 from calls.models import CallExport, CallLog, ChosenColumns, SavedView
@@ -132,6 +133,19 @@ def test_the_list_is_turned_in_both_directions(signed_in, owner, monkeypatch):
     assert shown(back) == ids[:2] and 'id="newer"' in back and 'id="older"' not in back and "<table" not in back
 
 
+def test_more_calls_on_a_page_are_not_more_questions(signed_in, owner, django_assert_num_queries):
+    agent = made.agent_of(owner)
+    settled(agent)
+    with CaptureQueriesContext(connection) as one:
+        signed_in.get("/calls/")
+    for _ in range(3):
+        settled(agent)
+    with django_assert_num_queries(len(one)):
+        signed_in.get("/calls/")
+    [rows] = [query["sql"] for query in one if '"calls_session"."id" IN' in query["sql"]]
+    assert '"calls_recording"."state"' in rows and "transcript_text" not in rows and "prompt" not in rows
+
+
 def test_columns_are_chosen_and_remembered(signed_in, owner):
     made.ringing_call(made.agent_of(owner))
     response = signed_in.post(reverse("call-columns"), {"columns": ["cost", "exophone", "nonsense"], "query": "status=ringing&x=1"})
@@ -225,6 +239,15 @@ def test_an_export_has_every_call_that_matches_masks_numbers_and_leaves_an_audit
 def test_an_export_with_a_senseless_filter_is_refused(owner):
     response = may(owner, "export_calls").get(reverse("call-export-xlsx"), {"least": "long"})
     assert response.status_code == 400 and not CallExport.objects.exists()
+
+
+def test_an_export_that_cannot_be_read_says_so_before_a_file_begins(owner, monkeypatch):
+    made.ringing_call(made.agent_of(owner))
+    monkeypatch.setattr(exported, "PATIENCE_MS", 50)
+    monkeypatch.setattr(finding, "_walk", lambda *_, **__: ("SELECT pg_sleep(30)", []))
+    response = may(owner, "export_calls").get(reverse("call-export-xlsx"))
+    assert response.status_code == 503 and "Content-Disposition" not in response and b"Narrow it" in response.content
+    assert not CallExport.objects.exists()
 
 
 def test_an_export_that_is_broken_off_says_how_far_it_came(owner, monkeypatch):

@@ -1,11 +1,14 @@
 """The pages on which an agent is tried out in writing, and on which it is rehearsed."""
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 
 from agents import drafts
-from calls.models import RehearsalRun, Scenario, Session
+from calls import tasks
+from calls.models import CallLog, RehearsalRun, Scenario, Session
 from calls.rehearsing import runs, typed
 from calls.rehearsing.rows import WrittenTalk
 from calls.rehearsing.stage import TookTooLong
@@ -129,11 +132,28 @@ def test_what_is_said_otherwise_talks_as_the_talk_did_and_leaves_it_if_that_fail
 def test_two_lines_at_once_are_one_too_many(person, agent, says):
     says(agent=BOOKING)
     talk = typed.begin(agent, by=agent.owner, is_draft=False)
-    from django.utils import timezone
-
     WrittenTalk.objects.filter(pk=talk.pk).update(busy_since=timezone.now())
     address = f"/agents/{agent.pk}/try/text/{talk.session.session_id}/say/"
     assert "still answering" in person.post(address, {"line": "Hello?"}, **HTMX).content.decode()
+
+
+def test_talks_that_everybody_has_left_are_ended_by_the_sweeper(agent, says):
+    says(agent=BOOKING)
+    left, new = (typed.begin(agent, by=agent.owner, is_draft=False) for _ in range(2))
+    WrittenTalk.objects.filter(pk=left.pk).update(touched_at=timezone.now() - typed.IDLE * 1.1)
+    assert tasks.sweep_sessions() == 1 and tasks.sweep_sessions() == 0
+    left.session.refresh_from_db()
+    new.session.refresh_from_db()
+    assert (left.session.state, new.session.state) == (Session.State.ENDED, Session.State.ACTIVE)
+    assert left.session.jobs.filter(kind="calls.account").exists()
+
+
+def test_a_rehearsal_waits_for_its_worker_as_long_as_it_takes(agent):
+    scenario(agent)
+    run = runs.begin_run(agent, by=agent.owner)
+    CallLog.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    assert tasks.sweep_sessions() == 0
+    assert run.results.get().session.state == Session.State.WAITING
 
 
 def test_a_scenario_is_written_run_and_read(person, agent, says):
