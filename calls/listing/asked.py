@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -20,6 +20,7 @@ from calls.endings import Confirmation, EndedBy
 from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters
 from calls.listing.finding import Order
 from calls.models import Analysis
+from calls.price_book import midnight
 from calls.status import Direction
 
 _LENGTH: Final = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,4}):)?(\d{1,5})")
@@ -45,7 +46,15 @@ def _choices(nothing: str, known: Mapping[str, str]) -> list[tuple[str, str]]:
     return [("", nothing), *known.items()]
 
 
-class FilterForm(forms.Form):
+class TypedForm(forms.Form):
+    """A form that stands in an address."""
+
+    def kept(self) -> dict[str, str]:
+        """What was asked for, as it was typed: for links, views and the audit line."""
+        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).replace("\0", "").strip())}
+
+
+class FilterForm(TypedForm):
     """What the list is narrowed to, as people type it. Dates are days in the display time zone, both included."""
 
     text = forms.CharField(required=False, max_length=200)
@@ -69,12 +78,14 @@ class FilterForm(forms.Form):
     tests = forms.ChoiceField(required=False, choices=TESTS)
     answered = forms.ChoiceField(required=False, choices=ANSWERED)
     silent = forms.BooleanField(required=False)
+    failed = forms.BooleanField(required=False)
     version = forms.ModelChoiceField(queryset=AgentVersion.objects.none(), required=False)
     hour = forms.ChoiceField(required=False, choices=[("", ""), *((str(hour), f"Between {hour}:00 and {hour}:59") for hour in range(24))])
     sort = forms.ChoiceField(required=False, choices=[("", "newest"), *((str(order), str(order)) for order in Order)])
 
     BEHIND: Final = (
         "outcome", "direction", "ended_by", "least", "most", "cost_least", "cost_most", "unconfirmed", "tests", "answered", "silent",
+        "failed",
     )  # fmt: skip
 
     def __init__(self, user: AbstractBaseUser | AnonymousUser, *args: Any, **kwargs: Any) -> None:
@@ -107,8 +118,8 @@ class FilterForm(forms.Form):
             direction=wanted.get("direction", ""),
             agent_id=agent.pk if agent else None,
             number=wanted.get("number", ""),
-            since=_midnight(since) if since else None,
-            until=_midnight(until + timedelta(days=1)) if until else None,
+            since=midnight(since) if since else None,
+            until=midnight(until + timedelta(days=1)) if until else None,
             outcome=wanted.get("outcome", ""),
             ended_by=wanted.get("ended_by", ""),
             confirmation=Confirmation.NOT_CONFIRMED if wanted.get("unconfirmed") else "",
@@ -123,16 +134,13 @@ class FilterForm(forms.Form):
             clock_hour=int(hour) if hour else None,
             zone=timezone.get_current_timezone_name(),
             silent=bool(wanted.get("silent")),
+            failed=bool(wanted.get("failed")),
         )
 
     @property
     def order(self) -> Order:
         self.is_valid()
         return Order(self.cleaned_data.get("sort") or Order.NEWEST)
-
-    def kept(self) -> dict[str, str]:
-        """What was asked for, as it was typed: for links, views and the audit line."""
-        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).replace("\0", "").strip())}
 
     @property
     def has_more(self) -> bool:
@@ -167,6 +175,7 @@ class FilterForm(forms.Form):
             "agent": str(value),
             "version": str(value),
             "silent": "The caller said nothing",
+            "failed": "The call failed",
             "ended_by": f"Ended by: {label}",
             "unconfirmed": "Not confirmed by carrier",
             "sort": "",
@@ -178,7 +187,3 @@ class FilterForm(forms.Form):
 class Chip:
     words: str
     without: str
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from calls.endings import FAILED_TALKS, LINK_LOST, EndedBy
 from calls.listing.words import Search, search
 
 # The list shows real calls; whoever asks for tests gets them.
@@ -14,6 +15,10 @@ WITH_TESTS: Final = "with"
 
 # What analytics calls a talk, on the session's row `s`: a conversation that is over. A message that was left is none.
 TALKED: Final = "s.started_at IS NOT NULL AND s.state = 'ended' AND s.end_reason NOT IN ('voicemail-done', 'voicemail-detected')"
+# What failed, on the call's row `c` and the session's `s`: the same as the alert's, see docs/analytics.md.
+FAILED: Final = (
+    f"(c.status = 'failed' OR s.end_reason IN {FAILED_TALKS} OR s.end_reason = '{LINK_LOST}' AND c.ended_by = '{EndedBy.CARRIER}')"
+)
 ANSWERED: Final = "yes"
 
 
@@ -44,7 +49,8 @@ class CallFilters:
     """What a list of calls is narrowed to. `number` matches the last digits of either side; times are aware, `until` exclusive.
 
     `cost_least` and `cost_most` are in the billing currency. A call of which nobody knows the duration or the cost is in no range of them.
-    `answered` is yes, no or empty; `clock_hour` is the hour of the day in `zone` in which it began; `silent`: its caller said nothing.
+    `answered` is yes, no or empty; `clock_hour` is the hour of the day in `zone` in which it began; `silent`: its caller said nothing;
+    `failed`: see `FAILED`.
     """
 
     status: str = ""
@@ -67,6 +73,7 @@ class CallFilters:
     clock_hour: int | None = None
     zone: str = "UTC"
     silent: bool = False
+    failed: bool = False
 
     @property
     def said(self) -> Search | None:
@@ -130,6 +137,8 @@ class CallFilters:
         if self.silent:
             found.add(f"EXISTS (SELECT FROM calls_session s WHERE s.id = c.session_id AND {TALKED})")
             found.add("NOT EXISTS (SELECT FROM calls_turn t WHERE t.session_id = c.session_id AND t.speaker = 'caller')")
+        if self.failed:
+            found.add(f"EXISTS (SELECT FROM calls_session s WHERE s.id = c.session_id AND {FAILED})")
         if digits := _digits(self.number):
             # 080…, 91… and +91… name the same line: what counts is the national part.
             backwards = digits[-10:][::-1] + "%"
