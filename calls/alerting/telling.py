@@ -5,7 +5,6 @@ Nothing personal is told: figures, names of agents and links, which lead to noth
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -40,16 +39,15 @@ def resolved(alert: Alert, rule: AlertRule | None) -> None:
         _mail(rule, alert, _What.RESOLVED, rule.addresses)
 
 
-def mail_if_due(alert: Alert, rule: AlertRule, now: datetime) -> bool:
-    """Mails an open alert once, no sooner than its rule's quiet time allows; True if it did. The caller saves `mailed_at`."""
+def mail_if_due(alert: Alert, rule: AlertRule, now: datetime) -> None:
+    """Mails an open alert once, no sooner than its rule's quiet time allows. The caller saves `mailed_at`."""
     if alert.mailed_at is not None or not rule.addresses:
-        return False
+        return
     last = Alert.objects.filter(rule=rule, owner_id=alert.owner_id, subject=alert.subject).aggregate(last=Max("mailed_at"))["last"]
     if not is_mail_due(now, last=last, quiet=rule.quiet, is_acknowledged=alert.acknowledged_at is not None):
-        return False
+        return
     _mail(rule, alert, _What.FIRED, rule.addresses)
     alert.mailed_at = now
-    return True
 
 
 def send_test(rule: AlertRule, address: str) -> AlertMail:
@@ -65,15 +63,9 @@ def again(mails: Iterable[AlertMail]) -> int:
         for mail in AlertMail.objects.select_for_update(no_key=True).filter(pk__in=[one.pk for one in mails], state=AlertMail.State.DEAD):
             mail.state, mail.attempts, mail.run_at, mail.finished_at = AlertMail.State.QUEUED, 0, timezone.now(), None
             mail.save(update_fields=["state", "attempts", "run_at", "finished_at"])
-            nudge_on_commit(mail.pk)
+            dispatch.nudge_row_on_commit(DELIVER, mail.pk)
             count += 1
     return count
-
-
-def nudge_on_commit(mail_pk: int, wait_s: float = 0.0) -> None:
-    """Asks a worker for the mail; long waits are left to the sweeper."""
-    if wait_s <= dispatch.LONGEST_COUNTDOWN_S:
-        transaction.on_commit(partial(dispatch.nudge_aside, DELIVER, mail_pk, wait_s), robust=True)
 
 
 def payload(alert: Alert) -> dict[str, Any]:
@@ -112,7 +104,7 @@ def _mail(rule: AlertRule, alert: Alert, what: AlertMail.What, addresses: list[s
 def _queue(mails: list[AlertMail]) -> list[AlertMail]:
     made = AlertMail.objects.bulk_create(mails)
     for mail in made:
-        nudge_on_commit(mail.pk)
+        dispatch.nudge_row_on_commit(DELIVER, mail.pk)
     return made
 
 
@@ -127,9 +119,7 @@ def _fired_words(alert: Alert) -> str:
     return (
         f"{_whom(alert)}{alert.sentence}\n\n"
         f"Since {_time(alert.fired_at)}.\n\n"
-        f"{words.ADVICE[alert.kind]}\n\n"
-        + (f"Calls that show it, the worst first:\n{links}\n" if links else "")
-        + f"The alert: {page_url(alert)}\n"
+        f"{words.ADVICE[alert.kind]}\n\n" + (f"Calls that show it:\n{links}\n" if links else "") + f"The alert: {page_url(alert)}\n"
     )
 
 
