@@ -4,7 +4,7 @@
 from typing import Final
 
 from calls.analytics.buckets import GROWTH
-from calls.listing.filters import TALKED
+from calls.listing.filters import FAILED, TALKED
 from calls.status import TERMINAL
 
 DIMENSIONS: Final = "hour, owner_id, agent_id, version_id, exophone, direction"
@@ -14,7 +14,7 @@ _PICKED: Final = f"""
 SELECT c.session_id, date_trunc('hour', c.created_at, %(zone)s) AS hour, c.owner_id, c.agent_id, s.agent_version_id AS version_id,
        COALESCE(NULLIF(s.agent_phone, ''), CASE c.direction WHEN 'outbound' THEN c.from_phone ELSE c.to_phone END) AS exophone,
        c.direction, c.created_at, c.outcome, c.answered_at IS NOT NULL AS is_answered,
-       c.status IN ({", ".join(f"'{status}'" for status in sorted(TERMINAL))}) AS is_over, c.status = 'failed' AS is_failed,
+       c.status IN ({", ".join(f"'{status}'" for status in sorted(TERMINAL))}) AS is_over, {FAILED} AS is_failed,
        c.confirmation = 'not-confirmed' AS is_unconfirmed, c.unpriced > 0 AS is_unpriced, c.settled_at IS NOT NULL AS is_settled,
        CASE WHEN c.answered_at IS NOT NULL THEN GREATEST(COALESCE(c.talk_s, 0), 0) ELSE 0 END AS seconds, {TALKED} AS has_talked
 FROM calls_calllog c JOIN calls_session s ON s.id = c.session_id

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,11 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from calls.analytics import health, shown
+from calls.analytics.adding import together, whole
 from calls.analytics.asked import GROUPS, PERIODS, AskedForm, Period
 from calls.analytics.buckets import ERROR_PERCENT
-from calls.analytics.figures import Asked, By, Figures, counts, figures
+from calls.analytics.figures import Asked, By, Part, counts, figures, tallies
 from calls.analytics.rows import RollupState
-from calls.analytics.sources import Source, TooMuch, exactly, kept
+from calls.analytics.sources import TooMuch, exactly, kept
 from calls.on_top import on_top
 
 # What is older than this is said to be.
@@ -44,7 +44,6 @@ def analytics(request: HttpRequest) -> HttpResponse:
         "error_percent": ERROR_PERCENT,
         "state": state,
         "is_stale": state is None or (now - state.counted_at).total_seconds() > FRESH_S,
-        "currency": settings.BILLING_CURRENCY,
         "exact_link": _link({**form.kept(), "exact": "on"}),
         "kept_link": _link({**form.kept(), "exact": ""}),
         "is_hourly": shown.is_hourly(days),
@@ -64,23 +63,23 @@ def _found(request: HttpRequest, form: AskedForm, days: Period) -> dict[str, Any
     slot = By.HOUR if shown.is_hourly(days) else By.DAY
     first = before.since if earlier is not None else days.since
     with exactly(first, days.until, asked.owner_id) if form.is_exact else kept() as source:
-        whole, was = _one(asked, source), _one(earlier, source) if earlier is not None else None
-        over_time, over_time_before = figures(asked, slot, source), counts(earlier, slot, source) if earlier is not None else None
-        groups, groups_before = figures(asked, by, source), counts(earlier, by, source) if earlier is not None else None
+        over_time, over_time_before = tallies(asked, slot, source), counts(earlier, slot, source) if earlier is not None else None
+        now = together(over_time.values())
+        was = whole(earlier, over_time_before.values(), source) if earlier is not None and over_time_before is not None else None
+        groups = figures(asked, by, source, Part.TURNS | Part.COSTS)
+        groups_before = counts(earlier, by, source) if earlier is not None else None
         numbers = counts(Asked(asked.since, asked.until, asked.owner_id), By.NUMBER, source)
-    rows, series = shown.over_time(over_time, over_time_before, days, links)
+    told = {key: one.told() for key, one in over_time.items()}
+    rows, series = shown.over_time(told, over_time_before, days, links)
     table, left_out = shown.grouped(by, groups, groups_before, days, links)
-    compared = sum(one.calls for one in numbers.values()) <= health.MOST_COMPARED
-    drifts = health.drifts(request.user, days.first, days.last) if compared and numbers else None
+    drifts = health.drifts(request.user, days.first, days.last)
     return {
-        "figures": whole,
         "before": before if earlier is not None else None,
-        "tiles": shown.tiles(whole, was, days, links),
+        "tiles": shown.tiles(now, was, days, links),
         "rows": rows,
         "series": series,
-        "outcomes": shown.outcomes(whole, days, links),
-        "unread": whole.talks - sum(whole.outcomes.values()),
-        "providers": shown.providers(whole),
+        "outcomes": shown.outcomes(now, days, links),
+        "providers": shown.providers(now),
         "groups": [(str(one), words, _link({**form.kept(), "by": str(one)}), one == by) for one, words in GROUPS],
         "group_name": dict(GROUPS)[by],
         "table": table,
@@ -91,10 +90,6 @@ def _found(request: HttpRequest, form: AskedForm, days: Period) -> dict[str, Any
         "numbers": sorted(number for number in {*numbers, asked.exophone} if number),
         "is_exact": form.is_exact,
     }
-
-
-def _one(asked: Asked, source: Source) -> Figures:
-    return figures(asked, By.ALL, source).get(0, Figures())
 
 
 def _narrowed(form: AskedForm) -> dict[str, str]:

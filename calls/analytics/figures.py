@@ -1,11 +1,12 @@
 """Figures of many calls, added up by day, hour, agent, version or number. Reads rollups, or the calls' own rows; writes nothing."""
 # ruff: noqa: S608 - statements are put together from our own words alone; every value goes beside them
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
 from typing import Any, Final
 
 from django.conf import settings
@@ -44,7 +45,9 @@ SUMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which calls: begun from `since` up to `until`; of one owner (None: everybody's), agent, number or direction, if one is named."""
+    """Which calls: begun from `since` up to `until`; of one owner (None: everybody's), agent, number or direction, if one is named;
+    of these versions, if any are; but for the hours in `without`.
+    """
 
     since: datetime
     until: datetime
@@ -52,6 +55,8 @@ class Asked:
     agent_id: int | None = None
     exophone: str = ""
     direction: str = ""
+    versions: tuple[int, ...] = ()
+    without: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +145,7 @@ def _counted(sums: Iterable[Any], last_call_at: datetime | None) -> Figures:
     return Figures(**values, last_call_at=last_call_at)
 
 
-def figures(asked: Asked, by: By, source: Source = KEPT) -> dict[Any, Figures]:
-    """As `counts`, with everything."""
-    found = counts(asked, by, source)
-    timed: dict[Any, list[tuple[float, int]]] = {}
-    for key, place, turns in _rows(
-        f"SELECT {_KEY[by]} AS key, r.place, sum(r.turns) FROM {source.latencies} r WHERE {_where(asked)} GROUP BY 1, 2", asked
-    ):
-        timed.setdefault(key, []).append((source.ms_of(place), int(turns)))
-    outcomes: dict[Any, dict[str, int]] = {}
-    for key, outcome, calls in _rows(
-        f"SELECT {_KEY[by]} AS key, o.key, sum(o.value::integer) FROM {source.calls} r, jsonb_each_text(r.outcomes) o "
-        f"WHERE {_where(asked)} GROUP BY 1, 2",
-        asked,
-    ):
-        outcomes.setdefault(key, {})[outcome] = int(calls)
+def costs_of(asked: Asked, by: By, source: Source) -> dict[Any, tuple[Cost, ...]]:
     costs: dict[Any, list[Cost]] = {}
     for key, *cost in _rows(
         f"SELECT {_KEY[by]} AS key, r.kind, r.provider, r.currency, sum(r.amount), sum(r.converted), sum(r.unconverted), "
@@ -162,10 +153,66 @@ def figures(asked: Asked, by: By, source: Source = KEPT) -> dict[Any, Figures]:
         asked,
     ):
         costs.setdefault(key, []).append(Cost(*cost))
+    return {key: tuple(found) for key, found in costs.items()}
+
+
+def turns_of(asked: Asked, by: By, source: Source) -> dict[Any, Counter[float]]:
+    """How many turns have which latency, in ms."""
+    turns: dict[Any, Counter[float]] = {}
+    for key, place, count in _rows(
+        f"SELECT {_KEY[by]} AS key, r.place, sum(r.turns) FROM {source.latencies} r WHERE {_where(asked)} GROUP BY 1, 2", asked
+    ):
+        turns.setdefault(key, Counter())[source.ms_of(place)] += int(count)
+    return turns
+
+
+def outcomes_of(asked: Asked, by: By, source: Source) -> dict[Any, dict[str, int]]:
+    outcomes: dict[Any, dict[str, int]] = {}
+    for key, outcome, calls in _rows(
+        f"SELECT {_KEY[by]} AS key, o.key, sum(o.value::integer) FROM {source.calls} r, jsonb_each_text(r.outcomes) o "
+        f"WHERE {_where(asked)} GROUP BY 1, 2",
+        asked,
+    ):
+        outcomes.setdefault(key, {})[outcome] = int(calls)
+    return outcomes
+
+
+class Part(Flag):
+    """What figures have beside the counts: one query each."""
+
+    TURNS = auto()
+    OUTCOMES = auto()
+    COSTS = auto()
+
+
+ALL_PARTS: Final = Part.TURNS | Part.OUTCOMES | Part.COSTS
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Figures before their percentiles are taken, so that they can be added up: `figures.latency` is empty."""
+
+    figures: Figures
+    turns: Mapping[float, int]
+
+    def told(self) -> Figures:
+        return replace(self.figures, latency=latencies(self.turns.items()))
+
+
+def tallies(asked: Asked, by: By, source: Source = KEPT, parts: Part = ALL_PARTS) -> dict[Any, Tally]:
+    """As `counts`, with these parts."""
+    found = counts(asked, by, source)
+    turns = turns_of(asked, by, source) if Part.TURNS in parts else {}
+    outcomes = outcomes_of(asked, by, source) if Part.OUTCOMES in parts else {}
+    costs = costs_of(asked, by, source) if Part.COSTS in parts else {}
     return {
-        key: replace(one, latency=latencies(timed.get(key, ())), outcomes=outcomes.get(key, {}), costs=tuple(costs.get(key, ())))
-        for key, one in found.items()
+        key: Tally(replace(one, outcomes=outcomes.get(key, {}), costs=costs.get(key, ())), turns.get(key, {})) for key, one in found.items()
     }
+
+
+def figures(asked: Asked, by: By, source: Source = KEPT, parts: Part = ALL_PARTS) -> dict[Any, Figures]:
+    """As `counts`, with these parts."""
+    return {key: one.told() for key, one in tallies(asked, by, source, parts).items()}
 
 
 def _where(asked: Asked) -> str:
@@ -174,18 +221,23 @@ def _where(asked: Asked) -> str:
     parts += ["r.agent_id = %(agent)s"] if asked.agent_id is not None else []
     parts += ["r.exophone = %(exophone)s"] if asked.exophone else []
     parts += ["r.direction = %(direction)s"] if asked.direction else []
+    parts += ["r.version_id = ANY(%(versions)s)"] if asked.versions else []
+    parts += ["r.hour <> ALL(%(without)s)"] if asked.without else []
     return " AND ".join(parts)
 
 
 def _rows(statement: str, asked: Asked) -> Iterable[tuple[Any, ...]]:
     values: dict[str, Any] = {
         "zone": settings.TIME_ZONE,
+        "currency": settings.BILLING_CURRENCY,
         "since": asked.since,
         "until": asked.until,
         "owner": asked.owner_id,
         "agent": asked.agent_id,
         "exophone": asked.exophone,
         "direction": asked.direction,
+        "versions": list(asked.versions),
+        "without": list(asked.without),
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -8,19 +8,26 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from calls.analytics import counting
 from calls.analytics.rows import Rollup, RollupCost, RollupMark, RollupState
+from calls.failures import place
+
+logger = structlog.get_logger()
 
 HOUR: Final = timedelta(hours=1)
 # One run of the periodic job ends before the next one begins.
 RUN_S: Final = 45
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK: Final = 0x726F6C6C  # "roll": nobody else's advisory locks
-_MARKED: Final = "SELECT DISTINCT date_trunc('hour', moment, %s) FROM calls_rollupmark ORDER BY 1 DESC"
+_MARKED: Final = """
+SELECT DISTINCT date_trunc('hour', moment, %(zone)s) FROM calls_rollupmark
+WHERE moment >= %(since)s AND (%(until)s::timestamptz IS NULL OR moment < %(until)s) ORDER BY 1 DESC
+"""
 _MARK_ALL: Final = """
 INSERT INTO calls_rollupmark (moment)
 SELECT DISTINCT date_trunc('hour', created_at, %(zone)s) FROM calls_calllog WHERE created_at >= %(since)s
@@ -29,24 +36,33 @@ UNION SELECT DISTINCT hour FROM calls_rollup WHERE hour >= %(since)s
 
 
 def keep(*, for_s: float | None = RUN_S) -> int:
-    """Counts the marked hours, the newest first, for so many seconds (None: all of them); returns how many were counted."""
+    """Counts the marked hours, the newest first, for so many seconds (None: all of them); returns how many were counted.
+
+    One that cannot be counted keeps its marks and no other from being counted.
+    """
     began, counted_at = time.monotonic(), timezone.now()
     _follow_settings()
-    hours, done = marked_hours(), 0
-    for hour in hours:
-        if for_s is not None and done and time.monotonic() - began > for_s:
+    hours = marked_hours()
+    left, done = len(hours), 0
+    for tried, hour in enumerate(hours):
+        if for_s is not None and tried and time.monotonic() - began > for_s:
             break
-        count_hour(hour)
-        done += 1
-    facts = {**_settings(), "counted_at": counted_at, "hours_left": len(hours) - done}
+        try:
+            done += count_hour(hour)
+            left -= 1
+        except (DatabaseError, ArithmeticError, ValueError) as error:
+            logger.error("hour_not_counted", hour=hour.isoformat(), error=type(error).__name__, place=place(error))
+            if not connection.is_usable():
+                raise
+    facts = {**_settings(), "counted_at": counted_at, "hours_left": left}
     RollupState.objects.update_or_create(pk=1, defaults=facts)
     return done
 
 
-def marked_hours() -> list[datetime]:
-    """Which hours must be counted anew, the newest first."""
+def marked_hours(since: datetime = BEGINNING, until: datetime | None = None) -> list[datetime]:
+    """Which hours of this span must be counted anew, the newest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_MARKED, [settings.TIME_ZONE])
+        cursor.execute(_MARKED, {"zone": settings.TIME_ZONE, "since": since, "until": until})
         return [hour for (hour,) in cursor.fetchall()]
 
 
@@ -56,18 +72,20 @@ def mark_since(since: datetime) -> None:
         cursor.execute(_MARK_ALL, {"zone": settings.TIME_ZONE, "since": since})
 
 
-def count_hour(hour: datetime) -> None:
-    """Counts one hour of the operator's time zone from its calls' rows and takes its marks away."""
+def count_hour(hour: datetime) -> bool:
+    """Counts one hour of the operator's time zone from its calls' rows and takes its marks away. False if another run just did."""
     values: dict[str, Any] = {"zone": settings.TIME_ZONE, "since": hour, "until": hour + HOUR, "currency": settings.BILLING_CURRENCY}
     with transaction.atomic(), connection.cursor() as cursor:
         # A quarter of an hour: time zones do not agree on when an hour begins.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s), set_config('jit', 'off', true)", [_LOCK, int(hour.timestamp()) // 900])
         # Before anything is counted: who commits later leaves a mark that stays.
-        RollupMark.objects.filter(moment__gte=hour, moment__lt=hour + HOUR).delete()
+        if not RollupMark.objects.filter(moment__gte=hour, moment__lt=hour + HOUR).delete()[0]:
+            return False
         Rollup.objects.filter(hour=hour).delete()
         RollupCost.objects.filter(hour=hour).delete()
         cursor.execute(f"INSERT INTO calls_rollup ({counting.CALL_COLUMNS}) {counting.calls()}", values)
         cursor.execute(f"INSERT INTO calls_rollupcost ({counting.COST_COLUMNS}) {counting.costs()}", values)
+    return True
 
 
 def _settings() -> dict[str, str]:

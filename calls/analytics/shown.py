@@ -13,10 +13,11 @@ from django.utils.formats import date_format
 
 from agents.models import Agent, AgentVersion
 from calls import wording
-from calls.analytics.asked import HOURLY_DAYS, Period, midnight
+from calls.analytics.asked import HOURLY_DAYS, Period
 from calls.analytics.figures import By, Figures
 from calls.analytics.words import NONE, Change, change, minutes_words, percent_words, points, width
 from calls.models import Analysis
+from calls.price_book import midnight
 
 MOST_ROWS: Final = 50
 _OUTCOME_TONE: Final = {"achieved": "good", "partly-achieved": "warn", "not-achieved": "bad"}

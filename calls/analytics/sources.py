@@ -42,6 +42,16 @@ _BUCKETS: Final = """
 KEPT: Final = Source("calls_rollup", "calls_rollupcost", _BUCKETS, ms_of)
 
 
+def calls_themselves(*, of_owner: bool) -> Source:
+    """The rows of the calls, read anew by each question: for an hour or two. `exactly` reads many once."""
+    counts, costs, latencies = (
+        counting.calls(of_owner=of_owner, with_latencies=False),
+        counting.costs(of_owner=of_owner),
+        counting.latencies(of_owner=of_owner),
+    )
+    return Source(f"({counts})", f"({costs})", f"({latencies})", float)
+
+
 @contextmanager
 def patiently() -> Iterator[None]:
     """For reading alone: whatever takes too long raises `TooMuch`, and nothing that was set or made in here stays."""
