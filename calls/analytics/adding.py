@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from calls.analytics import keeping
 from calls.analytics.figures import ALL_PARTS, SUMS, Asked, By, Cost, Figures, Part, Tally, costs_of, tallies, turns_of
@@ -14,17 +15,18 @@ def together(found: Iterable[Tally]) -> Figures:
     """All of them as one: exactly what counting them together gives."""
     sums, turns, outcomes, costs = Counter[str](), Counter[float](), Counter[str](), dict[tuple[str, str, str], Cost]()
     last: datetime | None = None
-    for one in found:
-        figures = one.figures
+    for tally in found:
+        figures = tally.figures
         sums.update({name: getattr(figures, name) for name in SUMS})
-        turns.update(one.turns)
+        turns.update(tally.turns)
         outcomes.update(figures.outcomes)
         last = max((moment for moment in (last, figures.last_call_at) if moment is not None), default=None)
         for cost in figures.costs:
             key = (cost.kind, cost.provider, cost.currency)
             costs[key] = _added(costs[key], cost) if key in costs else cost
-    whole = Figures(**sums, last_call_at=last, outcomes=dict(outcomes), costs=tuple(costs[key] for key in sorted(costs)))
-    return Tally(whole, turns).told()
+    values: dict[str, Any] = dict(sums)
+    one = Figures(**values, last_call_at=last, outcomes=dict(outcomes), costs=tuple(costs[key] for key in sorted(costs)))
+    return Tally(one, turns).told()
 
 
 def _added(one: Cost, other: Cost) -> Cost:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from calls.alerting import watching
 from calls.alerting.judging import LAPSES_AFTER, WELL_FOR
+from calls.alerting.measuring import measure
 from calls.alerting.shown import stands_still
 from calls.alerting.tasks import forget_alerts, judge_alerts
 from calls.models import Alert, AlertMail, AlertRule, OutgoingDelivery, Turn, WebhookEndpoint, WebhookMessage
@@ -151,8 +152,6 @@ def test_one_owner_whose_figures_fail_keeps_no_other_from_being_judged(rule, age
     shared = rule("latency", 2000, owner=None)
     answered(agent, 4000)
     answered(other, 4000)
-    measure = watching.measure
-
     def failing(watched, owner_id, now):
         if owner_id == agent.owner_id:
             with connection.cursor() as cursor:
