@@ -97,7 +97,7 @@ class SpendDay(models.Model):
     settled = models.DecimalField(
         max_digits=20,
         decimal_places=9,
-        help_text=_("What real calls of it were charged: no estimate, nothing reserved, no tests."),
+        help_text=_("The part of it that real calls were charged: no estimate, nothing reserved, no tests."),
     )
     seconds = models.BigIntegerField(help_text=_("Of the real calls that are charged in this currency."))
 

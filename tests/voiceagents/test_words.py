@@ -28,7 +28,7 @@ def written() -> polib.POFile:
     return polib.pofile(str(HINDI / "django.po"))
 
 
-def told(entry: polib.POEntry) -> tuple[str, ...]:
+def told(entry: polib.POEntry | polib.MOEntry) -> tuple[str, ...]:
     return tuple(entry.msgstr_plural[number] for number in sorted(entry.msgstr_plural)) or (entry.msgstr,)
 
 

@@ -1,6 +1,7 @@
 """The simulated language model over a real socket, which plays the agent, the caller and the judge."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -52,7 +53,7 @@ def agent(db) -> Agent:
     return made.agent_of(made.operator(superuser=True), first_message="Namaste, Asha Clinic.")
 
 
-BOOKING = [
+BOOKING: list[dict[str, Any]] = [
     {"heard": "(?i)tuesday", "say": "Tuesday at five is booked for you. Anything else?"},
     {"heard": "(?i)bye|thank", "say": "Thank you, goodbye.", "tool": {"name": "end_call"}},
     {"heard": "", "say": "Which day would suit you?"},

@@ -158,7 +158,7 @@ def test_publishing_asks_for_rehearsals_that_passed_with_just_that(agent, says):
 
 def playing(monkeypatch, *ends: Exception | Talk) -> list[int]:
     """The conversations end so, one after the other, as if they had been held; the list grows with each."""
-    left, held_so_far = list(ends), []
+    left, held_so_far = list(ends), list[int]()
 
     def hold(*args: object, **how: object) -> Talk:
         held_so_far.append(len(held_so_far) + 1)
