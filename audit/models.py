@@ -74,7 +74,7 @@ follow(Phone, without=("created_at",))
 follow(PriceOverride, without=("created_at",))
 follow(ExchangeRate, without=("created_at",))
 follow(Budget, without=("created_at",))
-follow(AlertRule, private=("recipients",), without=("judged_at", "created_at"))
+follow(AlertRule, private=("recipients",), without=("judged_at", "tried_at", "tried_to", "created_at"))
 follow(Scenario, private=("persona", "goal", "facts", "opening"), without=("created_at", "updated_at"))
 follow(RehearsalRule, without=("changed_at",))
 follow(

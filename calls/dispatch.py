@@ -87,9 +87,13 @@ def hurry(kind: str, session: Session) -> None:
 
 def nudge_on_commit(job: Job) -> None:
     """Asks a worker for the job once the transaction commits, without waiting for the broker; long waits are left to the sweeper."""
-    wait_s = (job.run_at - timezone.now()).total_seconds()
+    nudge_row_on_commit(job.kind, job.pk, max((job.run_at - timezone.now()).total_seconds(), 0.0))
+
+
+def nudge_row_on_commit(task: str, row_id: int, wait_s: float = 0.0) -> None:
+    """The same for whatever row a task takes. A broker that is away holds nobody up."""
     if wait_s <= LONGEST_COUNTDOWN_S:
-        transaction.on_commit(partial(nudge_aside, job.kind, job.pk, max(wait_s, 0.0)), robust=True)
+        transaction.on_commit(partial(nudge_aside, task, row_id, wait_s), robust=True)
 
 
 def nudge(kind: str, job_id: int, wait_s: float = 0.0) -> bool:

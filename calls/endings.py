@@ -43,6 +43,9 @@ _ENDS: Final = {
     "link-lost": EndedBy.CARRIER,
     "crash": EndedBy.CRASH,
 }
+# Talks that failed, whatever the carrier says of the call; and what is a failure if the carrier broke off. Docs: analytics.md.
+FAILED_TALKS: Final = ("provider-failed", "crash")
+LINK_LOST: Final = "link-lost"
 # Exotel's words for who closed a stream.
 _CLOSERS: Final = {"user": EndedBy.CALLER, "caller": EndedBy.CALLER, "bot": EndedBy.AGENT}
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Max, Min, Prefetch, QuerySet, Sum
-from django.utils import timezone
 
 from calls.charges import exophone_of, tariff_amount
 from calls.models import Charge, Session, UsageLine
-from calls.price_book import PriceBook, day_of, price_book
+from calls.price_book import PriceBook, day_of, midnight, price_book
 from calls.queries import User, visible_sessions
 from engine.usage import UsageKind
 from pricing.price_list import Price
@@ -21,8 +20,7 @@ LONGEST = timedelta(days=366)
 
 def sessions_between(rows: QuerySet[Session], first: date, last: date) -> QuerySet[Session]:
     """Those of `rows` whose call began on one of these days, both included, as the operator counts days."""
-    since, until = (timezone.make_aware(datetime.combine(day, time.min)) for day in (first, last + timedelta(days=1)))
-    return rows.filter(created_at__gte=since, created_at__lt=until)
+    return rows.filter(created_at__gte=midnight(first), created_at__lt=midnight(last + timedelta(days=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +119,19 @@ def drift(user: User, first: date, last: date) -> list[DriftRow]:
 def _billed(rows: QuerySet[Session]) -> Iterator[Session]:
     """Calls that the carrier has had and that are over, in portions."""
     lines = UsageLine.objects.filter(kind=UsageKind.TELEPHONY).order_by("id")
-    over = rows.filter(call_log__call_sid__isnull=False, state=Session.State.ENDED).order_by("id")
+    over = _over(rows).order_by("id")
     narrow = over.select_related(None).select_related("call_log").defer("draft_spec", "customer")  # without every call's transcript
     return narrow.prefetch_related(Prefetch("usage_lines", queryset=lines)).iterator(chunk_size=500)
+
+
+def _over(rows: QuerySet[Session]) -> QuerySet[Session]:
+    return rows.filter(call_log__call_sid__isnull=False, state=Session.State.ENDED)
+
+
+def drift_reads(user: User, first: date, last: date, *, most: int) -> bool:
+    """Whether `drift` reads no more calls than these. It counts no further."""
+    found = _over(sessions_between(visible_sessions(user), first, last)).select_related(None).order_by()
+    return found[: most + 1].count() <= most
 
 
 def _count(

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from calls.analytics.rows import MARK_HOUR
+from calls.analytics.rows import MARK_HOUR, MARK_TALK
 from calls.endings import Confirmation, EndedBy
 from calls.listing.rows import CALL_INDEXES, SAME_BEGINNING, ListedFacts
 from calls.price_rows import ExchangeRate as ExchangeRate
@@ -54,7 +54,7 @@ class Session(SpokenAs):
         ordering = ["-id"]
         permissions = [("view_numbers", "Can see callers' numbers in full"), ("listen_live", "Can listen to calls while they go on")]
         indexes = [models.Index(fields=["state", "seen_at"], condition=models.Q(state="active"), name="session_active")]
-        triggers = [SAME_BEGINNING]
+        triggers = [SAME_BEGINNING, MARK_TALK]
 
     def __str__(self) -> str:
         return self.session_id

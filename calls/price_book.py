@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 
 from django.utils import timezone
@@ -77,3 +77,8 @@ def _price(row: PriceOverride) -> Price:
 def day_of(moment: datetime) -> date:
     """The operator's day in which this moment lies: whose prices and rates count."""
     return timezone.localtime(moment).date()
+
+
+def midnight(day: date) -> datetime:
+    """When the operator's day begins."""
+    return timezone.make_aware(datetime.combine(day, time.min))

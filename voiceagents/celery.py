@@ -22,6 +22,7 @@ def _beat_table(sender: Celery, **_: object) -> None:
         "sweep-webhooks": {"task": "calls.sweep_webhooks", "schedule": settings.JOB_SWEEP_S},
         "judge-alerts": {"task": "calls.judge_alerts", "schedule": 60},
         "sweep-alert-mails": {"task": "calls.sweep_alert_mails", "schedule": settings.JOB_SWEEP_S},
+        "forget-alerts": {"task": "calls.forget_alerts", "schedule": 3600},
         "sweep-sessions": {"task": "calls.sweep_sessions", "schedule": 15},
         "tidy-recordings": {"task": "calls.tidy_recordings", "schedule": 3600},
         "sweep-overruns": {"task": "telephony.sweep_overruns", "schedule": 30},

@@ -233,6 +233,7 @@ WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS") or (
 WEBHOOK_OFF_AFTER_DAYS = env.integer("WEBHOOK_OFF_AFTER_DAYS", 5, low=1, high=90)  # an endpoint that fails for so long is switched off
 FIELD_KEYS = env.keys("FIELD_KEYS")  # id:64 hex digits, …: operators' secrets; the last encrypts, each decrypts
 PREPARE_S = env.integer("PREPARE_S", 10, low=1, high=600)
+ALERT_KEEP_DAYS = env.integer("ALERT_KEEP_DAYS", 365, low=8, high=3650)  # more than a week: the longest quiet time between two mails
 
 # --- e-mail: alerts go out by it --------------------------------------------------------------------------------------------
 EMAIL_HOST = env.text("EMAIL_HOST")  # empty: mails are kept and given up, saying so

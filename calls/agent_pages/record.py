@@ -1,88 +1,41 @@
-"""How the calls of each version of an agent went (tests are none): how many, with which outcome, how fast, and what a minute cost."""
+"""How the calls of each version of an agent went (tests are none): the figures of analytics, put together by version."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from typing import Final
 
-from django.conf import settings
-from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, Q, Sum, When
+from django.utils import timezone
 
 from agents.models import Agent, AgentVersion
-from calls.models import Analysis, Charge, Session
+from calls.analytics.figures import Asked, By, Figures, Part, figures
+from calls.analytics.keeping import BEGINNING, HOUR
+from calls.models import Analysis
 
-# A version with more calls is told by its newest ones: people compare, they do not audit here.
-MOST_CALLS: Final = 1000
-
-
-@dataclass(slots=True)
-class Record:
-    """One version's calls. `cost` is what is priced, in the billing currency; `unpriced` counts what is not in it."""
-
-    calls: int = 0
-    talk_s: float = 0.0
-    answered: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
-    cost: Decimal | None = None
-    unpriced: int = 0
-    last: datetime | None = None
-
-    @property
-    def is_cut(self) -> bool:
-        return self.calls >= MOST_CALLS
-
-    @property
-    def achieved_percent(self) -> int | None:
-        """Of the calls in which somebody talked and whose outcome is clear, how many achieved what they were for."""
-        judged = sum(count for outcome, count in self.outcomes.items() if outcome in _CLEAR)
-        return round(100 * self.outcomes.get(Analysis.Outcome.ACHIEVED, 0) / judged) if judged else None
-
-    @property
-    def cost_per_minute(self) -> Decimal | None:
-        return self.cost * 60 / Decimal(round(self.talk_s, 3)) if self.cost is not None and self.talk_s >= 1 else None
+_CLEAR: Final = (Analysis.Outcome.ACHIEVED, Analysis.Outcome.PARTLY, Analysis.Outcome.NOT_ACHIEVED)
+# A list of many agents looks back so far; the versions of one are told from their first call on.
+LIST_DAYS: Final = 90
 
 
-_CLEAR: Final = frozenset({Analysis.Outcome.ACHIEVED, Analysis.Outcome.PARTLY, Analysis.Outcome.NOT_ACHIEVED})
+def records(
+    versions: Collection[AgentVersion], *, owner_id: int | None = None, agent_id: int | None = None, days: int | None = None
+) -> dict[int, Figures]:
+    """By the version's primary key, one for each of `versions`; without latencies. All are of this owner and agent, if one is named.
+
+    `days`: their calls of so many days; None: all of them.
+    """
+    if not versions:
+        return {}
+    now = timezone.now()
+    since = now - timedelta(days=days) if days is not None else BEGINNING
+    asked = Asked(since, now + HOUR, owner_id, agent_id, versions=tuple(version.pk for version in versions))
+    found = figures(asked, By.VERSION, parts=Part.OUTCOMES | Part.COSTS)
+    return {version.pk: found.get(version.pk, Figures()) for version in versions}
 
 
-def records(versions: Iterable[AgentVersion]) -> dict[int, Record]:
-    """By the version's primary key, one for each of `versions`."""
-    found = {version.pk: Record() for version in versions}
-    sessions = [pk for version_pk in found for pk in _newest(version_pk)]
-    mine = Session.objects.filter(pk__in=sessions).order_by()
-    length = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
-    counted: Any = mine.values("agent_version").annotate(
-        calls=Count("pk"), answered=Count("pk", filter=Q(started_at__isnull=False)), talk=Sum(length), last=Max("created_at")
-    )
-    for row in counted:
-        record = found[row["agent_version"]]
-        record.calls, record.answered, record.last = row["calls"], row["answered"], row["last"]
-        record.talk_s = row["talk"].total_seconds() if row["talk"] else 0.0
-    judged: Any = mine.filter(analysis__isnull=False).values("agent_version", "analysis__outcome").annotate(calls=Count("pk"))
-    for row in judged:
-        found[row["agent_version"]].outcomes[row["analysis__outcome"]] = row["calls"]
-    for cost in _costs(sessions):
-        record = found[cost["session__agent_version"]]
-        record.cost, record.unpriced = cost["total"], cost["uncounted"]
-    return found
-
-
-def _newest(version_pk: int) -> list[int]:
-    mine = Session.objects.filter(agent_version=version_pk, call_log__is_test=False)
-    return list(mine.order_by("-pk").values_list("pk", flat=True)[:MOST_CALLS])
-
-
-def _costs(sessions: list[int]) -> Iterable[Mapping[str, Any]]:
-    ours = settings.BILLING_CURRENCY
-    amount = Case(
-        When(currency=ours, then=F("amount")), When(rate_currency=ours, exchange_rate__isnull=False, then=F("amount") * F("exchange_rate"))
-    )
-    charges = Charge.objects.filter(session__in=sessions).order_by().values("session__agent_version").annotate(counted=Sum(amount))
-    return charges.annotate(
-        total=F("counted"),
-        uncounted=Count("pk", filter=Q(amount__isnull=True) | ~Q(currency=ours) & ~Q(rate_currency=ours, exchange_rate__isnull=False)),
-    )
+def achieved_percent(figures: Figures) -> int | None:
+    """Of the calls in which somebody talked and whose outcome is clear, how many achieved what they were for."""
+    judged = sum(figures.outcomes.get(outcome, 0) for outcome in _CLEAR)
+    return round(100 * figures.outcomes.get(Analysis.Outcome.ACHIEVED, 0) / judged) if judged else None
 
 
 def live_versions(agents: Iterable[Agent]) -> dict[int, AgentVersion]:

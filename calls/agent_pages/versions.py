@@ -35,7 +35,7 @@ def agent_page(request: HttpRequest, pk: int) -> HttpResponse:
     if before is not None:
         rows = rows.filter(number__lt=before)
     versions = list(rows[: SHOWN + 1])
-    records = record.records(versions[:SHOWN])
+    records = record.records(versions[:SHOWN], owner_id=agent.owner_id, agent_id=agent.pk)
     earlier = {newer.pk: older for newer, older in pairwise(versions)}
     lines = [
         {
@@ -81,7 +81,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
     right = None if right_name == DRAFT else _version(agent, right_name)
     sections = comparison.compare(left.spec, right.spec if right else drafts.spec_of(agent).to_json())
     shown = [version for version in (left, right) if version is not None]
-    records = {pk: words.record_words(found) for pk, found in record.records(shown).items()}
+    records = {pk: words.record_words(found) for pk, found in record.records(shown, owner_id=agent.owner_id, agent_id=agent.pk).items()}
     context = {
         "agent": agent,
         "left": left,

@@ -20,7 +20,7 @@ from agents import drafts, preview, validation, variables
 from agents.models import Agent, AgentDraft, Publication
 from agents.spec import AgentSpec
 from agents.starters import Starter, starters
-from agents.visibility import visible_agents
+from agents.visibility import sees_everything, visible_agents
 from calls import queries
 from calls.agent_pages import estimating, record, words
 from calls.agent_pages.forms import AgentForm
@@ -37,7 +37,8 @@ def agent_list(request: HttpRequest) -> HttpResponse:
         visible_agents(request.user).select_related("draft", "owner").prefetch_related("phones").order_by("-active", "name", "id")
     )
     live = record.live_versions(agents)
-    records = record.records(live.values())
+    owner_id = None if sees_everything(request.user) else request.user.pk
+    records = record.records(live.values(), owner_id=owner_id, days=record.LIST_DAYS)
     rows = [
         {"agent": agent, "version": live[agent.pk], "record": words.record_words(records[live[agent.pk].pk])}
         for agent in agents

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents import comparison
 from calls import wording
 from calls.agent_pages.estimating import Estimate, Item, Soon
-from calls.agent_pages.record import MOST_CALLS, Record
+from calls.agent_pages.record import achieved_percent
+from calls.analytics.figures import Figures
+from calls.analytics.shown import per_minute_words
 from calls.models import Analysis
 from calls.sentences import in_readers_words
 
@@ -113,16 +114,16 @@ class RecordWords:
     unpriced: str
 
 
-def record_words(record: Record) -> RecordWords:
+def record_words(record: Figures) -> RecordWords:
     told = sorted(record.outcomes.items(), key=lambda item: -item[1])
-    cost = record.cost_per_minute
+    achieved, unpriced = achieved_percent(record), sum(cost.unpriced for cost in record.costs)
     return RecordWords(
-        calls=_("the newest %(most)s") % {"most": f"{MOST_CALLS:,}"} if record.is_cut else f"{record.calls:,}",
-        talk=wording.duration_words(record.talk_s) if record.calls else "–",
-        achieved=f"{record.achieved_percent} %" if record.achieved_percent is not None else "–",
+        calls=f"{record.calls:,}",
+        talk=wording.duration_words(record.seconds) if record.calls else "–",
+        achieved=f"{achieved} %" if achieved is not None else "–",
         outcomes=", ".join(f"{_OUTCOMES.get(outcome, outcome)} {count}" for outcome, count in told),
-        cost=_rounded(cost, settings.BILLING_CURRENCY) if cost is not None else "–",
-        unpriced=_("without %(count)d unpriced uses") % {"count": record.unpriced} if record.unpriced else "",
+        cost=per_minute_words(record),
+        unpriced=_("without %(count)d unpriced uses") % {"count": unpriced} if unpriced else "",
     )
 
 

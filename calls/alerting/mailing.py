@@ -16,9 +16,10 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from calls import dispatch
 from calls.alerting.judging import MOST_ATTEMPTS, wait_s
 from calls.alerting.rows import AlertMail
-from calls.alerting.telling import nudge_on_commit
+from calls.alerting.telling import DELIVER
 from calls.failures import describe, place
 
 logger = structlog.get_logger()
@@ -113,7 +114,7 @@ def finish(claimed: Claimed, error: str) -> None:
         mail.lease_until, mail.last_error = None, error[:300]
         if wait is not None:
             mail.state, mail.run_at = State.QUEUED, now + timedelta(seconds=wait)
-            nudge_on_commit(mail.pk, wait)
+            dispatch.nudge_row_on_commit(DELIVER, mail.pk, wait)
         else:
             mail.state, mail.finished_at = (State.DEAD, now) if error else (State.SENT, now)
         mail.save(update_fields=["state", "run_at", "lease_until", "last_error", "finished_at"])

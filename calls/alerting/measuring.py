@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Aggregate, Count, FloatField, Max, Q, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -18,8 +18,9 @@ from agents import catalogue
 from agents.models import Agent
 from calls.alerting.judging import NO_FIGURES, Kind, Reading
 from calls.alerting.rows import AlertRule
-from calls.endings import Confirmation, EndedBy
+from calls.endings import FAILED_TALKS, LINK_LOST, Confirmation, EndedBy
 from calls.models import CallEvent, CallLog, CallSpend, Session, Turn, UsageLine
+from calls.percentiles import Percentile
 from calls.price_book import day_of
 from calls.rates import Rates
 from calls.spend import LONGEST_CALL, countable
@@ -31,26 +32,16 @@ MOST_AGENTS: Final = 5
 # The carrier is asked for a while before its silence means anything.
 CONFIRMS_WITHIN: Final = timedelta(minutes=5)
 _TALKING: Final = (UsageKind.STT, UsageKind.LLM, UsageKind.TTS)
-_FAILED_TALKS: Final = ("provider-failed", "crash")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One subject's reading; `figures` go into the alert's row as they are, `calls` are the session ids of the worst."""
+    """One subject's reading; `figures` go into the alert's row as they are, `calls` are session ids that show it."""
 
     subject: str
     reading: Reading
     figures: dict[str, Any] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-
-
-class Percentile95(Aggregate):
-    """Postgres' continuous percentile; None over no rows."""
-
-    function = "PERCENTILE_CONT"
-    name = "percentile95"
-    template = "%(function)s(0.95) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
 
 
 def measure(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
@@ -96,7 +87,7 @@ def _ended(rule: AlertRule, owner_id: int, since: datetime, until: datetime) -> 
 def _latency(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
     since = now - rule.window
     turns = Turn.objects.filter(session__in=_alive(rule, owner_id, since), created_at__gte=since, latency_ms__isnull=False).order_by()
-    told = turns.aggregate(p95=Percentile95("latency_ms"), turns=Count("pk"), calls=Count("session", distinct=True))
+    told = turns.aggregate(p95=Percentile("latency_ms", 0.95), turns=Count("pk"), calls=Count("session", distinct=True))
     if told["p95"] is None:
         return [Measured("", NO_FIGURES)]
     value = Decimal(round(told["p95"]))
@@ -109,12 +100,13 @@ def _latency(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
 
 def _failures(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:
     ended = _ended(rule, owner_id, now - rule.window, now)
-    dropped = Q(session__end_reason="link-lost", ended_by=EndedBy.CARRIER)
-    failed = ended.filter(Q(status=CallStatus.FAILED) | Q(session__end_reason__in=_FAILED_TALKS) | dropped)
-    total, bad = ended.count(), failed.count()
+    dropped = Q(session__end_reason=LINK_LOST, ended_by=EndedBy.CARRIER)
+    failed = Q(status=CallStatus.FAILED) | Q(session__end_reason__in=FAILED_TALKS) | dropped
+    told = ended.aggregate(calls=Count("pk"), failed=Count("pk", filter=failed))
+    total, bad = told["calls"], told["failed"]
     if not total:
         return [Measured("", NO_FIGURES)]
-    return [Measured("", Reading(_percent(bad, total), total), {"failed": bad}, _newest(failed) if bad else [])]
+    return [Measured("", Reading(_percent(bad, total), total), {"failed": bad}, _newest(ended.filter(failed)) if bad else [])]
 
 
 def _unconfirmed(rule: AlertRule, owner_id: int, now: datetime) -> list[Measured]:

@@ -71,7 +71,15 @@ class AlertRule(models.Model):
         help_text=_("At least so long between two mails of the same alert. What still stands then is mailed then."),
     )
     active = models.BooleanField(default=True)
-    judged_at = models.DateTimeField(null=True, blank=True, editable=False)
+    judged_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When it was judged for everybody without a fault.")
+    )
+    tried_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When a round of it was over last, however it went.")
+    )
+    tried_to = models.BigIntegerField(
+        null=True, blank=True, editable=False, help_text=_("Up to which owner a round came that is not over.")
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -156,7 +164,7 @@ class Alert(models.Model):
     subject = models.CharField(max_length=80, blank=True, help_text=_("The provider or the model; empty: the calls themselves."))
     figures = models.JSONField(default=dict, help_text=_("As they were when it fired: see `calls.alerting.measuring`."))
     latest = models.JSONField(default=dict, help_text=_("As they were last."))
-    calls = models.JSONField(default=list, help_text=_("Session ids of calls that show it, the worst first."))
+    calls = models.JSONField(default=list, help_text=_("Session ids of calls that show it."))
     fired_at = models.DateTimeField(default=timezone.now)
     known_at = models.DateTimeField(default=timezone.now, help_text=_("When there were figures last."))
     well_since = models.DateTimeField(null=True, blank=True)

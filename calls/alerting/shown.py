@@ -120,7 +120,7 @@ def _line(alert: Alert, began: dict[str, Any]) -> AlertLine:
 
 
 def stands_still(rules: Sequence[AlertRule], now: datetime | None = None) -> bool:
-    """Whether nothing is judged although it should be: then no alert means nothing."""
+    """Whether a rule is not judged although it should be: then no alert of it means nothing."""
     moment = now or timezone.now()
     active = [rule.judged_at or rule.created_at for rule in rules if rule.active]
-    return bool(active) and moment - max(active) > STANDS_STILL_AFTER
+    return bool(active) and moment - min(active) > STANDS_STILL_AFTER

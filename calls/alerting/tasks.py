@@ -10,6 +10,7 @@ from celery import shared_task
 from django.conf import settings
 
 from calls import dispatch
+from calls.alerting.forgetting import forget
 from calls.alerting.mailing import deliver, due_mails
 from calls.alerting.telling import DELIVER
 from calls.alerting.watching import judge_all
@@ -23,8 +24,8 @@ _SWEEP_LIMIT = 200
 def judge_alerts() -> int:
     """Judges every rule; returns how many alerts fired."""
     told = judge_all()
-    if told.fired or told.ended or told.failed:
-        logger.info("alerts_judged", rules=told.rules, fired=told.fired, ended=told.ended, failed=told.failed)
+    if told.fired or told.ended or told.failed or told.left:
+        logger.info("alerts_judged", rules=told.rules, fired=told.fired, ended=told.ended, failed=told.failed, left=told.left)
     return told.fired
 
 
@@ -41,3 +42,11 @@ def sweep_alert_mails() -> int:
     if late:
         logger.info("alert_mails_swept", found=len(late), nudged=nudged)
     return nudged
+
+
+@shared_task(name="calls.forget_alerts", expires=3600)
+def forget_alerts() -> int:
+    """Removes alerts that are long over; returns how many rows."""
+    if removed := forget():
+        logger.info("alerts_forgotten", rows=removed)
+    return removed

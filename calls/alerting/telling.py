@@ -6,7 +6,6 @@ Webhooks are in English and mails in EMAIL_LANGUAGE, whoever presses the button 
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -43,16 +42,15 @@ def resolved(alert: Alert, rule: AlertRule | None) -> None:
         _mail(rule, alert, _What.RESOLVED, rule.addresses)
 
 
-def mail_if_due(alert: Alert, rule: AlertRule, now: datetime) -> bool:
-    """Mails an open alert once, no sooner than its rule's quiet time allows; True if it did. The caller saves `mailed_at`."""
+def mail_if_due(alert: Alert, rule: AlertRule, now: datetime) -> None:
+    """Mails an open alert once, no sooner than its rule's quiet time allows. The caller saves `mailed_at`."""
     if alert.mailed_at is not None or not rule.addresses:
-        return False
+        return
     last = Alert.objects.filter(rule=rule, owner_id=alert.owner_id, subject=alert.subject).aggregate(last=Max("mailed_at"))["last"]
     if not is_mail_due(now, last=last, quiet=rule.quiet, is_acknowledged=alert.acknowledged_at is not None):
-        return False
+        return
     _mail(rule, alert, _What.FIRED, rule.addresses)
     alert.mailed_at = now
-    return True
 
 
 def send_test(rule: AlertRule, address: str) -> AlertMail:
@@ -74,15 +72,9 @@ def again(mails: Iterable[AlertMail]) -> int:
         for mail in AlertMail.objects.select_for_update(no_key=True).filter(pk__in=[one.pk for one in mails], state=AlertMail.State.DEAD):
             mail.state, mail.attempts, mail.run_at, mail.finished_at = AlertMail.State.QUEUED, 0, timezone.now(), None
             mail.save(update_fields=["state", "attempts", "run_at", "finished_at"])
-            nudge_on_commit(mail.pk)
+            dispatch.nudge_row_on_commit(DELIVER, mail.pk)
             count += 1
     return count
-
-
-def nudge_on_commit(mail_pk: int, wait_s: float = 0.0) -> None:
-    """Asks a worker for the mail; long waits are left to the sweeper."""
-    if wait_s <= dispatch.LONGEST_COUNTDOWN_S:
-        transaction.on_commit(partial(dispatch.nudge_aside, DELIVER, mail_pk, wait_s), robust=True)
 
 
 def payload(alert: Alert) -> dict[str, Any]:
@@ -124,7 +116,7 @@ def _mail(rule: AlertRule, alert: Alert, what: AlertMail.What, addresses: list[s
 def _queue(mails: list[AlertMail]) -> list[AlertMail]:
     made = AlertMail.objects.bulk_create(mails)
     for mail in made:
-        nudge_on_commit(mail.pk)
+        dispatch.nudge_row_on_commit(DELIVER, mail.pk)
     return made
 
 
@@ -142,7 +134,7 @@ def _fired_words(alert: Alert) -> str:
         f"{_whom(alert)}{alert.sentence}",
         _("Since %(time)s.") % {"time": _time(alert.fired_at)},
         words.advice(alert.kind),
-        _("Calls that show it, the worst first:") + f"\n{links}" if links else "",
+        _("Calls that show it:") + f"\n{links}" if links else "",
         _("The alert: %(address)s") % {"address": page_url(alert)},
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,7 +1,7 @@
 """What somebody asks analytics for: a period, what it is compared with, whose calls, and by what they are put together."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.models import Agent
-from calls import overview
+from agents.visibility import sees_everything, visible_agents
 from calls.analytics.figures import Asked, By
-from calls.listing.asked import directions
+from calls.listing.asked import TypedForm, directions
+from calls.price_book import midnight
 from calls.queries import User
 
 DAYS: Final = {"today": 1, "7": 7, "30": 30, "90": 90}
@@ -56,17 +57,13 @@ class Period:
         return Period(first, last, midnight(first), until)
 
 
-def midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
-
-
 def period(first: date, last: date, now: datetime) -> Period:
     hour = timezone.localtime(now).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     since = midnight(first)
     return Period(first, last, since, max(min(midnight(last + timedelta(days=1)), hour), since))
 
 
-class AskedForm(forms.Form):
+class AskedForm(TypedForm):
     """The fields above the charts. What makes no sense is reported, and the usual days are shown."""
 
     period = forms.ChoiceField(required=False, choices=[*PERIODS, ("custom", gettext_lazy("Other days"))])
@@ -84,7 +81,7 @@ class AskedForm(forms.Form):
         self.user = user
         agent = self.fields["agent"]
         assert isinstance(agent, forms.ModelChoiceField)
-        agent.queryset = overview.agents_of(user).order_by("name")
+        agent.queryset = visible_agents(user).order_by("name")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -125,7 +122,7 @@ class AskedForm(forms.Form):
         return Asked(
             since=days.since,
             until=days.until,
-            owner_id=None if getattr(self.user, "is_superuser", False) else self.user.pk or 0,
+            owner_id=None if sees_everything(self.user) else self.user.pk or 0,
             agent_id=agent.pk if agent else None,
             exophone=wanted.get("number", ""),
             direction=wanted.get("direction", ""),
@@ -145,7 +142,3 @@ class AskedForm(forms.Form):
     def is_exact(self) -> bool:
         self.is_valid()
         return bool(self.cleaned_data.get("exact"))
-
-    def kept(self) -> dict[str, str]:
-        """What was asked for, as it was typed, for links to the same page with one thing changed."""
-        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).replace("\0", "").strip())}

@@ -7,7 +7,7 @@ And the SQL that adds hours up to days.
 from typing import Final
 
 from calls.analytics.buckets import GROWTH
-from calls.listing.filters import TALKED
+from calls.listing.filters import FAILED, TALKED
 from calls.status import TERMINAL
 
 DIMENSIONS: Final = "hour, owner_id, agent_id, version_id, exophone, direction"
@@ -17,21 +17,24 @@ _PICKED: Final = f"""
 SELECT c.session_id, date_trunc('hour', c.created_at, %(zone)s) AS hour, c.owner_id, c.agent_id, s.agent_version_id AS version_id,
        COALESCE(NULLIF(s.agent_phone, ''), CASE c.direction WHEN 'outbound' THEN c.from_phone ELSE c.to_phone END) AS exophone,
        c.direction, c.created_at, c.outcome, c.answered_at IS NOT NULL AS is_answered,
-       c.status IN ({", ".join(f"'{status}'" for status in sorted(TERMINAL))}) AS is_over, c.status = 'failed' AS is_failed,
+       c.status IN ({", ".join(f"'{status}'" for status in sorted(TERMINAL))}) AS is_over, {FAILED} AS is_failed,
        c.confirmation = 'not-confirmed' AS is_unconfirmed, c.unpriced > 0 AS is_unpriced, c.settled_at IS NOT NULL AS is_settled,
        CASE WHEN c.answered_at IS NOT NULL THEN GREATEST(COALESCE(c.talk_s, 0), 0) ELSE 0 END AS seconds, {TALKED} AS has_talked
 FROM calls_calllog c JOIN calls_session s ON s.id = c.session_id
 WHERE c.created_at >= %(since)s AND c.created_at < %(until)s AND NOT c.is_test
 """
 _OF_OWNER: Final = " AND c.owner_id = %(owner)s"
+_OF_HOURS: Final = (
+    " JOIN unnest(%(waiting)s::timestamptz[]) w (began) ON c.created_at >= w.began AND c.created_at < w.began + interval '1 hour'"
+)
 
 
-def _picked(of_owner: bool) -> str:
-    return _PICKED + (_OF_OWNER if of_owner else "")
+def _picked(of_owner: bool, of_hours: bool = False) -> str:
+    return (_PICKED.replace("\nWHERE", f"{_OF_HOURS}\nWHERE") if of_hours else _PICKED) + (_OF_OWNER if of_owner else "")
 
 
-def calls(*, of_owner: bool = False, with_latencies: bool = True) -> str:
-    """A SELECT that gives the columns of `calls_rollup` in the order of `CALL_COLUMNS`."""
+def calls(*, of_owner: bool = False, with_latencies: bool = True, of_hours: bool = False) -> str:
+    """A SELECT that gives the columns of `calls_rollup` in the order of `CALL_COLUMNS`. `of_hours`: only those of the value `waiting`."""
     timed = f"""
 , bucketed AS (
     SELECT {DIMENSIONS}, floor(ln(GREATEST(latency_ms, 1)::float8) / ln({GROWTH}::float8))::integer AS bucket, count(*) AS turns
@@ -44,7 +47,7 @@ def calls(*, of_owner: bool = False, with_latencies: bool = True) -> str:
     if not with_latencies:
         timed = columns = ""
     return f"""
-WITH picked AS MATERIALIZED ({_picked(of_owner)}
+WITH picked AS MATERIALIZED ({_picked(of_owner, of_hours)}
 ), spoken AS (
     SELECT session_id, count(*) FILTER (WHERE speaker = 'agent') AS answers, count(*) FILTER (WHERE speaker = 'caller') AS said,
            count(*) FILTER (WHERE speaker = 'agent' AND interrupted) AS interruptions
@@ -78,10 +81,10 @@ CALL_COLUMNS: Final = (
 COST_COLUMNS: Final = f"{DIMENSIONS}, kind, provider, currency, amount, converted, unconverted, unpriced"
 
 
-def costs(*, of_owner: bool = False) -> str:
+def costs(*, of_owner: bool = False, of_hours: bool = False) -> str:
     """A SELECT that gives the columns of `calls_rollupcost` in the order of `COST_COLUMNS`. What was superseded is not in it."""
     return f"""
-WITH picked AS MATERIALIZED ({_picked(of_owner)}
+WITH picked AS MATERIALIZED ({_picked(of_owner, of_hours)}
 ), live AS (
     SELECT p.*, u.kind, u.provider, g.currency, g.amount, CASE
         WHEN g.currency = %(currency)s THEN g.amount

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -45,7 +44,6 @@ def analytics(request: HttpRequest) -> HttpResponse:
         "error_percent": ERROR_PERCENT,
         "state": state,
         "is_stale": state is None or (now - state.counted_at).total_seconds() > FRESH_S,
-        "currency": settings.BILLING_CURRENCY,
         "exact_link": _link({**form.kept(), "exact": "on"}),
         "kept_link": _link({**form.kept(), "exact": ""}),
         "is_hourly": shown.is_hourly(days),
@@ -75,16 +73,13 @@ def _found(request: HttpRequest, form: AskedForm, days: Period) -> dict[str, Any
         numbers = counts(Asked(asked.since, asked.until, asked.owner_id), By.NUMBER, source)
     rows, series = shown.over_time(over_time, over_time_before, days, links)
     table, left_out = shown.grouped(by, groups, groups_before, days, links)
-    compared = sum(one.calls for one in numbers.values()) <= health.MOST_COMPARED
-    drifts = health.drifts(request.user, days.first, days.last) if compared and numbers else None
+    drifts = health.drifts(request.user, days.first, days.last)
     return {
-        "figures": whole,
         "before": before if earlier is not None else None,
         "tiles": shown.tiles(whole, was, days, links),
         "rows": rows,
         "series": series,
         "outcomes": shown.outcomes(whole, days, links),
-        "unread": whole.talks - sum(whole.outcomes.values()),
         "providers": shown.providers(whole),
         "groups": [(str(one), words, _link({**form.kept(), "by": str(one)}), one == by) for one, words in GROUPS],
         "group_name": dict(GROUPS)[by],

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -44,7 +45,9 @@ SUMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which calls: begun from `since` up to `until`; of one owner (None: everybody's), agent, number or direction, if one is named."""
+    """Which calls: begun from `since` up to `until`; of one owner (None: everybody's), agent, number or direction, if one is named;
+    of these versions, if any are. `waiting`: which hours `sources.up_to_now` reads from their calls.
+    """
 
     since: datetime
     until: datetime
@@ -52,6 +55,19 @@ class Asked:
     agent_id: int | None = None
     exophone: str = ""
     direction: str = ""
+    versions: tuple[int, ...] = ()
+    waiting: tuple[datetime, ...] = ()
+
+
+class Part(Flag):
+    """What figures have beside the counts: one query each."""
+
+    TURNS = auto()
+    OUTCOMES = auto()
+    COSTS = auto()
+
+
+ALL_PARTS: Final = Part.TURNS | Part.OUTCOMES | Part.COSTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +146,15 @@ def counts(asked: Asked, by: By, source: Source = KEPT) -> dict[Any, Figures]:
     return counts_by(asked, (by,), source)[by]
 
 
-def figures(asked: Asked, by: By, source: Source = KEPT) -> dict[Any, Figures]:
-    """As `counts`, with everything."""
-    return figures_by(asked, (by,), source)[by]
+def figures(asked: Asked, by: By, source: Source = KEPT, parts: Part = ALL_PARTS) -> dict[Any, Figures]:
+    """As `counts`, with these parts."""
+    return figures_by(asked, (by,), source, parts)[by]
 
 
 def counts_by(asked: Asked, ways: Sequence[By], source: Source = KEPT) -> dict[By, dict[Any, Figures]]:
     """As `counts`, put together in several ways at once: the rollups are read once, and that is what takes the time."""
     if source.by_day is not None:
-        return _with_days(counts_by, asked, ways, source)
+        return _with_days(counts_by, asked, ways, source, source.by_day)
     found: dict[By, dict[Any, Figures]] = {by: {} for by in ways}
     sums = f"{', '.join(f'sum({name})' for name in SUMS)}, max(last_call_at)"
     for by, key, *values, last in _grouped(f"{source.calls} r", (*SUMS, "last_call_at"), (), sums, ways, asked):
@@ -151,22 +167,13 @@ def _counted(sums: Iterable[Any], last_call_at: datetime | None) -> Figures:
     return Figures(**values, last_call_at=last_call_at)
 
 
-def figures_by(asked: Asked, ways: Sequence[By], source: Source = KEPT) -> dict[By, dict[Any, Figures]]:
-    """As `counts_by`, with everything: four queries however many ways, or eight where some of them need hours."""
+def figures_by(asked: Asked, ways: Sequence[By], source: Source = KEPT, parts: Part = ALL_PARTS) -> dict[By, dict[Any, Figures]]:
+    """As `counts_by`, with these parts: four queries for all of them however many ways, or eight where some of the ways need hours."""
     if source.by_day is not None:
-        return _with_days(figures_by, asked, ways, source)
-    timed: dict[tuple[By, Any], list[tuple[float, int]]] = {}
-    for by, key, place, turns in _grouped(f"{source.latencies} r", ("place", "turns"), ("place",), "sum(turns)", ways, asked):
-        timed.setdefault((by, key), []).append((source.ms_of(place), int(turns)))
-    outcomes: dict[tuple[By, Any], dict[str, int]] = {}
-    ended = f"{source.calls} r, jsonb_each_text(r.outcomes) o (outcome, ended)"
-    for by, key, outcome, calls in _grouped(ended, ("outcome", "ended"), ("outcome",), "sum(ended::integer)", ways, asked):
-        outcomes.setdefault((by, key), {})[outcome] = int(calls)
-    costs: dict[tuple[By, Any], list[Cost]] = {}
-    parts, amounts = ("kind", "provider", "currency"), ("amount", "converted", "unconverted", "unpriced")
-    sums = "sum(amount), sum(converted), sum(unconverted), sum(unpriced)::bigint"
-    for by, key, *cost in _grouped(f"{source.costs} r", (*parts, *amounts), parts, sums, ways, asked):
-        costs.setdefault((by, key), []).append(Cost(*cost))
+        return _with_days(partial(figures_by, parts=parts), asked, ways, source, source.by_day)
+    timed = _timed(asked, ways, source) if Part.TURNS in parts else {}
+    outcomes = _outcomes(asked, ways, source) if Part.OUTCOMES in parts else {}
+    costs = _costs(asked, ways, source) if Part.COSTS in parts else {}
     return {
         by: {
             key: replace(
@@ -181,15 +188,42 @@ def figures_by(asked: Asked, ways: Sequence[By], source: Source = KEPT) -> dict[
     }
 
 
+_Keyed = tuple[By, Any]
+
+
+def _timed(asked: Asked, ways: Sequence[By], source: Source) -> dict[_Keyed, list[tuple[float, int]]]:
+    """How many turns have which latency, in ms."""
+    timed: dict[_Keyed, list[tuple[float, int]]] = {}
+    for by, key, place, turns in _grouped(f"{source.latencies} r", ("place", "turns"), ("place",), "sum(turns)", ways, asked):
+        timed.setdefault((by, key), []).append((source.ms_of(place), int(turns)))
+    return timed
+
+
+def _outcomes(asked: Asked, ways: Sequence[By], source: Source) -> dict[_Keyed, dict[str, int]]:
+    outcomes: dict[_Keyed, dict[str, int]] = {}
+    ended = f"{source.calls} r, jsonb_each_text(r.outcomes) o (outcome, ended)"
+    for by, key, outcome, calls in _grouped(ended, ("outcome", "ended"), ("outcome",), "sum(ended::integer)", ways, asked):
+        outcomes.setdefault((by, key), {})[outcome] = int(calls)
+    return outcomes
+
+
+def _costs(asked: Asked, ways: Sequence[By], source: Source) -> dict[_Keyed, list[Cost]]:
+    costs: dict[_Keyed, list[Cost]] = {}
+    parts, amounts = ("kind", "provider", "currency"), ("amount", "converted", "unconverted", "unpriced")
+    sums = "sum(amount), sum(converted), sum(unconverted), sum(unpriced)::bigint"
+    for by, key, *cost in _grouped(f"{source.costs} r", (*parts, *amounts), parts, sums, ways, asked):
+        costs.setdefault((by, key), []).append(Cost(*cost))
+    return costs
+
+
 _Counting = Callable[[Asked, Sequence[By], Source], dict[By, dict[Any, Figures]]]
 _BY_THE_HOUR: Final = (By.HOUR, By.CLOCK)
 
 
-def _with_days(count: _Counting, asked: Asked, ways: Sequence[By], source: Source) -> dict[By, dict[Any, Figures]]:
+def _with_days(count: _Counting, asked: Asked, ways: Sequence[By], source: Source, days: Source) -> dict[By, dict[Any, Figures]]:
     """From whole days whatever can be told from them: they are a twentieth of the hours' rows."""
-    assert source.by_day is not None
     coarse, fine = [by for by in ways if by not in _BY_THE_HOUR], [by for by in ways if by in _BY_THE_HOUR]
-    found = count(asked, coarse, source.by_day) if coarse else {}
+    found = count(asked, coarse, days) if coarse else {}
     return found | (count(asked, fine, replace(source, by_day=None)) if fine else {})
 
 
@@ -220,6 +254,7 @@ def _where(asked: Asked) -> str:
     parts += ["r.agent_id = %(agent)s"] if asked.agent_id is not None else []
     parts += ["r.exophone = %(exophone)s"] if asked.exophone else []
     parts += ["r.direction = %(direction)s"] if asked.direction else []
+    parts += ["r.version_id = ANY(%(versions)s)"] if asked.versions else []
     return " AND ".join(parts)
 
 
@@ -229,6 +264,7 @@ def _rows(statement: str, asked: Asked) -> Iterable[tuple[Any, ...]]:
         first_day = min(midnight_of(first_day + timedelta(hours=36)), asked.until)
     values: dict[str, Any] = {
         "zone": settings.TIME_ZONE,
+        "currency": settings.BILLING_CURRENCY,
         "first_day": first_day,
         "last_day": max(midnight_of(asked.until), first_day),
         "since": asked.since,
@@ -237,6 +273,8 @@ def _rows(statement: str, asked: Asked) -> Iterable[tuple[Any, ...]]:
         "agent": asked.agent_id,
         "exophone": asked.exophone,
         "direction": asked.direction,
+        "versions": list(asked.versions),
+        "waiting": list(asked.waiting),
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from agents.visibility import sees_everything
 from calls import ledger, wording
 from calls.analytics.asked import Period
 from calls.analytics.figures import Figures
@@ -53,7 +54,7 @@ def lines(user: User, found: Mapping[str, Figures], drifts: Mapping[str, str] | 
 def _phones(user: User) -> Iterable[Any]:
     """The line keeps the exophones; it is asked by name, as tasks are, so that no arrow points up."""
     phones: Any = apps.get_model("telephony", "Phone").objects.select_related("agent")
-    found: Iterable[Any] = phones.all() if getattr(user, "is_superuser", False) else phones.filter(agent__owner_id=user.pk)
+    found: Iterable[Any] = phones.all() if sees_everything(user) else phones.filter(agent__owner_id=user.pk)
     return found
 
 
@@ -77,7 +78,7 @@ def _line(number: str, phone: Any, figures: Figures | None, drifts: Mapping[str,
         state=state,
         tone=tone,
         link=behind(one.calls),
-        failed_link=behind(one.failed, status="failed"),
+        failed_link=behind(one.failed, failed="on"),
         unconfirmed_link=behind(one.unconfirmed, unconfirmed="on"),
         drift="" if drifts is None else drifts.get(number, NONE),
     )
@@ -99,8 +100,10 @@ def _state(phone: Any, one: Figures) -> tuple[str, str]:
     return (_("Well"), "good") if one.calls else (_("No calls"), "quiet")
 
 
-def drifts(user: User, first: date, last: date) -> dict[str, str]:
-    """By number, what the carrier took beyond our tariff, in words."""
+def drifts(user: User, first: date, last: date) -> dict[str, str] | None:
+    """By number, what the carrier took beyond our tariff, in words; None for too many calls."""
+    if not ledger.drift_reads(user, first, last, most=MOST_COMPARED):
+        return None
     sums: dict[tuple[str, str], tuple[Decimal, int]] = {}
     for row in ledger.drift(user, first, last):
         amount, compared = sums.get((row.exophone, row.currency), (Decimal(0), 0))

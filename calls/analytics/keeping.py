@@ -10,19 +10,27 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from calls.analytics import counting
 from calls.analytics.rows import Rollup, RollupCost, RollupCostDay, RollupDay, RollupMark, RollupState, midnight_of
+from calls.failures import place
+
+logger = structlog.get_logger()
 
 HOUR: Final = timedelta(hours=1)
 # One run of the periodic job ends before the next one begins.
 RUN_S: Final = 45
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK: Final = 0x726F6C6C  # "roll": nobody else's advisory locks
-_MARKED: Final = "SELECT DISTINCT date_trunc('hour', moment, %s) FROM calls_rollupmark ORDER BY 1 DESC"
+_FAULTS: Final = (DatabaseError, ArithmeticError, ValueError)
+_MARKED: Final = """
+SELECT DISTINCT date_trunc('hour', moment, %(zone)s) FROM calls_rollupmark
+WHERE moment >= %(since)s AND (%(until)s::timestamptz IS NULL OR moment < %(until)s) ORDER BY 1 DESC
+"""
 _MARK_ALL: Final = """
 INSERT INTO calls_rollupmark (moment)
 SELECT DISTINCT date_trunc('hour', created_at, %(zone)s) FROM calls_calllog WHERE created_at >= %(since)s
@@ -31,27 +39,35 @@ UNION SELECT DISTINCT hour FROM calls_rollup WHERE hour >= %(since)s
 
 
 def keep(*, for_s: float | None = RUN_S) -> int:
-    """Counts the marked hours, the newest first, for so many seconds (None: all of them); returns how many were counted."""
+    """Counts the marked hours, the newest first, for so many seconds (None: all of them); returns how many were counted.
+
+    One that cannot be counted keeps its marks and no other from being counted.
+    """
     began, counted_at = time.monotonic(), timezone.now()
     _follow_settings()
-    hours, done = marked_hours(), 0
+    hours = marked_hours()
+    left, done = len(hours), 0
 
     def goes_on() -> bool:
         return for_s is None or time.monotonic() - began <= for_s
 
-    for day, of_day in groupby(hours, midnight_of):
-        if done and not goes_on():
+    for tried, (day, of_day) in enumerate(groupby(hours, midnight_of)):
+        if tried and not goes_on():
             break
-        done += len(count_day(day, list(of_day), goes_on))
-    facts = {**_settings(), "counted_at": counted_at, "hours_left": len(hours) - done}
+        try:
+            over = count_day(day, list(of_day), goes_on)
+            left, done = left - len(over), done + sum(over.values())
+        except _FAULTS as error:
+            _not_counted("day_not_counted", error, day)
+    facts = {**_settings(), "counted_at": counted_at, "hours_left": left}
     RollupState.objects.update_or_create(pk=1, defaults=facts)
     return done
 
 
-def marked_hours() -> list[datetime]:
-    """Which hours must be counted anew, the newest first."""
+def marked_hours(since: datetime = BEGINNING, until: datetime | None = None) -> list[datetime]:
+    """Which hours of this span must be counted anew, the newest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_MARKED, [settings.TIME_ZONE])
+        cursor.execute(_MARKED, {"zone": settings.TIME_ZONE, "since": since, "until": until})
         return [hour for (hour,) in cursor.fetchall()]
 
 
@@ -61,34 +77,52 @@ def mark_since(since: datetime) -> None:
         cursor.execute(_MARK_ALL, {"zone": settings.TIME_ZONE, "since": since})
 
 
-def count_day(day: datetime, hours: Sequence[datetime], goes_on: Callable[[], bool] = lambda: True) -> list[datetime]:
-    """Counts these hours of one day of the operator's time zone from their calls' rows, and adds the day up; returns which were counted."""
-    done: list[datetime] = []
+def count_day(day: datetime, hours: Sequence[datetime], goes_on: Callable[[], bool] = lambda: True) -> dict[datetime, bool]:
+    """Counts these hours of one day of the operator's time zone from their calls' rows, takes their marks away and adds the day up.
+
+    Returns which of them wait no more: True if counted here, False if another run just did.
+    """
+    over: dict[datetime, bool] = {}
     with transaction.atomic(), connection.cursor() as cursor:
         # A quarter of an hour: time zones do not agree on when an hour begins.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s), set_config('jit', 'off', true)", [_LOCK, int(day.timestamp()) // 900])
-        for hour in hours:
-            if done and not goes_on():
+        for tried, hour in enumerate(hours):
+            if tried and not goes_on():
                 break
-            _count_hour(cursor, hour)
-            done.append(hour)
+            try:
+                with transaction.atomic():
+                    over[hour] = _count_hour(cursor, hour)
+            except _FAULTS as error:
+                _not_counted("hour_not_counted", error, hour)
+        if not any(over.values()):
+            return over
         # Days are not always of twenty-four hours.
         values: dict[str, Any] = {"zone": settings.TIME_ZONE, "since": day, "until": midnight_of(day + HOUR * 36)}
         RollupDay.objects.filter(hour=day).delete()
         RollupCostDay.objects.filter(hour=day).delete()
         cursor.execute(f"INSERT INTO calls_rollupday ({counting.CALL_COLUMNS}) {counting.days_of_calls()}", values)
         cursor.execute(f"INSERT INTO calls_rollupcostday ({counting.COST_COLUMNS}) {counting.days_of_costs()}", values)
-    return done
+    return over
 
 
-def _count_hour(cursor: Any, hour: datetime) -> None:
+def _not_counted(what: str, error: Exception, began: datetime) -> None:
+    """Without a database nothing can be counted: that ends the run."""
+    logger.error(what, began=began.isoformat(), error=type(error).__name__, place=place(error))
+    if not connection.is_usable():
+        raise error
+
+
+def _count_hour(cursor: Any, hour: datetime) -> bool:
+    """False if it has no marks any more."""
     values: dict[str, Any] = {"zone": settings.TIME_ZONE, "since": hour, "until": hour + HOUR, "currency": settings.BILLING_CURRENCY}
     # Before anything is counted: who commits later leaves a mark that stays.
-    RollupMark.objects.filter(moment__gte=hour, moment__lt=hour + HOUR).delete()
+    if not RollupMark.objects.filter(moment__gte=hour, moment__lt=hour + HOUR).delete()[0]:
+        return False
     Rollup.objects.filter(hour=hour).delete()
     RollupCost.objects.filter(hour=hour).delete()
     cursor.execute(f"INSERT INTO calls_rollup ({counting.CALL_COLUMNS}) {counting.calls()}", values)
     cursor.execute(f"INSERT INTO calls_rollupcost ({counting.COST_COLUMNS}) {counting.costs()}", values)
+    return True
 
 
 def _settings() -> dict[str, str]:

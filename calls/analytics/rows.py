@@ -35,6 +35,15 @@ RETURN NULL;
 """,
 )
 
+# Talks, silent ones and failed ones are told by the conversation's own row: its end may be written when the call's row changes no more.
+MARK_TALK: Final = pgtrigger.Trigger(
+    name="talk_counts_anew",
+    operation=pgtrigger.UpdateOf("state", "end_reason"),  # type: ignore[no-untyped-call]  # without annotations
+    when=pgtrigger.After,
+    condition=pgtrigger.Condition("OLD.state = 'ended' OR NEW.state = 'ended'"),
+    func="INSERT INTO calls_rollupmark (moment) SELECT created_at FROM calls_calllog WHERE session_id = NEW.id; RETURN NULL;",
+)
+
 
 def midnight_of(moment: datetime) -> datetime:
     """When the operator's day of this moment begins."""

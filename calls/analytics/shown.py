@@ -15,10 +15,11 @@ from django.utils.translation import ngettext
 
 from agents.models import Agent, AgentVersion
 from calls import wording
-from calls.analytics.asked import HOURLY_DAYS, Period, midnight
+from calls.analytics.asked import HOURLY_DAYS, Period
 from calls.analytics.figures import By, Figures
 from calls.analytics.words import NONE, Change, change, minutes_figure, minutes_words, percent_words, points, width
 from calls.models import Analysis
+from calls.price_book import midnight
 
 MOST_ROWS: Final = 50
 _OUTCOME_TONE: Final = {"achieved": "good", "partly-achieved": "warn", "not-achieved": "bad"}

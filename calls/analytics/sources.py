@@ -60,6 +60,17 @@ _DAYS: Final = Source(_CALLS, _COSTS, _timed(_CALLS), ms_of)
 KEPT: Final = Source("calls_rollup", "calls_rollupcost", _timed("calls_rollup"), ms_of, _DAYS)
 
 
+def up_to_now(*, of_owner: bool) -> Source:
+    """The rollups, and instead of the hours that are asked as `waiting` their calls' rows, read anew by each question: for a few hours."""
+
+    def mixed(rollups: str, columns: str, rows: str) -> str:
+        return f"(SELECT {columns} FROM {rollups} WHERE hour <> ALL(%(waiting)s) UNION ALL SELECT {columns} FROM ({rows}) fresh)"
+
+    calls = mixed("calls_rollup", counting.CALL_COLUMNS, counting.calls(of_owner=of_owner, of_hours=True))
+    costs = mixed("calls_rollupcost", counting.COST_COLUMNS, counting.costs(of_owner=of_owner, of_hours=True))
+    return Source(calls, costs, _timed(calls), ms_of)
+
+
 @contextmanager
 def patiently() -> Iterator[None]:
     """For reading alone: whatever takes too long raises `TooMuch`, and nothing that was set or made in here stays."""

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ from calls.endings import Confirmation, EndedBy
 from calls.listing.filters import ONLY_TESTS, WITH_TESTS, WITHOUT_TESTS, CallFilters, is_part
 from calls.listing.finding import Order
 from calls.models import Analysis
+from calls.price_book import midnight
 from calls.status import Direction
 
 _LENGTH: Final = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,4}):)?(\d{1,5})")
@@ -81,7 +82,15 @@ def _hours() -> Choices:
     return [("", ""), *((str(hour), between % {"hour": hour}) for hour in range(24))]
 
 
-class FilterForm(forms.Form):
+class TypedForm(forms.Form):
+    """A form that stands in an address."""
+
+    def kept(self) -> dict[str, str]:
+        """What was asked for, as it was typed: for links, views and the audit line."""
+        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).replace("\0", "").strip())}
+
+
+class FilterForm(TypedForm):
     """What the list is narrowed to, as people type it. Dates are days in the display time zone, both included."""
 
     text = forms.CharField(required=False, max_length=200)
@@ -101,12 +110,14 @@ class FilterForm(forms.Form):
     tests = forms.ChoiceField(required=False, choices=TESTS)
     answered = forms.ChoiceField(required=False, choices=ANSWERED)
     silent = forms.BooleanField(required=False)
+    failed = forms.BooleanField(required=False)
     version = forms.ModelChoiceField(queryset=AgentVersion.objects.none(), required=False)
     hour = forms.ChoiceField(required=False, choices=_hours)
     sort = forms.ChoiceField(required=False, choices=[("", "newest"), *((str(order), str(order)) for order in Order)])
 
     BEHIND: Final = (
         "outcome", "direction", "ended_by", "least", "most", "cost_least", "cost_most", "unconfirmed", "tests", "answered", "silent",
+        "failed",
     )  # fmt: skip
 
     def __init__(self, user: AbstractBaseUser | AnonymousUser, *args: Any, **kwargs: Any) -> None:
@@ -144,8 +155,8 @@ class FilterForm(forms.Form):
             direction=wanted.get("direction", ""),
             agent_id=agent.pk if agent else None,
             number=wanted.get("number", ""),
-            since=_midnight(since) if since else None,
-            until=_midnight(until + timedelta(days=1)) if until else None,
+            since=midnight(since) if since else None,
+            until=midnight(until + timedelta(days=1)) if until else None,
             outcome=wanted.get("outcome", ""),
             ended_by=wanted.get("ended_by", ""),
             confirmation=Confirmation.NOT_CONFIRMED if wanted.get("unconfirmed") else "",
@@ -160,16 +171,13 @@ class FilterForm(forms.Form):
             clock_hour=int(hour) if hour else None,
             zone=timezone.get_current_timezone_name(),
             silent=bool(wanted.get("silent")),
+            failed=bool(wanted.get("failed")),
         )
 
     @property
     def order(self) -> Order:
         self.is_valid()
         return Order(self.cleaned_data.get("sort") or Order.NEWEST)
-
-    def kept(self) -> dict[str, str]:
-        """What was asked for, as it was typed: for links, views and the audit line."""
-        return {name: value for name in self.fields if (value := str(self.data.get(name, "")).replace("\0", "").strip())}
 
     @property
     def has_more(self) -> bool:
@@ -207,6 +215,7 @@ class FilterForm(forms.Form):
             "agent": str(value),
             "version": str(value),
             "silent": _("The caller said nothing"),
+            "failed": _("The call failed"),
             "ended_by": _("Ended by: %(who)s") % {"who": label},
             "unconfirmed": _("Not confirmed by carrier"),
             "sort": "",
@@ -218,7 +227,3 @@ class FilterForm(forms.Form):
 class Chip:
     words: str
     without: str
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))

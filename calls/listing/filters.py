@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from calls.endings import FAILED_TALKS, LINK_LOST, EndedBy
 from calls.listing import facets
 from calls.listing.words import Search, search
 
@@ -15,6 +16,10 @@ WITH_TESTS: Final = "with"
 
 # What analytics calls a talk, on the session's row `s`: a conversation that is over. A message that was left is none.
 TALKED: Final = "s.started_at IS NOT NULL AND s.state = 'ended' AND s.end_reason NOT IN ('voicemail-done', 'voicemail-detected')"
+# What failed, on the call's row `c` and the session's `s`: the same as the alert's, see docs/analytics.md.
+FAILED: Final = (
+    f"(c.status = 'failed' OR s.end_reason IN {FAILED_TALKS} OR s.end_reason = '{LINK_LOST}' AND c.ended_by = '{EndedBy.CARRIER}')"
+)
 ANSWERED: Final = "yes"
 
 SHOWN_DIGITS: Final = 2  # the last ones of a masked number
@@ -48,7 +53,8 @@ class CallFilters:
     """What a list of calls is narrowed to. `number` matches the last digits of either side; times are aware, `until` exclusive.
 
     `cost_least` and `cost_most` are in the billing currency. A call of which nobody knows the duration or the cost is in no range of them.
-    `answered` is yes, no or empty; `clock_hour` is the hour of the day in `zone` in which it began; `silent`: its caller said nothing.
+    `answered` is yes, no or empty; `clock_hour` is the hour of the day in `zone` in which it began; `silent`: its caller said nothing;
+    `failed`: see `FAILED`.
     With `numbers_hidden` digits that the mask of a caller's number hides find our own numbers alone; the whole of it finds either side.
     """
 
@@ -73,6 +79,7 @@ class CallFilters:
     zone: str = "UTC"
     silent: bool = False
     numbers_hidden: bool = False
+    failed: bool = False
 
     @property
     def said(self) -> Search | None:
@@ -136,6 +143,8 @@ class CallFilters:
         if self.silent:
             found.add(f"EXISTS (SELECT FROM calls_session s WHERE s.id = c.session_id AND {TALKED})")
             found.add("NOT EXISTS (SELECT FROM calls_turn t WHERE t.session_id = c.session_id AND t.speaker = 'caller')")
+        if self.failed:
+            found.add(f"EXISTS (SELECT FROM calls_session s WHERE s.id = c.session_id AND {FAILED})")
         if digits := _digits(self.number):
             # 080…, 91… and +91… name the same line: what counts is the national part.
             backwards = digits[-WHOLE_DIGITS:][::-1] + "%"

@@ -5,7 +5,6 @@ Tests are nobody's business but the operator's.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -76,10 +75,4 @@ def announce_alert(owner_id: int, event: EventType, facts: dict[str, Any]) -> bo
 def send_to(messages: Sequence[WebhookMessage], endpoint: WebhookEndpoint) -> None:
     """Queues messages for an endpoint that never had them; workers are nudged once the transaction commits."""
     for delivery in OutgoingDelivery.objects.bulk_create([OutgoingDelivery(message=message, endpoint=endpoint) for message in messages]):
-        nudge_on_commit(delivery.pk)
-
-
-def nudge_on_commit(delivery_pk: int, wait_s: float = 0.0) -> None:
-    """Asks a worker for the delivery; long waits are left to the sweeper. A broker that is away holds nobody up."""
-    if wait_s <= dispatch.LONGEST_COUNTDOWN_S:
-        transaction.on_commit(partial(dispatch.nudge_aside, DELIVER, delivery_pk, wait_s), robust=True)
+        dispatch.nudge_row_on_commit(DELIVER, delivery.pk)

@@ -17,8 +17,9 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from agents.visibility import sees_everything
+from calls import dispatch
 from calls.models import OutgoingDelivery, Session, WebhookEndpoint, WebhookMessage
-from calls.outgoing.announcing import nudge_on_commit, send_to
+from calls.outgoing.announcing import DELIVER, send_to
 from calls.outgoing.payloads import as_body, test_payload
 from calls.outgoing.rules import EventType
 from calls.outgoing.signing import new_secret
@@ -174,7 +175,7 @@ def replay_dead(deliveries: QuerySet[OutgoingDelivery], by: User) -> int:
 def _queue_again(delivery: OutgoingDelivery) -> None:
     delivery.state, delivery.attempts, delivery.run_at, delivery.finished_at = State.QUEUED, 0, timezone.now(), None
     delivery.save(update_fields=["state", "attempts", "run_at", "finished_at"])
-    nudge_on_commit(delivery.pk)
+    dispatch.nudge_row_on_commit(DELIVER, delivery.pk)
 
 
 def _write_down(endpoint: WebhookEndpoint, by: User, what: str) -> None:

@@ -16,9 +16,10 @@ from django.db.models import F, Max, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from calls import dispatch
 from calls.failures import describe, place
 from calls.models import OutgoingDelivery, WebhookAttempt, WebhookEndpoint
-from calls.outgoing.announcing import nudge_on_commit
+from calls.outgoing.announcing import DELIVER
 from calls.outgoing.rules import MOST_ATTEMPTS, RESTS_AFTER, EventType, Verdict, judge, rest_s, wait_s
 from calls.outgoing.signing import headers
 from providers.operator_http import NotSent, OutcomeUnknown, ServiceRequest, ask
@@ -152,7 +153,7 @@ def finish(claimed: Claimed, verdict: Verdict, *, ms: int) -> None:
             note_health(endpoint, verdict, now)
         following = _next_of(endpoint, now)
         if following is not None:
-            nudge_on_commit(following)
+            dispatch.nudge_row_on_commit(DELIVER, following)
     logger.info(
         "webhook_sent", delivery_id=claimed.pk, message_id=claimed.message_id, status=verdict.status, ms=ms, delivered=verdict.delivered
     )
@@ -198,7 +199,7 @@ def _try_later(delivery: OutgoingDelivery, verdict: Verdict, now: datetime, *, o
     delivery.state, delivery.run_at, delivery.lease_until = State.QUEUED, now + timedelta(seconds=wait), None
     delivery.last_error = verdict.error[:300]
     delivery.save(update_fields=["state", "run_at", "lease_until", "last_error"])
-    nudge_on_commit(delivery.pk, wait)
+    dispatch.nudge_row_on_commit(DELIVER, delivery.pk, wait)
     return delivery.run_at
 
 

@@ -72,7 +72,6 @@ function draw(place) {
     place,
   );
   place.append(tip);
-  place.dataset.links = "";
   plot.over.addEventListener("click", () => {
     const link = series.links[plot.cursor.idx];
     if (link) location.assign(link);

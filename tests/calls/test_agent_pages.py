@@ -14,6 +14,7 @@ from agents.starters import starters
 from calls import commands, entry
 from calls.agent_pages import estimating, record
 from calls.agent_pages.forms import AgentForm
+from calls.analytics import keeping
 from engine.events import TurnLatency
 from telephony.models import Phone
 from tests.calls import made_calls as made
@@ -311,18 +312,20 @@ def test_each_version_shows_its_own_calls_and_what_a_minute_of_them_cost(browser
     agent.save()
     second = agent.current_version
     made.ringing_call(agent)
-    found = record.records([first, second])
-    assert (found[first.pk].calls, found[first.pk].answered, found[first.pk].unpriced) == (1, 1, 1)
-    assert (found[second.pk].calls, found[second.pk].answered, found[second.pk].cost_per_minute) == (1, 0, None)
+    keeping.keep()
+    found = record.records([first, second], owner_id=agent.owner_id, agent_id=agent.pk)
+    assert (found[first.pk].calls, found[first.pk].answered, sum(cost.unpriced for cost in found[first.pk].costs)) == (1, 1, 1)
+    assert (found[second.pk].calls, found[second.pk].answered, found[second.pk].cost) == (1, 0, None)
     converted = sum(
         charge.amount * (90 if charge.currency == "USD" else 1) for charge in session.charges.all() if charge.amount is not None
     )
     assert found[first.pk].cost == converted
-    assert browser.get(reverse("agent-page", args=[agent.pk])).status_code == 200
+    assert found[first.pk].per_minute(converted) == converted, "a minute of the line, not of our session"
+    assert "without 1 unpriced uses" in browser.get(reverse("agent-page", args=[agent.pk])).content.decode()
 
 
 def test_the_list_asks_the_database_as_often_for_many_agents(browser, owner, django_assert_max_num_queries):
     for number in range(12):
         made.agent_of(owner, f"Agent {number}")
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(14):
         assert browser.get(reverse("agent-list")).content.decode().count("agent-link") == 12

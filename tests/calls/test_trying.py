@@ -9,6 +9,7 @@ from django.utils import timezone
 from agents import drafts
 from calls import alarms, commands, overview, presentation, queries, spend
 from calls.agent_pages import record
+from calls.analytics import keeping
 from calls.commands import trying
 from calls.commands.polling import claim_polls
 from calls.listing.filters import ONLY_TESTS, WITHOUT_TESTS, CallFilters
@@ -86,12 +87,14 @@ def test_what_counts_real_calls_counts_no_tests(agent):
     assert (figures.calls, figures.answered, figures.median_latency_ms, figures.costs) == (0, 0, None, {})
     assert not overview.set_up(agent.owner).has_call
     version = agent.current_version
+    keeping.keep()
     assert record.records([version])[version.pk].calls == 0
     assert queries.call_list(agent.owner, CallFilters(tests=WITHOUT_TESTS)).rows == []
     assert len(queries.call_list(agent.owner, CallFilters(tests=ONLY_TESTS)).rows) == 2
     assert alarms.begun_before(timezone.now() + timedelta(days=1)) == []
     made.talking_call(agent)
     assert overview.day_figures(agent.owner).calls == 1
+    keeping.keep()
     assert record.records([version])[version.pk].calls == 1
 
 

@@ -1,13 +1,13 @@
 """`manage.py rollup --since 2026-11-01`: counts these days' hours anew for analytics; without a day, all of them."""
 
 from argparse import ArgumentParser
-from datetime import date, datetime, time
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from calls.analytics import keeping
+from calls.price_book import midnight
 
 
 class Command(BaseCommand):
@@ -18,5 +18,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         day = options["since"]
-        keeping.mark_since(timezone.make_aware(datetime.combine(day, time.min)) if day else keeping.BEGINNING)
+        keeping.mark_since(midnight(day) if day else keeping.BEGINNING)
         self.stdout.write(f"{keeping.keep(for_s=None)} hours counted anew.")

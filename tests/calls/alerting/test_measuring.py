@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from calls import commands
+from calls import commands, queries
 from calls.alerting.measuring import CONFIRMS_WITHIN, measure, models_of, owners
 from calls.commands import Happened
+from calls.listing.filters import CallFilters
 from calls.models import AlertRule, CallLog, Session, Turn
 from engine.events import TurnLatency
 from tests.calls import made_calls as made
@@ -79,6 +80,8 @@ def test_failures_are_those_of_calls_that_ended(rule, owner, agent):
     assert (found.reading.value, found.reading.calls, found.figures["failed"]) == (Decimal(50), 4, 2)
     reasons = Session.objects.filter(session_id__in=found.calls).values_list("end_reason", flat=True)
     assert set(reasons) == {"provider-failed", "crash"}
+    listed = queries.call_list(owner, CallFilters(failed=True)).rows
+    assert {call.session_id for call in listed} == set(found.calls), "the list and the alert mean the same"
 
 
 def test_calls_that_nobody_answered_are_no_failures(rule, owner, agent):

@@ -120,9 +120,9 @@ def test_the_pages_queries_do_not_grow_with_the_alerts(rule, owner, agent, djang
 
 def test_a_judge_that_stands_still_is_told(rule, owner):
     watched, client = rule("latency", 2000), client_of(owner)
-    assert "Nothing is judged" not in client.get("/alerts/").content.decode()
+    assert "Not every rule is judged" not in client.get("/alerts/").content.decode()
     AlertRule.objects.filter(pk=watched.pk).update(judged_at=timezone.now() - timedelta(minutes=6))
-    assert "Nothing is judged" in client.get("/alerts/").content.decode()
+    assert "Not every rule is judged" in client.get("/alerts/").content.decode()
 
 
 def test_rules_of_everybody_are_read_by_all_and_changed_by_superusers(rule, owner):

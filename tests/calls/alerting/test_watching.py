@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from calls.alerting import shown, watching
 from calls.alerting.judging import LAPSES_AFTER, WELL_FOR
-from calls.alerting.tasks import judge_alerts
+from calls.alerting.measuring import measure
+from calls.alerting.shown import stands_still
+from calls.alerting.tasks import forget_alerts, judge_alerts
 from calls.models import Alert, AlertMail, AlertRule, OutgoingDelivery, Turn, WebhookEndpoint, WebhookMessage
 from calls.outgoing.endpoints import replay_range
 from calls.outgoing.sending import deliver
@@ -160,6 +162,49 @@ def test_a_rule_that_cannot_be_judged_keeps_no_other_from_it(rule, agent, clock)
     assert (told.failed, told.fired) == (1, 1)
 
 
+def test_one_owner_whose_figures_fail_keeps_no_other_from_being_judged(rule, agent, clock, monkeypatch):
+    other = made.agent_of(made.operator())
+    shared = rule("latency", 2000, owner=None)
+    answered(agent, 4000)
+    answered(other, 4000)
+
+    def failing(watched, owner_id, now):
+        if owner_id == agent.owner_id:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return measure(watched, owner_id, now)
+
+    monkeypatch.setattr(watching, "measure", failing)
+    told = clock.judge()
+    assert (told.failed, told.fired, told.rules) == (1, 1, 1)
+    assert Alert.objects.get().owner_id == other.owner_id
+    shared.refresh_from_db()
+    assert (shared.judged_at, shared.tried_at) == (None, clock.now)
+    assert stands_still([shared], shared.created_at + timedelta(minutes=6))
+    monkeypatch.undo()
+    assert clock.judge().fired == 1
+    shared.refresh_from_db()
+    assert shared.judged_at == clock.now
+
+
+def test_where_a_round_ran_out_of_time_the_next_one_goes_on(rule, agent, clock):
+    others = [made.agent_of(made.operator()) for _ in range(2)]
+    shared, own = rule("latency", 2000, owner=None), rule("failures", 20)
+    for one in (agent, *others):
+        answered(one, 4000)
+    everybody = [one.owner_id for one in (agent, *others)]
+    judged: list[int] = []
+    for left in (2, 2, 1, 1):
+        clock.now += MINUTE
+        assert watching.judge_all(clock.now, for_s=0).left == left
+        judged = list(Alert.objects.order_by("pk").values_list("owner_id", flat=True))
+        shared.refresh_from_db()
+        assert shared.tried_to == (judged[-1] if len(judged) < 3 else None)
+    assert judged == everybody, "each a round of its own, and then the other rule"
+    own.refresh_from_db()
+    assert (shared.judged_at, own.judged_at) == (clock.now - MINUTE, clock.now)
+
+
 def test_the_job_judges_by_todays_clock(rule, agent):
     watched = rule("latency", 2000)
     answered(agent, 4000)
@@ -191,6 +236,40 @@ def test_mails_go_to_each_address_keep_quiet_and_tell_of_the_end(rule, agent, cl
     clock.judge(timedelta(hours=1))
     at_once(5000, clock.now)
     assert mails()[4:] == [("fired", "a@example.com"), ("fired", "b@example.com")]  # and still stands after it
+
+
+def test_what_looks_well_again_is_not_mailed_when_the_quiet_time_is_over(rule, agent, clock):
+    rule("latency", 2000, recipients="a@example.com", quiet_minutes=60)
+    answered(agent, 4000)
+    clock.judge()
+    at_once(700, clock.now)
+    clock.judge()
+    clock.judge(WELL_FOR)
+    at_once(5000, clock.now)
+    clock.judge()
+    assert [what for what, _to in mails()] == ["fired", "resolved"]
+    at_once(700, clock.now + timedelta(hours=1))
+    clock.judge(timedelta(hours=1))
+    clock.judge()
+    assert Alert.objects.latest("pk").well_since == clock.now - MINUTE
+    assert len(mails()) == 2
+    at_once(5000, clock.now)
+    clock.judge()
+    assert len(mails()) == 3
+
+
+def test_what_was_over_long_ago_is_removed_with_its_mails(rule, owner, clock, settings):
+    settings.ALERT_KEEP_DAYS = 30
+    watched, long_ago = rule("latency", 2000), clock.now - timedelta(days=31)
+    for resolved_at in (None, long_ago, clock.now - timedelta(days=29)):
+        alert = Alert.objects.create(rule=watched, owner=owner, kind="latency", fired_at=long_ago, resolved_at=resolved_at)
+        AlertMail.objects.create(rule=watched, alert=alert, what="fired", to="a@example.com", state="sent", finished_at=long_ago)
+    for finished_at in (None, long_ago, clock.now):
+        AlertMail.objects.create(rule=watched, what="test", to="a@example.com", state="sent", finished_at=finished_at)
+    assert forget_alerts() == 2
+    assert (Alert.objects.count(), AlertMail.objects.filter(alert=None).count(), AlertMail.objects.count()) == (2, 2, 4)
+    assert not Alert.objects.filter(resolved_at=long_ago).exists()
+    assert forget_alerts() == 0
 
 
 def test_a_mail_has_figures_links_and_nothing_of_a_caller(rule, agent, clock, settings):

@@ -16,7 +16,7 @@ from tests.calls import made_calls as made
 
 NUMBERS = ("+918047112233", "+918047112244", "")
 STATUSES = ["completed"] * 6 + ["in-progress", "ringing", "busy", "no-answer", "failed", "canceled"]
-REASONS = ["caller-hangup", "agent-goodbye", "silence", "voicemail-done", "voicemail-detected", "crash"]
+REASONS = ["caller-hangup", "agent-goodbye", "silence", "voicemail-done", "voicemail-detected", "crash", "provider-failed", "link-lost"]
 
 
 def agents(owner, count: int = 2) -> list:
@@ -48,6 +48,7 @@ def call(luck: random.Random, who, when) -> CallLog:
         from_phone=person if direction == "inbound" else exophone, to_phone=exophone if direction == "inbound" else person,
         answered_at=when if answered else None, ended_at=when + timedelta(seconds=luck.randrange(300)) if over else None,
         duration_s=luck.choice([None, luck.randrange(400)]) if over else None,
+        ended_by=luck.choice(["caller", "carrier"]) if over else "",
         confirmation=luck.choice(["confirmed", "confirmed", "not-confirmed"]) if over else "",
         is_test=luck.random() < 0.15, outcome=luck.choice(["", *Analysis.Outcome.values]) if answered else "",
         settled_at=when if over and luck.random() < 0.7 else None,
@@ -131,7 +132,8 @@ def _add(sums, log: CallLog) -> None:
     sums["calls"] += 1
     sums["answered"] += answered
     sums["waiting"] += not answered and not over
-    sums["failed"] += log.status == "failed"
+    broke_off = session.end_reason == "link-lost" and log.ended_by == "carrier"
+    sums["failed"] += log.status == "failed" or session.end_reason in ("crash", "provider-failed") or broke_off
     sums["unconfirmed"] += log.confirmation == "not-confirmed"
     sums["seconds"] += seconds
     sums["charged_seconds"] += seconds if session.charges.all() else 0

@@ -1,12 +1,14 @@
 """Rollups are what counting the calls one by one gives, whatever happens to the calls afterwards."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
@@ -14,8 +16,8 @@ from calls import commands
 from calls.analytics import keeping
 from calls.analytics.buckets import ERROR_PERCENT, PERCENTS
 from calls.analytics.figures import SUMS, Asked, By, Figures, figures, figures_by
-from calls.analytics.rows import Rollup, RollupCost, RollupMark, RollupState
-from calls.analytics.sources import KEPT, TooMuch, exactly
+from calls.analytics.rows import Rollup, RollupCost, RollupMark, RollupState, midnight_of
+from calls.analytics.sources import KEPT, TooMuch, exactly, up_to_now
 from calls.analytics.tasks import keep_rollups
 from calls.models import CallLog, Charge, Session, UsageLine
 from tests.calls import made_calls as made
@@ -85,6 +87,11 @@ def test_what_is_kept_is_what_the_rows_say_and_stays_so_while_calls_change(peopl
     agree(Asked(FROM + timedelta(hours=7), FROM + timedelta(hours=31), people[1].pk))
     for log in luck.sample(made_logs, 20):
         _befall(luck, log)
+    for asked in (ALL_OF_THEM, replace(ALL_OF_THEM, owner_id=people[0].pk)):
+        waiting = replace(asked, waiting=tuple(keeping.marked_hours(asked.since, asked.until)))
+        assert waiting.waiting, "some hours are not counted yet"
+        now = figures(waiting, By.ALL, up_to_now(of_owner=asked.owner_id is not None))
+        assert same(now, counted.by_hand(logs(asked), By.ALL), error_percent=ERROR_PERCENT)
     keeping.keep(for_s=None)
     agree(ALL_OF_THEM)
     assert keeping.keep(for_s=None) == 0, "nothing has changed, so nothing is counted"
@@ -177,6 +184,42 @@ def test_a_run_out_of_time_leaves_the_older_hours_to_the_next_one(people):
     assert keeping.marked_hours() == [FROM + timedelta(hours=1), FROM]
     assert keeping.keep() == 2 and not RollupMark.objects.exists()
     agree(ALL_OF_THEM)
+
+
+def test_two_runs_count_an_hour_once(people):
+    counted.call(random.Random(3), counted.agents(people[0], 1)[0], FROM)
+    day = midnight_of(FROM)
+    assert keeping.count_day(day, [FROM]) == {FROM: True}
+    assert keeping.count_day(day, [FROM]) == {FROM: False}, "whoever waited for the other's lock finds nothing to do"
+    agree(ALL_OF_THEM)
+
+
+def test_an_hour_that_cannot_be_counted_keeps_its_marks_and_no_other_from_being_counted(people):
+    who = counted.agents(people[0], 1)[0]
+    for hour in range(3):
+        log = counted.call(random.Random(hour), who, FROM + timedelta(hours=hour))
+        CallLog.objects.filter(pk=log.pk).update(is_test=False)
+    bad = FROM + timedelta(hours=1)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"ALTER TABLE calls_rollup ADD CONSTRAINT refused CHECK (hour <> '{bad.isoformat()}')")
+    assert keeping.keep() == 2
+    assert (keeping.marked_hours(), RollupState.objects.get().hours_left) == ([bad], 1)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE calls_rollup DROP CONSTRAINT refused")
+    assert keeping.keep() == 1
+    agree(ALL_OF_THEM)
+
+
+def test_a_talk_that_ends_when_its_call_changes_no_more_is_counted_by_the_next_run():
+    session = made.talking_call(made.agent_of(made.operator()))
+    keeping.keep()
+    assert not RollupMark.objects.exists()
+    Session.objects.filter(pk=session.pk).update(state="ended", ended_at=timezone.now(), end_reason="agent-goodbye")
+    assert keeping.keep() == 1
+    asked = Asked(timezone.now() - timedelta(hours=2), timezone.now() + timedelta(hours=1), session.owner_id)
+    assert figures(asked, By.ALL)[0].talks == 1
 
 
 def test_the_command_counts_what_rows_by_hand_have_changed(people):
