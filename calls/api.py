@@ -13,7 +13,7 @@ from rest_framework.utils.urls import replace_query_param
 from agents.api_fields import Conflict
 from calls import commands, queries
 from calls.listing.finding import SearchTooBroad
-from calls.models import SESSION_ID, Session
+from calls.models import Session
 from calls.serializers import (
     CallDetailSerializer,
     CallPageSerializer,
@@ -22,7 +22,7 @@ from calls.serializers import (
     HangupSerializer,
     PlaceCallSerializer,
 )
-from calls.status import TERMINAL, CallStatus
+from calls.status import SESSION_ID, TERMINAL, CallStatus
 
 
 class CallViewSet(viewsets.GenericViewSet[Session]):

@@ -1,7 +1,6 @@
 """A call's rows. Only `calls.commands` writes them and only `calls.queries` reads them for others."""
 
 import secrets
-from typing import Final
 
 import pgtrigger
 from django.conf import settings
@@ -18,9 +17,6 @@ from calls.status import CallStatus, Direction
 from calls.trial_rows import SpokenAs
 from calls.usage_rows import Charge as Charge
 from calls.usage_rows import UsageLine as UsageLine
-
-SESSION_ID: Final = r"sess_[A-Za-z0-9]{1,35}"
-"""What an address may name; whether there is such a call is another question."""
 
 
 def new_session_id() -> str:

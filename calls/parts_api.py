@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from agents.api_lists import NewestFirst
 from calls import parts
-from calls.models import SESSION_ID, Charge, Recording, Session, Turn
+from calls.models import Charge, Recording, Session, Turn
 from calls.serializers.parts import (
     ChargeQuerySerializer,
     ChargeSerializer,
@@ -25,6 +25,7 @@ from calls.serializers.parts import (
     TurnOfCallSerializer,
     TurnQuerySerializer,
 )
+from calls.status import SESSION_ID
 
 
 class _Parts(viewsets.GenericViewSet[Any]):

@@ -1,6 +1,10 @@
-"""The life of a call's status as a table. Pure: no Django, no clock."""
+"""The life of a call's status as a table, and what a call is named by. Pure: no Django, no clock."""
 
 from enum import StrEnum
+from typing import Final
+
+# What an address may name; whether there is such a call is another question.
+SESSION_ID: Final = "sess_[0-9A-Za-z]{1,35}"
 
 
 class CallStatus(StrEnum):

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from calls.status import SESSION_ID
 from providers.exotel import webhooks
 from providers.exotel.webhooks import CallReport, is_call_sid
 from telephony import applying, catching_up, doors, inbox, parameters, spool
@@ -37,8 +38,6 @@ logger = structlog.get_logger()
 DATABASE.on_return = catching_up.in_background
 CROWD = Crowd()
 _TOO_MANY: Final = "too many at once"
-
-_SESSION_ID = re.compile(r"sess_[0-9A-Za-z]{1,35}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def _read(door: Door, request: HttpRequest, session_id: str) -> Spooled:
         raise Unreadable(400, "CallSid is missing: without it nobody knows which call this is about.")
     if report.call_sid and not is_call_sid(report.call_sid):
         raise Unreadable(400, "CallSid is not an id of a call.")
-    if session_id and not _SESSION_ID.fullmatch(session_id):
+    if session_id and not re.fullmatch(SESSION_ID, session_id):
         raise Unreadable(400, "The address names no session of ours.")
     return Spooled(
         received_ns=time.time_ns(),

@@ -1,6 +1,6 @@
 // Draws what the tables of analytics say. A click on a day or an hour opens the calls behind it; the tables have the same links.
 
-import { element, setText } from "./element.js";
+import { element, loadScript, painted, setText } from "./element.js";
 import { say } from "./words.js";
 
 const told = document.getElementById("series");
@@ -93,7 +93,9 @@ function drawAll() {
   drawn = places.map(draw);
 }
 
-if (series && places.length && typeof uPlot !== "undefined") {
+if (series && places.length) {
+  await painted();
+  await loadScript(places[0].dataset.plot);
   drawAll();
   new ResizeObserver(() => drawn.forEach(({ place, plot }) => plot.setSize(size(place)))).observe(places[0]);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

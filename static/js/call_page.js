@@ -1,11 +1,15 @@
 // What a finished call's page can do beside telling: play the recording, print, copy a link. A shared call has the same.
 
-import { listen } from "./listen.js";
+import { painted } from "./element.js";
 import { say } from "./words.js";
 
 const page = document.getElementById("call");
-listen(page);
-document.addEventListener("htmx:afterSettle", () => listen(page));
+painted()
+  .then(() => import("./listen.js"))
+  .then(({ listen }) => {
+    listen(page);
+    document.addEventListener("htmx:afterSettle", () => listen(page));
+  });
 
 document.addEventListener("click", async (event) => {
   if (event.target.closest("[data-print]")) print();

@@ -19,3 +19,21 @@ export function svgElement(tag, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 }
+
+// Once the page is on the screen: what draws pictures is large, and must not stand before the words.
+export function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, 1000); // a page in the background has no frames
+  });
+}
+
+export function loadScript(address) {
+  return new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = address;
+    script.addEventListener("load", done);
+    script.addEventListener("error", () => failed(new Error(`not loaded: ${address}`)));
+    document.head.append(script);
+  });
+}

@@ -1,12 +1,12 @@
 // The player of a call's recording: the waveform, the keyboard, and the transcript whose every word can be heard by a click on it.
 
-import { element } from "./element.js";
+import { element, painted } from "./element.js";
 import { say } from "./words.js";
 
 const STEP_S = 5;
 const FINE_STEP_S = 1;
 const WORD_MS = 900; // how long a word is marked if no other follows
-const UNPLAYABLE = "The recording cannot be played just now. Load the page again: its link may have run out.";
+const unplayable = () => say("The recording cannot be played just now. Load the page again: its link may have run out.");
 
 function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
@@ -42,7 +42,7 @@ class Listening {
     this.audio = box.querySelector("audio");
     this.turns = [];
     this.places = new Map();
-    this.audio.addEventListener("error", () => this.tell(say(UNPLAYABLE)));
+    this.audio.addEventListener("error", () => this.tell(unplayable()));
   }
 
   part(name) {
@@ -56,6 +56,7 @@ class Listening {
 
   async draw() {
     // Only a page with a picture to draw loads what draws it, and only once it is painted.
+    await painted();
     const [answer, { Waveform }] = await Promise.all([
       fetch(this.box.dataset.waveform, { headers: { Accept: "application/json" } }),
       import("./waveform.js"),
@@ -147,7 +148,7 @@ class Listening {
   play() {
     this.audio.play().catch((error) => {
       // An interruption by another click is nothing to tell.
-      if (error.name !== "AbortError") this.tell(say(UNPLAYABLE));
+      if (error.name !== "AbortError") this.tell(unplayable());
     });
   }
 

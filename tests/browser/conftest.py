@@ -161,6 +161,7 @@ async def open_page(browser: Browser, web: str) -> AsyncIterator[Callable[..., A
             cookie = await database_sync_to_async(_session_cookie)(user)
             await context.add_cookies([{"name": "sessionid", "value": cookie, "url": web}])
         page = await context.new_page()
+        await page.add_init_script(WATCH_SHIFTS)
 
         def complain(text: str) -> None:
             if not any(part in text for part in allowed):
@@ -169,6 +170,8 @@ async def open_page(browser: Browser, web: str) -> AsyncIterator[Callable[..., A
         page.on("console", lambda message: complain(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complain(str(error)))
         await page.goto(path)
+        for complaint in await judge_arrival(page):
+            complain(complaint)
         return page
 
     yield open_
@@ -181,6 +184,32 @@ def _session_cookie(user) -> str:
     client = Client()
     client.force_login(user)
     return client.cookies["sessionid"].value
+
+
+MOST_KB, MOST_SHIFT = 100, 0.05
+# A score as Web Vitals count it, which call 0.1 good. The live page moves a little while its first news come.
+WATCH_SHIFTS = """
+  window.shifted = 0;
+  new PerformanceObserver((list) => { for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifted += shift.value })
+    .observe({ type: "layout-shift", buffered: true });
+"""
+_ARRIVED = """async () => {
+  await document.fonts.ready;
+  const paint = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity;
+  const needed = performance.getEntriesByType("resource").filter((one) => one.responseEnd <= paint && one.initiatorType !== "audio");
+  const own = [...performance.getEntriesByType("navigation"), ...needed].filter((one) => one.name.startsWith(location.origin));
+  return { kb: own.reduce((sum, one) => sum + one.transferSize, 0) / 1000, shifted: window.shifted };
+}"""
+
+
+async def judge_arrival(page: Page) -> list[str]:
+    """Every page of ours is painted for the first time with less than 100 kB of our own transfer, and then stands still."""
+    arrived = await page.evaluate(_ARRIVED)
+    if place := os.environ.get("ARRIVALS"):
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(f"{arrived['kb']:.1f} kB, shifted {arrived['shifted']:.4f}: {urlsplit(page.url).path}\n")
+    heavy = [f"first painted with {arrived['kb']:.0f} kB"] if arrived["kb"] > MOST_KB else []
+    return heavy + ([f"shifted by {arrived['shifted']:.3f}"] if arrived["shifted"] > MOST_SHIFT else [])
 
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")

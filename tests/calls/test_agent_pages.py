@@ -316,9 +316,8 @@ def test_each_version_shows_its_own_calls_and_what_a_minute_of_them_cost(browser
     found = record.records([first, second], owner_id=agent.owner_id, agent_id=agent.pk)
     assert (found[first.pk].calls, found[first.pk].answered, sum(cost.unpriced for cost in found[first.pk].costs)) == (1, 1, 1)
     assert (found[second.pk].calls, found[second.pk].answered, found[second.pk].cost) == (1, 0, None)
-    converted = sum(
-        charge.amount * (90 if charge.currency == "USD" else 1) for charge in session.charges.all() if charge.amount is not None
-    )
+    amounts = [charge.amount * (90 if charge.currency == "USD" else 1) for charge in session.charges.all() if charge.amount is not None]
+    converted = sum(amounts, Decimal())
     assert found[first.pk].cost == converted
     assert found[first.pk].per_minute(converted) == converted, "a minute of the line, not of our session"
     assert "without 1 unpriced uses" in browser.get(reverse("agent-page", args=[agent.pk])).content.decode()
