@@ -111,7 +111,7 @@ def test_the_live_page_counts_the_day(signed_in, owner):
         "running": "1",
         "calls": "2",
         "answered": "1 answered",
-        "latency": "790 ms",
+        "latency": "802 ms",  # as analytics keeps it: at most 2 % from 790
         "cost": "₹1.42 + $0.04",
         "unpriced": "and 1 unpriced",
     }
@@ -326,7 +326,7 @@ def test_queries_do_not_grow_with_the_calls(signed_in, owner, django_assert_max_
         made.use(session, key=str(index))
     for number in range(1, 31):
         made.exchange(session, number, "Hello?", "Hello.")
-    with django_assert_max_num_queries(18):  # two of them for what this user may see
+    with django_assert_max_num_queries(19):  # two of them for what this user may see, four for the figures of the day
         signed_in.get("/")
     with django_assert_max_num_queries(21):
         signed_in.get("/calls/")
