@@ -1,15 +1,11 @@
 // What a finished call's page can do beside telling: play the recording, print, copy a link. A shared call has the same.
 
-import { painted } from "./element.js";
+import { listen } from "./listen.js";
 import { say } from "./words.js";
 
 const page = document.getElementById("call");
-painted()
-  .then(() => import("./listen.js"))
-  .then(({ listen }) => {
-    listen(page);
-    document.addEventListener("htmx:afterSettle", () => listen(page));
-  });
+listen(page);
+document.addEventListener("htmx:afterSettle", () => listen(page));
 
 document.addEventListener("click", async (event) => {
   if (event.target.closest("[data-print]")) print();

@@ -1,4 +1,4 @@
-// Loads what follows a call only once the page is on the screen: <meta name="later" content="address of a module">.
+// Loads what goes on beside the page, such as the bell, only once the page is on the screen: <meta name="later" content="address of a module">.
 
 import { painted } from "./element.js";
 
