@@ -207,11 +207,10 @@ def delivered_here() -> Iterator[None]:
 
 def live_update(session: Session, kind: str, payload: _Payload) -> None:
     """`live_update_async` for code that blocks: nobody waits until it is told."""
-    update = session, kind, payload
-    if (outbox := _outbox.get()) is not None:
-        outbox.leave(update)
-    else:
-        _aside.leave(update)
+    try:
+        (_outbox.get() or _aside).leave((session, kind, payload))
+    except RuntimeError as error:  # the process ends: no thread begins any more, or the loop is closed
+        _lost(session, kind, error)
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------------

@@ -6,11 +6,11 @@ Never stores a secret, and never decides anything about a call.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -28,36 +28,10 @@ def fingerprint(door: str, session_id: str, params: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode([door, session_id, params], order="deterministic")).hexdigest()
 
 
-def keep(
-    *,
-    door: str,
-    method: str,
-    content_type: str,
-    params: Mapping[str, Any],
-    call_sid: str,
-    session_id: str = "",
-    received_at: datetime | None = None,
-) -> WebhookDelivery:
-    """The row of this delivery: a new one, or the first copy's with `copies` counted up. `params` are free of secrets already."""
-    print_of_it = fingerprint(door, session_id, params)
-    same = WebhookDelivery.objects.filter(fingerprint=print_of_it)
-    if not same.update(copies=F("copies") + 1):
-        try:
-            with transaction.atomic():
-                return WebhookDelivery.objects.create(
-                    door=door,
-                    fingerprint=print_of_it,
-                    method=method[:8],
-                    content_type=content_type[:120],
-                    params=dict(params),
-                    call_sid=call_sid,
-                    session_id=session_id,
-                    received_at=received_at or timezone.now(),
-                )
-        except IntegrityError:
-            # A copy came at the same moment and was first.
-            same.update(copies=F("copies") + 1)
-    return same.get()
+def keep(told: Spooled) -> WebhookDelivery:
+    """The row of this delivery: a new one, or the first copy's with `copies` counted up."""
+    (pk,) = keep_all([told])
+    return WebhookDelivery.objects.get(pk=pk)
 
 
 _KEEP_ALL = """
@@ -71,7 +45,7 @@ RETURNING id
 
 
 def keep_all(told: Sequence[Spooled]) -> list[int]:
-    """`keep` for many at once, in one statement: the ids of their rows, those of copies once."""
+    """The ids of their rows, those of copies once, in one statement. What is told is free of secrets already."""
     first: dict[str, tuple[Spooled, int]] = {}
     for each in told:
         print_of_it = fingerprint(each.door, each.session_id, each.params)

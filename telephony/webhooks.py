@@ -155,14 +155,7 @@ def _read(door: Door, request: HttpRequest, session_id: str) -> Spooled:
 
 
 def _keep(told: Spooled, report: CallReport) -> Visit:
-    delivery = inbox.keep(
-        door=told.door,
-        method=told.method,
-        content_type=told.content_type,
-        params=told.params,
-        call_sid=told.call_sid,
-        session_id=told.session_id,
-    )
+    delivery = inbox.keep(told)
     applied = applying.apply(delivery)
     if applied.ignored:
         logger.info("webhook_ignored", door=told.door, delivery_id=delivery.pk, reason=applied.ignored)

@@ -3,6 +3,7 @@
 The last piece, Exotel's Call Details, always comes in the end: it is asked for, not sent.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from uuid import uuid4
 from calls import commands
 from calls.models import CallLog, Charge, Session, UsageLine
 from telephony import applying, inbox
+from telephony.spool import Spooled
 from torture import made
 from torture.ground import NUMBER
 
@@ -30,7 +32,7 @@ def stamp(at: datetime) -> str:
 def _webhook(door: str, fields: dict[str, Any]) -> Piece:
     def come(sid: str) -> None:
         params = {"CallSid": sid, **fields}
-        applying.apply(inbox.keep(door=door, method="POST", content_type="", params=params, call_sid=sid))
+        applying.apply(inbox.keep(Spooled(time.time_ns(), door, "POST", "", params, sid)))
 
     return come
 

@@ -1,6 +1,7 @@
 """What the pages are looked at with: a normal morning at a clinic, and absurd rows that no page may break on."""
 
 import hashlib
+import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from engine.events import TurnLatency
 from providers.exotel.times import to_stamp
 from telephony import applying, inbox
 from telephony.models import Phone
+from telephony.spool import Spooled
 from tests.calls import made_calls as made
 
 BOOKING = [
@@ -142,7 +144,7 @@ def carrier_tells(session: Session) -> None:
     ]
     for params in told:
         params = {"CallSid": sid, **params}
-        applying.apply(inbox.keep(door="status", method="POST", content_type="", params=params, call_sid=sid))
+        applying.apply(inbox.keep(Spooled(time.time_ns(), "status", "POST", "", params, sid)))
 
 
 def told_elsewhere(session: Session, endpoint: WebhookEndpoint, *states: str, error: str = "") -> None:

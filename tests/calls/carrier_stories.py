@@ -4,6 +4,7 @@ The same stories are folded without a database, applied through the inbox, and (
 """
 
 import random
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from calls.told import REPORT, Event, claims
 from providers.exotel import webhooks
 from providers.exotel.details import read_call
 from telephony import applying, inbox, reconciling
+from telephony.spool import Spooled
 from tests.calls import made_calls as made
 
 SID: Final = "0f3c9a1e7b2d4c5f8a6b0d1e2f3a198c"
@@ -213,7 +215,7 @@ def deliver(session: Session, step: Step) -> None:
         details = read_call(params)
         commands.apply_carrier_report(session=session, report=reconciling._report(details), source="carrier", key=reconciling._key(details))
         return
-    applying.apply(inbox.keep(door=step.door, method="POST", content_type="", params=params, call_sid=sid))
+    applying.apply(inbox.keep(Spooled(time.time_ns(), step.door, "POST", "", params, sid)))
 
 
 def every_order(story: Story) -> Iterator[tuple[Step, ...]]:

@@ -10,6 +10,7 @@ from django.test import Client
 from calls.models import CallEvent, CallLog, Session
 from telephony import catching_up, inbox, spool
 from telephony.models import WebhookDelivery
+from telephony.spool import Spooled
 from tests.providers.exotel import payloads
 from tests.telephony.conftest import SHAPES, as_form, as_query, door
 
@@ -88,7 +89,7 @@ def test_a_delivery_that_was_interrupted_before_it_was_applied_comes_round_again
     from telephony import applying
 
     as_query(client, door("voicebot"), payloads.VOICEBOT)
-    kept = inbox.keep(door="status", method="POST", content_type="", params=payloads.BASE_CALLBACK, call_sid=payloads.SID)
+    kept = inbox.keep(Spooled(time.time_ns(), "status", "POST", "", payloads.BASE_CALLBACK, payloads.SID))
     assert inbox.left_over(10) == []  # it may be being applied right now
     WebhookDelivery.objects.filter(pk=kept.pk).update(received_at=timezone.now() - timedelta(minutes=1))
     assert applying.repair() == 1
