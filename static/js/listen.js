@@ -162,7 +162,7 @@ class Listening {
     const icon = button.querySelector("use");
     const name = this.audio.paused ? "play" : "pause";
     icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, `#${name}`));
-    button.querySelector("span").textContent = this.audio.paused ? "Play" : "Pause";
+    button.querySelector("span").textContent = this.audio.paused ? say("Play") : say("Pause");
     this.show();
   }
 
@@ -173,7 +173,7 @@ class Listening {
     if (this.part("position").textContent !== words) {
       this.part("position").textContent = words;
       this.part("wave").setAttribute("aria-valuenow", String(Math.round(seconds)));
-      this.part("wave").setAttribute("aria-valuetext", `${words} of ${this.part("length").textContent}`);
+      this.part("wave").setAttribute("aria-valuetext", say("{position} of {length}", { position: words, length: this.part("length").textContent }));
     }
     const turn = this.turnAt(seconds * 1000);
     this.waveform.mark(turn?.key ?? "");

@@ -69,6 +69,7 @@ async def until(page: Page, condition: str) -> None:
 
 
 async def hear(page: Page, turn: str, word: str) -> int:
+    await expect(page.locator(".transcript.heard")).to_be_visible()  # before that the words show no hand, and a click on them does nothing
     x, y = await page.evaluate(MIDDLE_OF, [turn, word])
     await page.mouse.click(x, y)
     await until(page, f"!{PLAYER}.paused && {PLAYER}.readyState > 1")
