@@ -1,28 +1,41 @@
 """Shared fixtures. Services come from `tests.services`; each room's own fixtures stand in its own conftest.py."""
 
+import contextlib
 import functools
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-# What a test of this kind takes: whole processes, a browser, speech models. The slowest files come first.
-HEAVY = ("processes", "speech", "browser")
-SLOWEST = ("tests/deploy/", "tests/browser/test_whole_story.py", "tests/calls/test_crash.py")
+from tests import lanes
+
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Each worker reads its own part of the tests first, and finds the others' already compiled when it reads the whole.
+
+    Only in a new checkout does that matter: pytest rewrites every assertion once, and keeps what it wrote.
+    """
+    if WORKERS == 1:
+        return
+    here = Path(__file__).parent
+    modules = sorted(".".join(path.relative_to(here.parent).with_suffix("").parts) for path in here.rglob("test_*.py"))
+    for name in modules[WORKER::WORKERS]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # pytest tells it when it collects the file
+            importlib.import_module(name)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests begin first, so that no worker is left alone with one at the end; workers that are done take over from the other end."""
-
-    def place(item: pytest.Item) -> int:
-        if item.nodeid.startswith(SLOWEST):
-            return 0
-        return 1 if any(item.get_closest_marker(kind) for kind in HEAVY) else 2
-
-    items.sort(key=place)
+    """Long tests come first in every worker, so that none is left alone with them at the end (`tests.lanes`)."""
+    items[:] = lanes.ordered(items, WORKERS)
 
 
 def pytest_collection_finish() -> None:

@@ -220,8 +220,9 @@ _JUDGED = """async () => (await axe.run(document, {resultTypes: ["violations"]})
 
 async def axe(page: Page) -> list[str]:
     """What keeps people with screen readers, keyboards or weak eyes from using the page as it stands: serious and critical findings."""
-    # Evaluated by the debugger, so the page's policy (no inline code) stays as it is.
-    await page.evaluate(AXE)
+    # Evaluated by the debugger, so the page's policy (no inline code) stays as it is; once for each document, as reading it takes time.
+    if await page.evaluate("typeof axe === 'undefined'"):
+        await page.evaluate(AXE)
     found: list[str] = await page.evaluate(_JUDGED)
     return found
 

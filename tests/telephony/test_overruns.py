@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from calls import alarms, commands
 from calls.alerting.shown import Counts
-from calls.models import Alarm, CallEvent, CallLog, Job, Session
+from calls.models import Alarm, AlertRule, CallEvent, CallLog, Job, Session
 from telephony import overruns, tasks
 from telephony.line_health import metrics, written
 from telephony.overruns import ask_again_after, cap_s, overrun
@@ -156,6 +156,7 @@ def test_an_open_alarm_stands_on_top_of_the_pages_of_those_whose_call_it_is(clie
 
 @pytest.mark.django_db
 def test_the_web_process_tells_its_numbers(client):
+    AlertRule.objects.create(kind="latency", threshold=2000)
     answer = client.get("/metrics")
     assert answer.status_code == 200 and answer["Content-Type"].startswith("text/plain; version=0.0.4")
     assert b'voiceagents_alarms_open{kind="overrun"} 0\n' in answer.content
