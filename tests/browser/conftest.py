@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
+import pytest_asyncio
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -133,7 +134,14 @@ def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
     pytest.fail(f"the web process did not answer {url} within {START_LIMIT_S} s")
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all tests here, so that they can share a browser: to start one takes longer than to open a page."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
@@ -141,7 +149,7 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser, web: str) -> AsyncIterator[Callable[..., Awaitable[Page]]]:
     """Opens pages as a user, or as nobody; at the end the test fails if any of them complained."""
     complaints: list[str] = []

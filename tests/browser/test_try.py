@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from django.contrib.auth.models import Permission
 from django.db import connections
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -51,7 +52,7 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def browser(chromium: str, recording: Path) -> AsyncIterator[Browser]:
     heard = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={recording}"]
     async with async_playwright() as playwright:
