@@ -89,7 +89,7 @@ def minds(tmp_path_factory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def web(django_db_setup, django_db_blocker, recordings, media_port, minds) -> Iterator[str]:
+def web(django_db_setup, django_db_blocker, recordings, media_port, minds, tmp_path_factory) -> Iterator[str]:
     """The root URL of a web process of its own, on the test database."""
     with django_db_blocker.unblock():
         name = connection.settings_dict["NAME"]
@@ -100,6 +100,8 @@ def web(django_db_setup, django_db_blocker, recordings, media_port, minds) -> It
         **os.environ,
         "DATABASE_URL": urlunsplit(parts._replace(path=f"/{name}")),
         "WEB_PORT": str(port),
+        # Not where this process looks: with the files there, every client of every later test would read the list of them anew.
+        "STATIC_ROOT": str(tmp_path_factory.mktemp("static")),
         "WEBHOOK_BASE_URL": root,
         "AWS_S3_ENDPOINT_URL": recordings.endpoint_url,
         "MEDIA_BASE_URL": f"ws://127.0.0.1:{media_port}",

@@ -35,6 +35,7 @@ def _environment(directory: Path, simulator: int, web: int, media: int) -> dict[
         **demo.simulated(web, media, simulator),
         "DATABASE_URL": urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}")),
         "WEBHOOK_SPOOL_DIR": str(directory / "webhooks"),
+        "STATIC_ROOT": str(directory / "static"),
         "DATABASE_POOL_SIZE": "8",
         "RECONCILE_S": "1",
         "JOB_SWEEP_S": "1",
