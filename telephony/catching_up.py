@@ -89,16 +89,13 @@ def _quietly(crowd: Crowd) -> None:
     try:
         is_over = False
         while not is_over:
-            try:
-                catch_up(_Half())
-            finally:
-                crowd.open()
+            catch_up(_Half())
+            crowd.open()
             time.sleep(_FOR_THE_LAST_S)  # whoever was sent to the disk before it was opened may still be writing
             catch_up(_Half())
             is_over = crowd.is_over()
     except Exception as error:  # noqa: BLE001 - the beat tries again
-        crowd.open()
-        crowd.is_over()
+        crowd.give_up()
         logger.warning("spool_not_emptied", error=type(error).__name__)
     finally:
         close_old_connections()

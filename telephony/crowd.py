@@ -38,9 +38,14 @@ class Crowd:
             return is_time
 
     def open(self) -> None:
-        """What was on the disk is in the inbox, or cannot be brought there now."""
+        """What was on the disk is in the inbox."""
         with self._lock:
             self._is_diverted = False
+
+    def give_up(self) -> None:
+        """They could not be brought in. The way inside is open, and the last one out of the next crowd tries again."""
+        with self._lock:
+            self._is_diverted = self._is_bringing = False
 
     def is_over(self) -> bool:
         """Whether nobody was sent to the disk since it was opened: then the one who brings them in may go."""

@@ -47,12 +47,23 @@ def test_of_many_threads_no_more_are_inside_than_may_be():
             inside -= 1
         if crowd.leave():
             crowd.open()
-            crowd.is_over()
+            while not crowd.is_over():  # somebody was sent away meanwhile: whoever brings in goes on
+                crowd.open()
 
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(visit, range(2_000)))
     assert 1 <= most <= 3
     assert [crowd.enter() for _ in range(4)] == [True, True, True, False], "everybody has left"
+
+
+def test_who_cannot_bring_them_in_leaves_it_to_the_next_crowd_even_if_somebody_was_just_sent_away():
+    crowd = Crowd(most=1)
+    for _ in range(2):
+        assert crowd.enter() and not crowd.enter()
+        assert crowd.leave(), "the last one out brings them in"
+        assert not crowd.enter()
+        crowd.give_up()
+    assert crowd.enter()
 
 
 @pytest.fixture
