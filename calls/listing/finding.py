@@ -3,7 +3,7 @@
 Two steps, each with a bound of its own, because no single plan is quick for common and for rare things:
 
 1. *Walk*: the next `WALKED` calls along the index that gives them in the list's order. Whatever at least one call in five hundred has is
-   found here, and nobody sorts anything.
+   found here, and nobody sorts anything. For words, whose frequency Postgres can guess, `calls.listing.way` says how far, if at all.
 2. *Gather*: what the walk did not find is rare, so all of it is fetched by the indexes of what was asked for, and then sorted. What is rare
    only together is found by `calls.listing.facets`.
 
@@ -24,10 +24,8 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
 from calls.listing.filters import CallFilters, Conditions
+from calls.listing.way import WALKED, walk
 
-WALKED: Final = 20_000
-# Up to so many, by Postgres' own guess, are gathered without a walk before.
-FEW: Final = 5_000
 # Nobody waits longer for a page; what would take longer is narrowed by the one who asks.
 PATIENCE_MS: Final = 8000
 
@@ -126,7 +124,7 @@ def every(wish: Wish, *, at_once: int, patience_ms: int) -> Iterator[list[int]]:
     place: Place | None = None
     while True:
         with _patiently(patience_ms) as cursor:
-            statement, values = _walk(wish, _beyond(wish.order, place, direction), direction, with_end=True)
+            statement, values = _walk(wish, _beyond(wish.order, place, direction), direction, WALKED, with_end=True)
             cursor.execute(statement, values)
             rows: list[tuple[Any, int, bool]] = cursor.fetchall()
         places = sorted(((key, pk) for key, pk, is_end in rows if not is_end), reverse=wish.order.is_descending)
@@ -155,12 +153,8 @@ def estimate(wish: Wish) -> int:
     """About how many calls that are, by Postgres' statistics: nothing is counted, so it costs the same for any number."""
     if wish.filters.senseless:
         return 0
-    where, source = _on_call(wish) + wish.filters.on_words(), "calls_calllog c"
-    if wish.filters.said is not None:
-        source += " JOIN calls_callwords w ON w.session_id = c.session_id"
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT c.session_id FROM {source} WHERE {where}", where.values)
-        return _rows_of(cursor.fetchone()[0])
+        return _guessed(cursor, *_whole(wish))
 
 
 # --- the two steps ----------------------------------------------------------------------------------------------------------
@@ -175,25 +169,40 @@ _MANNERS: Final = (
 
 def _search(cursor: Any, wish: Wish, place: Place | None, backwards: bool, limit: int) -> list[Place]:
     direction = "DESC" if wish.order.is_descending is not backwards else "ASC"
-    for step in (_gather,) if _are_few(cursor, wish) else (_walk, _gather):
-        statement, values = step(wish, _beyond(wish.order, place, direction), direction)
+    beyond, places = _beyond(wish.order, place, direction), list[Place]()
+    far = _how_far(cursor, wish, limit)
+    for statement, values in ([_walk(wish, beyond, direction, far)] if far else []) + [_gather(wish, beyond, direction)]:
         cursor.execute(f"{statement} LIMIT %s", [*values, limit])
-        places: list[Place] = cursor.fetchall()
+        places = cursor.fetchall()
         if len(places) == limit:
             break
     return places
 
 
-def _are_few(cursor: Any, wish: Wish) -> bool:
-    """Words of one agent or owner, rare by Postgres' statistics. Their calls lie far apart: to walk along them is to read a page for each,
-    while the index of words and that of whose they are cut each other.
-    """
-    filters = wish.filters
-    if filters.said is None or (wish.owner_id is None and filters.agent_id is None):
-        return False
-    words = _words(wish)
-    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT FROM calls_callwords w WHERE {words}", words.values)
-    return _rows_of(cursor.fetchone()[0]) <= FEW
+def _how_far(cursor: Any, wish: Wish, limit: int) -> int:
+    if wish.filters.said is None:
+        return WALKED
+    along = _along(wish)
+    return walk(
+        wanted=limit,
+        found=_guessed(cursor, *_whole(wish)),
+        gathered=_guessed(cursor, "calls_callwords w", wish.filters.on_words() + along),
+        among=_guessed(cursor, "calls_callwords w", along),
+        everything=_guessed(cursor, "calls_callwords w", Conditions()),
+    )
+
+
+def _whole(wish: Wish) -> tuple[str, Conditions]:
+    source = "calls_calllog c"
+    if wish.filters.said is not None:
+        source += " JOIN calls_callwords w ON w.session_id = c.session_id"
+    return source, _on_call(wish) + wish.filters.on_words()
+
+
+def _guessed(cursor: Any, source: str, where: Conditions) -> int:
+    """How many rows that are, by Postgres' statistics: the same time for any number."""
+    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT FROM {source} WHERE {where}", where.values)
+    return _rows_of(cursor.fetchone()[0])
 
 
 def _rows_of(plan: Any) -> int:
@@ -201,12 +210,12 @@ def _rows_of(plan: Any) -> int:
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-def _words(wish: Wish) -> Conditions:
-    return wish.filters.on_words() + _whose(wish, "w") + wish.filters.on_agent().on("w") + wish.filters.between("w")
+def _along(wish: Wish) -> Conditions:
+    return _whose(wish, "w") + wish.filters.on_agent().on("w") + wish.filters.between("w")
 
 
-def _walk(wish: Wish, beyond: Conditions, direction: str, *, with_end: bool = False) -> tuple[str, list[Any]]:
-    """Calls along one index and nothing else: any other condition inside could make Postgres read ten million rows for `WALKED`.
+def _walk(wish: Wish, beyond: Conditions, direction: str, far: int, *, with_end: bool = False) -> tuple[str, list[Any]]:
+    """Calls along one index and nothing else: any other condition inside could make Postgres read ten million rows for `far`.
 
     `with_end` adds a third column and a last row in which it is true: where the walk ended, if there is more to walk.
     """
@@ -229,7 +238,7 @@ def _walk(wish: Wish, beyond: Conditions, direction: str, *, with_end: bool = Fa
     elif row == "c" and said:
         join = "JOIN calls_callwords w ON w.session_id = c.session_id"
     where = beside + rest + filters.on_words()
-    walked = f"SELECT {row}.* FROM {table} {row} WHERE {drive} {order} LIMIT {WALKED}"
+    walked = f"SELECT {row}.* FROM {table} {row} WHERE {drive} {order} LIMIT {far}"
     values = [*drive.values, *where.values]
     if not with_end:
         return f"SELECT {row}.{column}, {row}.session_id FROM ({walked}) {row} {join} WHERE {where} {order}", values
@@ -237,7 +246,7 @@ def _walk(wish: Wish, beyond: Conditions, direction: str, *, with_end: bool = Fa
     return (
         f"WITH walked AS MATERIALIZED ({walked}) "
         f"SELECT {row}.{column}, {row}.session_id, false FROM walked {row} {join} WHERE {where} UNION ALL "
-        f"(SELECT {row}.{column}, {row}.session_id, true FROM walked {row} WHERE (SELECT count(*) FROM walked) = {WALKED} {turned} LIMIT 1)"
+        f"(SELECT {row}.{column}, {row}.session_id, true FROM walked {row} WHERE (SELECT count(*) FROM walked) = {far} {turned} LIMIT 1)"
     ), values
 
 
@@ -248,7 +257,7 @@ def _gather(wish: Wish, beyond: Conditions, direction: str) -> tuple[str, list[A
     source, values = "calls_calllog c", list[Any]()
     if filters.said is not None:
         # Fenced: by the words alone, which their index finds; the planner must not walk instead.
-        words = _words(wish)
+        words = wish.filters.on_words() + _along(wish)
         by_time = column == "created_at"
         if by_time:
             words += beyond.on("w")
