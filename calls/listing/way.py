@@ -1,20 +1,20 @@
 """How far to walk along the calls before what is rare is gathered (`calls.listing.finding`).
 
-Both read rows from all over the disk, and one of them reads far fewer: of words that every tenth call has, a page of the list is full after
-some hundred calls; what one call in a hundred thousand has is gathered before a walk would have met the first. Counted is in pages of the
-table: gathered calls lie on a page each, walked ones on fewer the more of all calls they are.
+Of words that every tenth call has, a page of the list is full after some hundred calls; what one call in a hundred thousand has is gathered
+before a walk would have met the first. What counts is how many pages of the table are read that nobody has read just before: gathered calls
+lie on a page each, all over the disk, while a walk along all calls begins with the newest, which share pages and are in memory.
 """
 
 from typing import Final
 
-# What is found without a search for words is walked to so far; whatever one call in five hundred has fills a page.
+# Whatever at least one call in five hundred has fills a page on the way.
 WALKED: Final = 20_000
-# Nobody is made to walk further: from here on everything rare is gathered, whatever the guesses were.
+# Nobody is made to walk further (30 ms when the newest calls are in memory): from here on everything rare is gathered.
 FURTHEST: Final = 60_000
-# So many calls that follow each other share a page of the table of words.
-_NEIGHBOURS: Final = 7
-# Guesses are rough: half as much again is walked.
-_MARGIN: Final = 1.5
+# What a call costs on a walk along all of them, where a gathered one costs 1.
+_BESIDE_EACH_OTHER: Final = 0.02
+# Postgres knows how often the commonest thousand words are said; of all others it makes one guess.
+_MARGIN: Final = 4
 
 
 def walk(*, wanted: int, found: int, gathered: int, among: int, everything: int) -> int:
@@ -24,7 +24,7 @@ def walk(*, wanted: int, found: int, gathered: int, among: int, everything: int)
     along. `everything`: all calls.
     """
     needed = wanted * max(among, 1) / max(found, 1)
-    page_each = 1 - (1 - 1 / _NEIGHBOURS) * min(1.0, among / max(everything, 1))
-    if needed > FURTHEST or needed * page_each >= max(gathered, 1):
+    each = 1 - (1 - _BESIDE_EACH_OTHER) * min(1.0, among / max(everything, 1))
+    if needed > FURTHEST or needed * each >= max(gathered, 1):
         return 0
-    return min(FURTHEST, max(WALKED, int(needed * _MARGIN)))
+    return WALKED if needed * _MARGIN <= WALKED else FURTHEST
