@@ -313,7 +313,11 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.BasicAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "access.permissions.KeyAllows"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "access.permissions.KeyAllows",
+        "access.permissions.AccountAllows",
+    ],
     "DEFAULT_THROTTLE_CLASSES": ["access.rates.PerKey"],
     "DEFAULT_FILTER_BACKENDS": ["agents.api_lists.StrictFilters"],
     "DEFAULT_PARSER_CLASSES": ["agents.api_fields.StrictJSON"],
