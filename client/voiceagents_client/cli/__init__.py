@@ -49,7 +49,3 @@ def main() -> None:
         sys.exit(terminal.FAILED)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()
