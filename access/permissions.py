@@ -1,9 +1,12 @@
-"""Whether the key of a request has the scope for what it asks. People with a password or a session have all of theirs."""
+"""Whether whoever asks may do it: their key by its scopes, and they themselves where a page would ask for a permission too.
+
+People with a password or a session have all scopes.
+"""
 
 from typing import Any
 
 from django.utils.translation import gettext as _
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from access.models import ApiKey
@@ -21,4 +24,19 @@ class KeyAllows(BasePermission):
         if scope is not None and covers(request.auth.scopes, scope):
             return True
         self.message = _("This API key lacks the scope %(scope)s. Make a key that has it.") % {"scope": scope or door}
+        return False
+
+
+class AccountAllows(BasePermission):
+    """A door with `changes_take` asks the person behind the request for this permission, as the page of the same thing does; reading asks
+    for none.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        permission = getattr(view, "changes_take", "")
+        if not permission or request.method in SAFE_METHODS or request.user.has_perm(permission):
+            return True
+        self.message = _("Your account lacks the permission %(permission)s. Ask whoever looks after accounts for it.") % {
+            "permission": permission
+        }
         return False

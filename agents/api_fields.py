@@ -91,12 +91,13 @@ class StrictJSON(JSONParser):
             told = super().parse(BytesIO(raw), media_type, parser_context)
         except RecursionError as error:
             raise ParseError(_("The body is nested too deeply.")) from error
-        if problem := _unkeepable(told):
+        if problem := unkeepable(told):
             raise ParseError(problem)
         return told
 
 
-def _unkeepable(told: Any) -> str:
+def unkeepable(told: Any) -> str:
+    """Why no row could hold this JSON; empty if one could."""
     waiting = [(told, 0)]
     while waiting:
         value, depth = waiting.pop()

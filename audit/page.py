@@ -19,7 +19,7 @@ from audit import history, words
 def history_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("audit.view_history"):
         raise PermissionDenied
-    kind, who = request.GET.get("kind", ""), request.GET.get("who", "").replace("\0", "")
+    kind, who = request.GET.get("kind", ""), request.GET.get("who", "")
     person = get_user_model().objects.filter(username=who).first() if who else None
     wanted = history.Wanted(kind, person.pk if person else -1 if who else None, history.moment(request.GET.get("before", "")))
     found, further = history.entries(wanted)

@@ -44,7 +44,7 @@ def count_open() -> dict[str, int]:
     known = {str(kind): 0 for kind in Alarm.Kind.values}
     budgets = [notice.level for notice in spend.notices(None, day_of(timezone.now()))]
     spent = {f"budget-{level}": budgets.count(level) for level in (Level.NEAR, Level.OVER)}
-    return {**known, **dict(rows), **spent, ENDPOINT_OFF: off, PRICE_UNKNOWN: ledger.models_without_price()}
+    return {**known, **dict(rows), **spent, ENDPOINT_OFF: off, PRICE_UNKNOWN: len(ledger.without_price_lately())}
 
 
 def hooks() -> dict[str, int]:

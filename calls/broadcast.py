@@ -20,9 +20,11 @@ import structlog
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.db import transaction
+from django.db.models import Q
 
 from calls import wording
 from calls.models import CallLog, Session, Turn
+from calls.trial_rows import ONLY_WRITTEN
 
 logger = structlog.get_logger()
 
@@ -278,11 +280,7 @@ def _tell_call(session: Session, kind: str) -> None:
 
 
 def _facts_now(session_pk: int) -> dict[str, Any] | None:
-    session = Session.objects.select_related("call_log", "agent").filter(pk=session_pk).first()
-    return None if session is None or _is_only_written(session) else call_facts(session, session.call_log)
-
-
-def _is_only_written(session: Session) -> bool:
-    """A test that has, and awaits, no audio: pages of calls in progress never show it. That it is over may be told to anybody."""
-    has_audio = session.stream_sid or session.media_token_id
-    return session.call_log.is_test and not has_audio and session.state != Session.State.ENDED
+    """None for what pages of calls in progress never show; that it is over may be told to anybody."""
+    shown = Session.objects.select_related("call_log", "agent").exclude(ONLY_WRITTEN & ~Q(state=Session.State.ENDED))
+    session = shown.filter(pk=session_pk).first()
+    return None if session is None else call_facts(session, session.call_log)

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.urls import path
 from django.utils import timezone, translation
 
+from agents.api_fields import unkeepable
 from calls import broadcast, overview, presentation, queries
 from calls.broadcast_hearing import Listener
 
@@ -183,9 +184,10 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
     @classmethod
     async def decode_json(cls, text_data: str) -> Any:
         try:
-            return await super().decode_json(text_data)
-        except ValueError:
+            told = await super().decode_json(text_data)
+        except (ValueError, RecursionError):
             return None
+        return None if unkeepable(told) else told
 
     async def send_json(self, content: Any, close: bool = False) -> None:
         """Gives up on a browser that does not read: it reconnects and gets a snapshot."""

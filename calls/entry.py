@@ -16,6 +16,7 @@ from calls import queries
 from calls.models import Session
 
 View = Callable[..., HttpResponse]
+CHANGE_AGENTS = "agents.change_agent"
 
 
 def needs(permission: str) -> Callable[[View], View]:
@@ -35,7 +36,7 @@ def needs(permission: str) -> Callable[[View], View]:
 
 
 # Trying an agent out costs money: it takes the permission to change agents.
-for_those_who_may_change = needs("agents.change_agent")
+for_those_who_may_change = needs(CHANGE_AGENTS)
 
 
 def visible(request: HttpRequest, pk: int) -> Agent:

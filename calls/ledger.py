@@ -6,16 +6,19 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Max, Min, Prefetch, QuerySet, Sum
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, Count, F, Func, Max, Min, Prefetch, QuerySet, Sum
 
+from agents.visibility import own
 from calls.charges import exophone_of, tariff_amount
-from calls.models import Charge, Session, UsageLine
+from calls.models import CallLog, Charge, Session, UsageLine
 from calls.price_book import PriceBook, day_of, midnight, price_book
 from calls.queries import User, visible_sessions
 from engine.usage import UsageKind
 from pricing.price_list import Price
 
 LONGEST = timedelta(days=366)
+LATELY = 2000  # calls
 
 
 def sessions_between(rows: QuerySet[Session], first: date, last: date) -> QuerySet[Session]:
@@ -73,10 +76,19 @@ def unpriced_uses(user: User) -> list[UnpricedUse]:
     return sorted(found, key=lambda use: (-use.calls, use.kind, use.provider, use.model, use.unit))
 
 
-def models_without_price() -> int:
-    """How many things have been used that no list and no operator knows a price of; the carrier's silence is not counted."""
-    unpriced = Charge.objects.filter(amount=None).exclude(usage_line__kind=UsageKind.TELEPHONY).order_by()
-    return unpriced.values("usage_line__kind", "usage_line__provider", "usage_line__model", "usage_line__unit").distinct().count()
+def without_price_lately(user: User | None = None) -> list[tuple[str, str, str, str]]:
+    """What the latest calls (a user's, or all) used and nobody knows a price of: kind, provider, model and unit. The carrier's silence is
+    not counted.
+
+    For what is asked again and again: it looks at so many calls and no more, however many charges there are that once had no price.
+    """
+    calls = CallLog.objects.all() if user is None else own(CallLog.objects.all(), user)
+    latest = calls.order_by("-created_at", "-session_id").values("session_id")[:LATELY]
+    # As an array: of a subquery Postgres would rather read every charge without a price, and throw most of them away.
+    is_latest = Func(F("session_id"), ArraySubquery(latest), template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())
+    unpriced = Charge.objects.filter(is_latest, amount=None).exclude(usage_line__kind=UsageKind.TELEPHONY)
+    names = ("usage_line__kind", "usage_line__provider", "usage_line__model", "usage_line__unit")
+    return list(unpriced.order_by(*names).values_list(*names).distinct())
 
 
 @dataclass(slots=True)

@@ -118,7 +118,7 @@ def _back(address: dict[str, str]) -> HttpResponse:
 @login_required
 def save_view(request: HttpRequest) -> HttpResponse:
     """Keeps filters, order and columns under a name."""
-    asked, name = _asked(request), " ".join(request.POST.get("name", "").replace("\0", "").split())
+    asked, name = _asked(request), " ".join(request.POST.get("name", "").split())
     if not name or len(name) > 60:
         messages.error(request, _("Give the view a name of up to 60 characters."))
         return _back(asked)

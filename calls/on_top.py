@@ -13,7 +13,7 @@ def on_top(user: User) -> dict[str, Any]:
     """`alarms` and `budget_alarms` as the templates take them."""
     calls = [presentation.alarm_line(alarm) for alarm in alarms.open_alarms(user)[:ALARM_ROWS]]
     hooks = [presentation.endpoint_line(endpoint) for endpoint in alarms.endpoints_off(user)[:ALARM_ROWS]]
-    lines = [*calls, *hooks, *presentation.price_line(ledger.unpriced_uses(user))]
+    lines = [*calls, *hooks, *presentation.price_line(ledger.without_price_lately(user))]
     budgets = [
         {"level": notice.level, "words": in_readers_words(notice.words), "budget_id": notice.budget_id}
         for notice in overview.budget_alarms(user)

@@ -38,6 +38,7 @@ from calls.models import (
 )
 from calls.price_book import price_book
 from calls.status import TERMINAL, CallStatus, Direction
+from calls.trial_rows import ONLY_WRITTEN
 from engine.errors import ProviderError
 from providers.storage.objects import ObjectStore
 
@@ -83,9 +84,9 @@ def visible_sessions(user: User) -> QuerySet[Session]:
 
 
 def calls_in_progress(user: User) -> QuerySet[Session]:
-    """Calls that are queued, ringing or talking now, newest first. A test that has, and awaits, no audio is only written: it is none."""
+    """Calls that are queued, ringing or talking now, newest first."""
     running = visible_sessions(user).exclude(state=Session.State.ENDED).exclude(call_log__status__in=TERMINAL)
-    return running.exclude(call_log__is_test=True, stream_sid="", media_token_id="").order_by("-id")
+    return running.exclude(ONLY_WRITTEN).order_by("-id")
 
 
 def visible_session(user: User, session_id: str) -> Session | None:

@@ -3,11 +3,14 @@
 The draft is kept with the session, as it was when the talk began: whatever becomes of it, the call's page and its costs stay true.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from django.db import models
 
 from agents.spec import AgentSpec
+
+ONLY_WRITTEN: Final = models.Q(call_log__is_test=True, stream_sid="", media_token_id="")
+"""Sessions of tests that have, and await, no audio: while they go on they are no calls in progress."""
 
 
 class SpokenAs(models.Model):

@@ -59,10 +59,9 @@ def apply(delivery: WebhookDelivery) -> Applied:
                 known = queries.find_session(call_sid=row.call_sid, session_id=row.session_id)
                 return Applied(known, row.reason)
             applied = _apply(row)
-            state = _State.IGNORED if applied.ignored else _State.APPLIED
-            inbox.mark(row, state, applied.ignored, session_id=applied.session.session_id if applied.session else "")
+            inbox.mark({row.pk: _became(applied.ignored)}, session_id=applied.session.session_id if applied.session else "")
     except Exception as error:
-        inbox.mark(delivery, _State.FAILED, f"{type(error).__name__}; the log has the place")
+        inbox.mark({delivery.pk: (_State.FAILED, f"{type(error).__name__}; the log has the place")})
         raise
     return applied
 
@@ -85,6 +84,11 @@ def _apply(delivery: WebhookDelivery) -> Applied:
     key, told = _told(delivery, report)
     reason = commands.apply_carrier_report(session=session, report=told, source="carrier", key=key)
     return Applied(session, "" if is_opening or report.stream is not None else reason)
+
+
+def _became(ignored: str) -> tuple[WebhookDelivery.State, str]:
+    """What became of a delivery; with a reason, it changed nothing."""
+    return (_State.IGNORED if ignored else _State.APPLIED), ignored
 
 
 def _is_done(delivery: WebhookDelivery) -> bool:
@@ -135,7 +139,7 @@ def _apply_together(session: Session, pks: Sequence[int]) -> bool:
             return False
         told = [_told(row, report) for row, report in zip(rows, reports, strict=True)]
         reasons = commands.apply_carrier_reports(session=session, reports=told, source="carrier")
-        inbox.mark_all(rows, reasons, session_id=session.session_id)
+        inbox.mark({row.pk: _became(reason) for row, reason in zip(rows, reasons, strict=True)}, session_id=session.session_id)
     return True
 
 
@@ -149,7 +153,7 @@ def _apply_alone(pk: int) -> bool:
     except Exception as error:
         if is_away(error):
             raise
-        logger.error("delivery_not_applied", delivery_id=pk, door=delivery.door, attempt=delivery.attempts, error=type(error).__name__)
+        logger.error("delivery_not_applied", delivery_id=pk, door=delivery.door, attempt=delivery.attempts + 1, error=type(error).__name__)
     return False
 
 

@@ -70,23 +70,17 @@ def keep_all(told: Sequence[Spooled]) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def mark(delivery: WebhookDelivery, state: WebhookDelivery.State, reason: str = "", *, session_id: str = "") -> None:
-    """Notes what became of a delivery, in the transaction that applied it."""
-    delivery.state, delivery.reason = state, reason[:300]
-    delivery.session_id = session_id or delivery.session_id
-    delivery.attempts = F("attempts") + 1
-    delivery.save(update_fields=["state", "reason", "session_id", "attempts"])
-    delivery.refresh_from_db(fields=["attempts"])
+def mark(became: Mapping[int, tuple[WebhookDelivery.State, str]], *, session_id: str = "") -> None:
+    """Notes what became of deliveries, by their keys, and why; in the transaction that applied them. An empty `session_id` changes none.
 
-
-def mark_all(deliveries: Sequence[WebhookDelivery], reasons: Sequence[str], *, session_id: str) -> None:
-    """`mark` for deliveries about one call: those with a reason changed nothing."""
-    pks: dict[str, list[int]] = {}
-    for delivery, reason in zip(deliveries, reasons, strict=True):
-        pks.setdefault(reason[:300], []).append(delivery.pk)
-    for reason, those in pks.items():
-        state = WebhookDelivery.State.IGNORED if reason else WebhookDelivery.State.APPLIED
-        WebhookDelivery.objects.filter(pk__in=those).update(state=state, reason=reason, session_id=session_id, attempts=F("attempts") + 1)
+    What became alike is one statement.
+    """
+    alike: dict[tuple[WebhookDelivery.State, str], list[int]] = {}
+    for pk, (state, reason) in became.items():
+        alike.setdefault((state, reason[:300]), []).append(pk)
+    known = {"session_id": session_id} if session_id else {}
+    for (state, reason), pks in alike.items():
+        WebhookDelivery.objects.filter(pk__in=pks).update(state=state, reason=reason, attempts=F("attempts") + 1, **known)
 
 
 def left_over(limit: int) -> list[int]:

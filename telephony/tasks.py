@@ -188,9 +188,10 @@ def delete_recording(session: Session, job: Job) -> Outcome | None:
         Path(recording.spool_path).unlink(missing_ok=True)
     if recording.key:
         store = queries.storage(recording.bucket)
+        versions = store.versions(recording.key)
         # Written down first: whoever has to finish this after a crash finds nothing left to tell of.
-        commands.recording_deletion_begun(session, [asdict(one) for one in store.versions(recording.key)])
-        store.delete_for_good(recording.key)
+        commands.recording_deletion_begun(session, [asdict(one) for one in versions])
+        store.delete_for_good(recording.key, versions)
     return partial(commands.recording_deleted, session, carrier=DELETION)
 
 

@@ -8,7 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 from access.once import KEY_FORM, LONGEST_KEY
 from access.scopes import needed
 from agents.serializers import StrictMixin
-from voiceagents.problems import CONTENT_TYPE
+from voiceagents.refusals import CONTENT_TYPE
 
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",

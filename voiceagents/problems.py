@@ -17,9 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from agents.api_fields import TooLarge
-
-CONTENT_TYPE = "application/problem+json"
-API = "/api/"
+from voiceagents.refusals import API, CONTENT_TYPE, problem, refused
 
 
 class JSONAlways(DefaultContentNegotiation):
@@ -40,20 +38,15 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     if response is None:
         return None
     facts = response.data
-    problem = _problem(response.status_code)
+    told = problem(response.status_code)
     if isinstance(facts, dict) and set(facts) == {"detail"}:
-        problem["detail"] = str(facts["detail"])
+        told["detail"] = str(facts["detail"])
     else:
-        problem["detail"] = " ".join(f"{path}: {message}" if path else message for path, message in _flat(facts)) or problem["title"]
-        problem["errors"] = facts if isinstance(facts, dict) else {"non_field_errors": facts}
-    response.data = problem
+        told["detail"] = " ".join(f"{path}: {message}" if path else message for path, message in _flat(facts)) or told["title"]
+        told["errors"] = facts if isinstance(facts, dict) else {"non_field_errors": facts}
+    response.data = told
     response.content_type = CONTENT_TYPE
     return response
-
-
-def _problem(status: int, detail: str = "") -> dict[str, Any]:
-    known: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    return {**known, "detail": detail} if detail else known
 
 
 def _flat(facts: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -79,15 +72,12 @@ def nowhere(request: HttpRequest) -> HttpResponse:
             query = f"?{request.META['QUERY_STRING']}" if request.META.get("QUERY_STRING") else ""
             return HttpResponsePermanentRedirect(f"{request.path}/{query}", preserve_request=True)
     detail = _("There is nothing at %(path)s. GET /api/v1/schema/ lists every path.") % {"path": request.path[:200]}
-    return JsonResponse(_problem(HTTPStatus.NOT_FOUND, detail), status=HTTPStatus.NOT_FOUND, content_type=CONTENT_TYPE)
+    return JsonResponse(problem(HTTPStatus.NOT_FOUND, detail), status=HTTPStatus.NOT_FOUND, content_type=CONTENT_TYPE)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What Django itself refuses before a door of the API is reached."""
-    if not request.path.startswith(API):
-        return defaults.bad_request(request, exception)
-    detail = _("The request could not be read: its address, headers or encoding make no sense.")
-    return JsonResponse(_problem(HTTPStatus.BAD_REQUEST, detail), status=HTTPStatus.BAD_REQUEST, content_type=CONTENT_TYPE)
+    """What Django itself refuses before a page or a door is reached."""
+    return refused(request)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -96,4 +86,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return defaults.server_error(request)
     detail = _("This is our failure, and it has been logged. A request with an Idempotency-Key can be sent again without harm.")
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return JsonResponse(_problem(status, detail), status=status, content_type=CONTENT_TYPE)
+    return JsonResponse(problem(status, detail), status=status, content_type=CONTENT_TYPE)

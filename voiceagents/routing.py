@@ -5,5 +5,6 @@ from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 
 from calls.consumers import websocket_urlpatterns
+from voiceagents.no_nul import without_nul
 
-websocket = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+websocket = AllowedHostsOriginValidator(without_nul(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))))

@@ -192,7 +192,7 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
 
 def reason_of(request: HttpRequest) -> str:
     """Why somebody publishes, as it can be kept."""
-    return request.POST.get("reason", "").replace("\0", "").strip()[:REASON_MOST]
+    return request.POST.get("reason", "").strip()[:REASON_MOST]
 
 
 def _publish(request: HttpRequest, agent: Agent) -> HttpResponse:

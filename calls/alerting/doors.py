@@ -47,7 +47,7 @@ def alerts_page(request: HttpRequest) -> HttpResponse:
 def acknowledge(request: HttpRequest, alert_id: int) -> HttpResponse:
     """Somebody says that they look after it, and what they found or do."""
     alert = get_object_or_404(shown.visible_alerts(request.user), pk=alert_id)
-    note = " ".join(request.POST.get("note", "").replace("\0", "").split())
+    note = " ".join(request.POST.get("note", "").split())
     if watching.acknowledge(alert, by=request.user.get_username(), note=note):
         messages.success(request, _("Noted: you look after it."))
     else:

@@ -7,7 +7,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from calls import wording
-from calls.ledger import UnpricedUse
 from calls.models import Alarm, WebhookEndpoint
 from calls.sentences import in_readers_words
 
@@ -31,9 +30,9 @@ def alarm_line(alarm: Alarm) -> AlarmLine:
     return AlarmLine(str(alarm.get_kind_display()), in_readers_words(alarm.text), cost, url, _("Open the call"))
 
 
-def price_line(uses: Iterable[UnpricedUse]) -> list[AlarmLine]:
-    """One for all that nobody knows a price of; none if everything has one. What the carrier has not billed yet is no alarm."""
-    names = list(dict.fromkeys(f"{use.provider} {use.model}".strip() for use in uses if not use.is_carriers))
+def price_line(without: Iterable[tuple[str, str, str, str]]) -> list[AlarmLine]:
+    """One for all that nobody knows a price of, as `ledger.without_price_lately` names it; none if everything has one."""
+    names = list(dict.fromkeys(f"{provider} {model}".strip() for _kind, provider, model, _unit in without))
     if not names:
         return []
     shown = {"names": ", ".join(names[:3]), "more": len(names) - 3}

@@ -18,6 +18,7 @@ from agents.api_fields import Conflict
 from agents.api_lists import NewestFirst, Pages, TextFilter, TruthFilter, WholeFilter
 from agents.visibility import visible_agents
 from calls.commands import CallRefused
+from calls.entry import CHANGE_AGENTS
 from calls.models import RehearsalResult, RehearsalRun, Scenario
 from calls.rehearsing import runs
 from calls.rehearsing.serializers import NewRehearsalSerializer, RehearsalDetailSerializer, RehearsalSerializer, ScenarioSerializer
@@ -42,6 +43,7 @@ class ScenarioViewSet(viewsets.ModelViewSet[Scenario]):
     pagination_class = Pages
     filterset_class = ScenarioFilters
     queryset = Scenario.objects.none()
+    changes_take = CHANGE_AGENTS
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Scenario]:
@@ -81,6 +83,7 @@ class RehearsalViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[RehearsalR
     pagination_class = NewestFirst
     filterset_class = RehearsalFilters
     queryset = RehearsalRun.objects.none()
+    changes_take = CHANGE_AGENTS
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[RehearsalRun]:

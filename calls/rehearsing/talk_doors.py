@@ -58,11 +58,14 @@ def talk_page(request: HttpRequest, pk: int, session_id: str) -> HttpResponse:
 @require_POST
 @for_those_who_may_change
 def say(request: HttpRequest, pk: int, session_id: str) -> HttpResponse:
-    """One line; without words the operator stays silent. `next` says what waits to be said again."""
+    """One line; without words the operator stays silent. `next` says what waits to be said again, as the exchange of this number."""
     talk, problem = _talk(request, pk, session_id), ""
     line = request.POST.get("line", "")
     try:
-        typed.go_on(talk) if "next" in request.POST else typed.say(talk, line)
+        if "next" in request.POST:
+            typed.go_on(talk, queries.whole_number(request.POST["next"]) or 0)
+        else:
+            typed.say(talk, line)
     except _REFUSALS as error:
         problem = _words(error)
     return _shown(request, pk, talk, problem, kept=line if problem else "")

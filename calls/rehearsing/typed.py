@@ -49,7 +49,7 @@ def begin(agent: Agent, *, by: Any, is_draft: bool) -> WrittenTalk:
     spec = drafts.spec_of(agent).to_json() if is_draft else live.spec
     talk = _opened(live, by=by, spec=spec, is_draft=is_draft)
     try:
-        _exchange(talk, "", Reader([], Leave()))
+        _exchange(talk)
     except BaseException:
         end(talk, EndReason.SHUTDOWN)
         raise
@@ -58,23 +58,19 @@ def begin(agent: Agent, *, by: Any, is_draft: bool) -> WrittenTalk:
 
 def say(talk: WrittenTalk, line: str) -> WrittenTalk:
     """The operator says `line` ("" says nothing, and waits). Raises `Busy`, `Over`, `BudgetSpent`, `NotReady`."""
-    if talk.session.state == Session.State.ENDED or len(talk.exchanges) > MOST_LINES:
-        raise Over(Over.message)
-    commands.check_budgets(talk.session.agent)
-    line = " ".join(line.split())[:LONGEST_LINE]
-    _exchange(talk, line, Reader([line], Leave()))
+    _check(talk)
+    _exchange(talk, " ".join(line.split())[:LONGEST_LINE])
     return talk
 
 
-def go_on(talk: WrittenTalk) -> WrittenTalk:
-    """Says the next of the lines that are to be said again; it goes on waiting if it could not be said. Raises as `say` does."""
-    if not talk.waiting:
-        return talk
-    line, *rest = talk.waiting
-    say(talk, line)
-    if talk.session.state != Session.State.ENDED:  # else nothing waits any more
-        talk.waiting = rest
-        talk.save(update_fields=["waiting"])
+def go_on(talk: WrittenTalk, place: int) -> WrittenTalk:
+    """Says the next of the lines that are to be said again; it goes on waiting if it could not be said. Raises as `say` does.
+
+    `place` is the exchange that it becomes: where one is already, another window was quicker, and nothing is said.
+    """
+    if talk.waiting and place == len(talk.exchanges):
+        _check(talk)
+        _exchange(talk, next_at=place)
     return talk
 
 
@@ -127,37 +123,48 @@ def _opened(version: AgentVersion, *, by: Any, spec: dict[str, Any], is_draft: b
     return WrittenTalk.objects.create(session=session, by=by, spec=spec, is_draft=is_draft, replays=replays)
 
 
-def _exchange(talk: WrittenTalk, line: str, caller: Reader) -> None:
-    """What came of one line, kept in the rows of the call and in the talk's own."""
+def _check(talk: WrittenTalk) -> None:
+    """Raises `Over` and `BudgetSpent` where nothing more may be said."""
+    if talk.session.state == Session.State.ENDED or len(talk.exchanges) > MOST_LINES:
+        raise Over(Over.message)
+    commands.check_budgets(talk.session.agent)
+
+
+def _exchange(talk: WrittenTalk, *said: str, next_at: int | None = None) -> None:
+    """What came of one line, or of none, kept in the rows of the call and in the talk's own. With `next_at`: of the next that waits."""
     now = timezone.now()
     free = Q(busy_since=None) | Q(busy_since__lt=now - timedelta(seconds=2 * LIMIT_S))
     if not WrittenTalk.objects.filter(free, pk=talk.pk).update(busy_since=now, touched_at=now):
         raise Busy(Busy.message)
     try:
-        talk.refresh_from_db(fields=["exchanges"])  # another window may have said something since this one was shown
+        talk.refresh_from_db(fields=["exchanges", "waiting"])  # another window may have said something since this one was shown
         talk.session.refresh_from_db(fields=["state"])
         if talk.session.state == Session.State.ENDED:
             raise Over(Over.message)
+        if next_at is not None:
+            if not talk.waiting or next_at != len(talk.exchanges):
+                return
+            said = (talk.waiting.pop(0),)
         spec = AgentSpec.from_json(talk.spec)
         known = tuple(_message(each) for exchange in talk.exchanges for each in exchange["history"])
         last_turn, elapsed_ms, part = _last_turn(talk.exchanges), _elapsed_ms(talk.exchanges), len(talk.exchanges)
         books = Books(talk.session, last_turn=last_turn, elapsed_ms=elapsed_ms, part=part)
         since = UsageLine.objects.filter(session=talk.session).order_by("-id").values_list("pk", flat=True).first() or 0
-        said = hold(
+        held = hold(
             spec,
-            caller,
+            Reader(said, Leave()),
             call=on_call(talk.session, spec),
             books=books,
             before=Before(known, elapsed_ms) if part else Before(),
             take=books.take,
             limit_s=LIMIT_S,
         )
-        talk.exchanges = [*talk.exchanges, _told(said, line, last_turn, known, talk.session, since)]
-        talk.save(update_fields=["exchanges"])
+        talk.exchanges = [*talk.exchanges, _told(held, "".join(said), last_turn, known, talk.session, since)]
+        talk.save(update_fields=["exchanges", "waiting"])
     finally:
         WrittenTalk.objects.filter(pk=talk.pk).update(busy_since=None)
-    if not said.is_left and said.reason is not None:
-        end(talk, said.reason)
+    if not held.is_left and held.reason is not None:
+        end(talk, held.reason)
         talk.session.refresh_from_db()
 
 

@@ -44,15 +44,15 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Row:
         """What stands at a path below /api/v1/, such as `calls/sess_…/`."""
-        return cast(Row, self._send("GET", path, query=_given(query), is_repeatable=True).json())
+        return _row(self._send("GET", path, query=_given(query), is_repeatable=True))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str = "") -> Row:
         """Carries an Idempotency-Key, one of its own if none is given: a repeated request acts once."""
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return cast(Row, self._send("POST", path, body=body or {}, headers=headers, is_repeatable=True).json())
+        return _row(self._send("POST", path, body=body or {}, headers=headers, is_repeatable=True))
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Row:
-        return cast(Row, self._send("PATCH", path, body=body).json())
+        return _row(self._send("PATCH", path, body=body))
 
     def delete(self, path: str) -> None:
         self._send("DELETE", path)
@@ -66,7 +66,7 @@ class Client:
                 return
             parts = urlsplit(page["next"])
             # Only the query is taken: behind a proxy the server may call itself by another name, and the key goes to no other host.
-            page = cast(Row, self._send("GET", f"{path}?{parts.query}", is_repeatable=True).json())
+            page = _row(self._send("GET", f"{path}?{parts.query}", is_repeatable=True))
 
     # --- what programs do
 
@@ -164,6 +164,17 @@ class Client:
         """As long as the server says, else longer each time, and not in step with others."""
         wait_s = float(told) if told.isdigit() else 0.5 * 2**number * random.uniform(0.5, 1)  # noqa: S311 - not for secrets
         time.sleep(min(wait_s, LONGEST_WAIT_S))
+
+
+def _row(answer: httpx.Response) -> Row:
+    """Raises `ApiError` for an answer that is not the API's: another server, or a log-in page before it."""
+    try:
+        told = answer.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise ApiError(answer.status_code, f"What answers at {answer.request.url.host} is not voiceagents' API. Is the address right?", {})
+    return told
 
 
 def _given(query: Mapping[str, Any]) -> dict[str, Any]:

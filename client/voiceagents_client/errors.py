@@ -25,7 +25,7 @@ class ApiError(Exception):
             told = {}
         if not isinstance(told, dict):
             told = {}
-        detail = told.get("detail") or told.get("title") or f"The server answered {answer.status_code} without a reason."
+        detail = told.get("detail") or told.get("title") or _without_reason(answer)
         errors = told.get("errors")
         return cls(answer.status_code, str(detail), errors if isinstance(errors, dict) else {})
 
@@ -35,6 +35,12 @@ class ApiError(Exception):
             yield self.detail
         for field, told in self.errors.items():
             yield from _lines("" if field == "non_field_errors" else field, told)
+
+
+def _without_reason(answer: httpx.Response) -> str:
+    if answer.is_redirect:
+        return f"The server sends requests on to {answer.headers.get('Location', 'elsewhere')}. Use the address that it has there."
+    return f"The server answered {answer.status_code} without a reason."
 
 
 def _lines(path: str, told: Any) -> Iterator[str]:

@@ -5,7 +5,7 @@ Blocking, for background work and for making links. Objects are private; only a 
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -152,13 +152,13 @@ class ObjectStore:
             return [Removed("", False)] if self.head(key) is not None else []
         return [Removed(str(row["VersionId"]), kind == "DeleteMarkers") for row, kind in found if row["Key"] == key]
 
-    def delete_for_good(self, key: str) -> None:
-        """Removes every version and delete marker of the object, and asks again: raises a retryable `ProviderError` if anything is left."""
-        for one in self.versions(key):
+    def delete_for_good(self, key: str, versions: Sequence[Removed]) -> None:
+        """Removes these `versions` of the object, all that there are, and asks again: a retryable `ProviderError` if anything is left."""
+        for one in versions:
             with _failures():
                 extra = {"VersionId": one.version_id} if one.version_id else {}
                 self._client.delete_object(Bucket=self._config.bucket, Key=key, **extra)
-        if self.head(key) is not None or self.versions(key):
+        if self.versions(key):
             message = "still has the object that was deleted; look whether the bucket locks its objects"
             raise ProviderError(PROVIDER, ErrorCategory.SERVER, message, retryable=True)
 

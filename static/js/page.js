@@ -56,6 +56,7 @@ function showFailure(text) {
 
 document.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
+  if (status === 400 && event.detail.xhr.getResponseHeader("HX-Trigger")) return; // it has said what is wrong
   if (status === 401 || status === 403) showFailure(say("You are logged out, or this page is too old. Load it again."));
   else if (status === 404) showFailure(say("That is not there any more. Load the page again."));
   else showFailure(say("The server could not do that ({status}). Try again in a moment.", { status }));

@@ -25,8 +25,8 @@ def operator(name: str = "", *, superuser: bool = False):
 
 
 def allowed(user, *names: str):
-    """The user with these permissions of calls, read anew."""
-    user.user_permissions.add(*Permission.objects.filter(codename__in=names, content_type__app_label="calls"))
+    """The user with these permissions of calls and agents, read anew."""
+    user.user_permissions.add(*Permission.objects.filter(codename__in=names, content_type__app_label__in=("calls", "agents")))
     return get_user_model().objects.get(pk=user.pk)
 
 

@@ -122,7 +122,7 @@ def test_a_draft_is_saved_shown_and_published_with_a_reason(browser, owner, agen
 
     refused = browser.post(reverse("agent-publish", args=[agent.pk]), {"reason": " "}, follow=True)
     assert "Write why" in notices(refused)
-    done = browser.post(reverse("agent-publish", args=[agent.pk]), {"reason": "Term\0 begins"}, follow=True)
+    done = browser.post(reverse("agent-publish", args=[agent.pk]), {"reason": "Term begins"}, follow=True)
     assert "Version 2 is live" in notices(done)
     version = Agent.objects.get(pk=agent.pk).current_version
     assert (version.number, version.reason, version.published_by, version.spec["manners"]) == (

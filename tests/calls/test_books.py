@@ -7,8 +7,10 @@ from io import StringIO
 from threading import Barrier, Thread
 
 import pytest
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -181,6 +183,7 @@ def test_the_last_written_of_two_own_prices_for_a_day_counts():
 
 
 def test_keeping_a_recording_is_noted_once_a_month_by_the_days_it_was_kept(session, settings):
+    cache.clear()
     settings.AWS_REGION = "us-east-1"
     Recording.objects.create(session=session)
     commands.recording_stored(session, bucket="b", key="k", size_bytes=3_000_001, sha256="0" * 64)
@@ -188,6 +191,9 @@ def test_keeping_a_recording_is_noted_once_a_month_by_the_days_it_was_kept(sessi
     next_month = (stored.replace(day=1) + timedelta(days=32)).replace(day=1)
     assert commands.account_storage(today=stored) == 0, "its first month is not over"
     assert [commands.account_storage(today=next_month) for _ in range(2)] == [1, 0]
+    with CaptureQueriesContext(connection) as asked:
+        assert commands.account_storage(today=next_month) == 0
+    assert len(asked) == 0, "a month that is noted whole is not read again"
     following = (next_month + timedelta(days=32)).replace(day=9)
     assert commands.account_storage(today=following) == 1
     first, second = UsageLine.objects.filter(session=session, kind="storage").order_by("id")

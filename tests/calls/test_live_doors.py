@@ -65,7 +65,7 @@ def ask(client: Client, door: str, session: Session, **fields: str):
 
 
 def test_a_whisper_is_kept_with_its_author_and_its_words_stay_out_of_the_timeline(asha, session):
-    assert ask(asha, "whisper", session, text=f"  {NOTE}\n\0 Today only. ").status_code == 204
+    assert ask(asha, "whisper", session, text=f"  {NOTE}\n Today only. ").status_code == 204
     (order,) = OperatorOrder.objects.all()
     assert (order.kind, order.text, order.by, order.taken_at) == ("whisper", f"{NOTE} Today only.", "asha", None)
     assert told(session, "whispered") == [{"by": "asha"}]
@@ -73,7 +73,7 @@ def test_a_whisper_is_kept_with_its_author_and_its_words_stay_out_of_the_timelin
     assert line.what == "A note was whispered to the agent by asha"
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\0"])
+@pytest.mark.parametrize("text", ["", "   "])
 def test_nothing_is_no_whisper(asha, session, text):
     assert ask(asha, "whisper", session, text=text).status_code in (400, 409)
     assert not OperatorOrder.objects.exists()

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from agents import drafts
-from calls import alarms, commands, overview, presentation, queries, spend
+from calls import alarms, broadcast, commands, overview, presentation, queries, spend
 from calls.agent_pages import record
 from calls.analytics import keeping
 from calls.commands import trying
@@ -100,12 +100,15 @@ def test_what_counts_real_calls_counts_no_tests(agent):
 
 def test_a_test_by_voice_is_in_progress_as_soon_as_its_audio_may_come(agent):
     opened = commands.open_spoken_test(agent.current_version, by="meera")
-    assert not queries.calls_in_progress(agent.owner).exists()
+    assert not queries.calls_in_progress(agent.owner).exists() and broadcast._facts_now(opened.pk) is None
     commands.issue_media_token(opened)
     talks = talking(agent)
     assert [session.pk for session in queries.calls_in_progress(agent.owner)] == [talks.pk, opened.pk]
+    assert all(broadcast._facts_now(shown.pk) for shown in (talks, opened))
     commands.close_unopened(opened)
     assert [session.pk for session in queries.calls_in_progress(agent.owner)] == [talks.pk]
+    facts = broadcast._facts_now(opened.pk)
+    assert facts is not None and facts["state"] == Session.State.ENDED, "that it is over may be told"
 
 
 def test_a_draft_talks_as_it_was_when_the_test_began(agent):

@@ -1,11 +1,13 @@
 """The `voiceagents` command as people type it."""
 
+import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import httpx
@@ -238,6 +240,110 @@ def test_costs_are_added_up_and_what_has_no_price_is_said(run: Run, agent: Agent
     ]
 
 
+def test_every_command_tells_programs_what_the_server_said(run: Run, agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(*words: str) -> Any:
+        code, printed, _complaint = run(*words, "--json")
+        assert code == 0
+        return json.loads(printed)
+
+    placed = told("call", "place", "Desk", "+919876543210")
+    assert told("call", "show", placed["session_id"])["turns"] == []
+    assert [call["session_id"] for call in told("calls", "list", "--agent", "Desk")] == [placed["session_id"]]
+    assert told("calls", "tail", "--rounds", "1")["session_id"] == placed["session_id"]
+    assert "dialled" in told("call", "hangup", placed["session_id"])["detail"]
+    assert [one["name"] for one in told("agent", "list")] == ["Desk"]
+    file = tmp_path / "desk.yaml"
+    assert run("agent", "export", "Desk", str(file))[0] == 0
+    assert told("agent", "import", str(file), "--agent", "Desk")["id"] == agent.pk
+    assert told("costs") == []
+    session = made.talking_call(agent)
+    made.use(session, unpriced=False)
+    for line in UsageLine.objects.filter(kind="tts"):
+        Charge.objects.create(session_id=line.session_id, usage_line=line, amount=Decimal("0.1"), currency="USD", price_source="list")
+    assert told("costs", "--agent", "Desk") == [{"provider": "elevenlabs", "amounts": {"USD": "0.10"}, "unpriced": 0}]
+    a_scenario(agent, "Books")
+    a_worker(monkeypatch, Books=True)
+    assert told("rehearse", "Desk")["state"] == "passed"
+
+
+def test_nothing_to_show_is_said(run: Run, agent: Agent) -> None:
+    assert run("calls", "list", "--text", "refund") == (0, "", "There are no such calls.\n")
+    assert "There are no charges." in run("costs")[2]
+
+
+def test_a_tail_goes_on_when_the_server_was_away(run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch, wire: Wire) -> None:
+    session = made.talking_call(agent)
+    looks: list[float] = []
+
+    def away(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) in (1, 2):
+            wire.failures = [httpx.ConnectError("gone")] * 3
+        if len(looks) == 3:
+            made.end(session)
+
+    monkeypatch.setattr("voiceagents_client.cli.calls.time.sleep", away)
+    code, told, complaint = run("calls", "tail", "--rounds", "4")
+    assert (code, complaint.count("Looking on"), told.count(session.session_id)) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(("status", "code"), [("completed", 0), ("no-answer", 1)])
+def test_waiting_for_a_call_tells_whether_anybody_was_talked_to(
+    run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch, status: str, code: int
+) -> None:
+    monkeypatch.setattr(
+        "voiceagents_client.cli.call.time.sleep", lambda _s: CallLog.objects.update(status=status, settled_at=timezone.now()) and None
+    )
+    assert run("call", "place", "Desk", "+919876543210", "--wait")[0] == code
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx.Response(200, text="<html>Log in</html>"), "is not voiceagents' API"),
+        (httpx.Response(301, headers={"Location": "https://voice.example.com/"}), "on to https://voice.example.com/"),
+    ],
+    ids=["another server", "a redirect"],
+)
+def test_an_address_that_is_not_the_apis_is_told(run: Run, wire: Wire, answer: httpx.Response, words: str) -> None:
+    wire.failures = [answer]
+    code, _told, said = run("agent", "list")
+    assert (code, words in said, "Traceback" in said) == (1, True, False)
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_line(run: Run, agent: Agent, tmp_path: Path) -> None:
+    code, _told, said = run("agent", "export", "Desk", str(tmp_path / "nowhere" / "desk.yaml"))
+    assert (code, "No such file or directory" in said, "Traceback" in said) == (1, True, False)
+
+
+def test_a_part_that_is_refused_is_named(run: Run, agent: Agent, tmp_path: Path) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_text(yaml.safe_dump({"name": "Desk", "tools": [{"name": "book", "url": "nonsense"}]}), encoding="utf-8")
+    code, _told, said = run("agent", "import", str(file))
+    assert (code, "of its tools, “book” was refused" in said) == (1, True)
+
+
+def test_a_server_that_is_lost_during_a_rehearsal_is_no_verdict(
+    run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch, wire: Wire
+) -> None:
+    a_scenario(agent, "Books")
+    waited: list[float] = []
+
+    def lose(seconds: float) -> None:
+        waited.append(seconds)
+        wire.failures = [httpx.ConnectError("gone")] * 3
+
+    monkeypatch.setattr("voiceagents_client.cli.rehearse.time", SimpleNamespace(sleep=lose, monotonic=lambda: 0.0))
+    code, _told, said = run("rehearse", "Desk")
+    assert (code, "is the server up" in said) == (2, True)
+
+
+def test_it_says_its_version_and_completes_in_shells(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voiceagents_client.cli.metadata.version", lambda _name: "0.1.0")
+    assert run("--version")[:2] == (0, "voiceagents 0.1.0\n")
+    assert "--install-completion" in run("--help")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
@@ -273,3 +379,8 @@ def test_without_address_and_key_it_says_what_to_set(monkeypatch: pytest.MonkeyP
         main()
     assert end.value.code == 2
     assert "Set VOICEAGENTS_URL" in capsys.readouterr().err
+    monkeypatch.setenv("VOICEAGENTS_URL", "voice.example.com")
+    monkeypatch.setenv("VOICEAGENTS_KEY", "va_x")
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, "Write it whole" in capsys.readouterr().err) == (2, True)

@@ -174,10 +174,18 @@ def test_every_version_and_marker_of_a_key_is_deleted_and_no_other_key(
     assert store.head(KEY) is None
     found = store.versions(KEY)
     assert [(one.is_marker, bool(one.version_id)) for one in found] == ([(False, True)] * 3 + [(True, True)] if versioned else [])
-    store.delete_for_good(KEY)
+    store.delete_for_good(KEY, found)
     assert (store.versions(KEY), store.head(KEY)) == ([], None)
     assert store.head(f"{KEY}.other") is not None
-    store.delete_for_good(KEY)
+    store.delete_for_good(KEY, found)
+
+
+def test_what_is_left_of_a_deleted_object_is_told(store: ObjectStore, tmp_path: Path) -> None:
+    store.ensure_bucket()
+    path, digest = file_of(tmp_path, 10)
+    store.put_file(path, KEY, "audio/x-wav", digest)
+    error = refused(store.delete_for_good, KEY, [])
+    assert error.retryable and "still has the object" in error.message
 
 
 @pytest.mark.parametrize(

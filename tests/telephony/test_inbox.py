@@ -78,6 +78,24 @@ def test_the_order_of_parameters_does_not_matter():
 
 
 @pytest.mark.django_db
+def test_what_became_of_many_is_noted_with_a_statement_for_each_end(django_assert_num_queries):
+    State = WebhookDelivery.State
+    told = [Spooled(time.time_ns(), "status", "POST", "", {"CallSid": str(number)}, str(number), "sess_old") for number in range(5)]
+    applied, late, too_late, failed, untouched = inbox.keep_all(told)
+    with django_assert_num_queries(2):
+        inbox.mark(
+            {applied: (State.APPLIED, ""), late: (State.IGNORED, "late" * 99), too_late: (State.IGNORED, "late" * 99)}, session_id="sess_a"
+        )
+    inbox.mark({failed: (State.FAILED, "DataError")})
+    rows = WebhookDelivery.objects.in_bulk()
+    seen = {pk: (row.state, row.reason, row.session_id, row.attempts) for pk, row in rows.items()}
+    assert seen[applied] == (State.APPLIED, "", "sess_a", 1)
+    assert seen[late] == seen[too_late] == (State.IGNORED, ("late" * 99)[:300], "sess_a", 1)
+    assert seen[failed] == (State.FAILED, "DataError", "sess_old", 1)  # whose call it is was known before
+    assert seen[untouched] == (State.RECEIVED, "", "sess_old", 0)
+
+
+@pytest.mark.django_db
 def test_what_cannot_be_applied_is_not_tried_for_ever(client, answering):
     as_form(client, door("status"), payloads.BASE_CALLBACK)
     assert len(inbox.left_over(10)) == 1

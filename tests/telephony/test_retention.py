@@ -98,10 +98,9 @@ def test_a_deletion_that_is_repeated_still_tells_of_every_version(session):
     keep_for(session, 9)
     tidy_recordings()
     key = Recording.objects.get(session=session).key
-    commands.recording_deletion_begun(
-        session, [{"version_id": one.version_id, "is_marker": False} for one in queries.storage().versions(key)]
-    )
-    queries.storage().delete_for_good(key)
+    versions = queries.storage().versions(key)
+    commands.recording_deletion_begun(session, [{"version_id": one.version_id, "is_marker": False} for one in versions])
+    queries.storage().delete_for_good(key, versions)
     run(session)
     assert len(RecordingDeletion.objects.get(session=session).versions) == 2
 

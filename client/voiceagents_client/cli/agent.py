@@ -10,7 +10,9 @@ from rich.progress import track
 from rich.table import Table
 
 from voiceagents_client.api import Client
-from voiceagents_client.cli.terminal import beside, complain, out, server_of
+from voiceagents_client.cli.named import agent_id, the_one
+from voiceagents_client.cli.terminal import JSON, as_json, beside, complain, out, server_of
+from voiceagents_client.errors import ApiError
 
 app = typer.Typer(no_args_is_help=True, help="Agents.")
 # What the server says of an agent and nobody sets.
@@ -31,30 +33,37 @@ _Plain.add_representer(str, _text)
 
 
 @app.command("list")
-def list_agents(context: typer.Context) -> None:
+def list_agents(context: typer.Context, json: bool = JSON) -> None:
     """Your agents."""
-    table = Table("Id", "Name", "Version", "Language", "State", box=None)
     with server_of(context).client() as api:
-        for agent in api.agents(limit=200):
-            state = "active" if agent["active"] else "[yellow]inactive[/yellow]"
-            table.add_row(str(agent["id"]), escape(agent["name"]), str(agent["version"]), agent["language"], state)
+        found = list(api.agents(limit=200))
+    if json:
+        as_json(found)
+        return
+    if not found:
+        beside.print("You have no agents yet.")
+        return
+    table = Table("Id", "Name", "Version", "Language", "State", box=None)
+    for agent in found:
+        state = "active" if agent["active"] else "[yellow]inactive[/yellow]"
+        table.add_row(str(agent["id"]), escape(agent["name"]), str(agent["version"]), agent["language"], state)
     out.print(table)
 
 
 @app.command("export")
 def export_agent(
     context: typer.Context,
-    agent_id: int = typer.Argument(help="The agent's id."),
+    agent: str = typer.Argument(help="The agent's id or name."),
     file: Path | None = typer.Argument(None, help="Left out: standard output."),
 ) -> None:
     """Writes an agent with its tools and the people it hands over to. Secrets are not in it: the server tells them to nobody."""
     with server_of(context).client() as api:
-        told: dict[str, Any] = dict(api.agent(agent_id))
+        told: dict[str, Any] = dict(api.agent(agent_id(api, agent)))
         written = {name: value for name, value in told.items() if name not in _TOLD}
         for kind in _PARTS:
             written[kind] = [
                 {name: value for name, value in row.items() if name not in _PART_TOLD}
-                for row in api.rows(f"{kind}/", agent=agent_id, limit=200)
+                for row in api.rows(f"{kind}/", agent=told["id"], limit=200)
             ]
     text = yaml.dump(written, Dumper=_Plain, allow_unicode=True, sort_keys=False, width=120)
     if file is None:
@@ -68,45 +77,48 @@ def export_agent(
 def import_agent(
     context: typer.Context,
     file: Path = typer.Argument(help="What `agent export` wrote, or the like.", exists=True, dir_okay=False),
-    agent_id: int | None = typer.Option(None, "--agent", help="The agent to change; left out: the one of this name, or a new one."),
+    agent: str = typer.Option(
+        "", "--agent", help="The agent to change, by id or name; left out: the one of the file's name, or a new one."
+    ),
     reason: str = typer.Option("", help="Why; kept with the version that is published."),
+    json: bool = JSON,
 ) -> None:
     """Makes or changes an agent as the file says. What the file does not name stays; tools and people are found by their names."""
     wanted = _read(file)
     parts = {kind: wanted.pop(kind, None) or [] for kind in _PARTS}
     with server_of(context).client() as api:
-        if agent_id is None:
-            agent_id = _named(api, wanted.get("name"))
+        known = agent_id(api, agent) if agent else _of_the_file(api, wanted.get("name"))
         body = {**wanted, "reason": reason}
-        told = api.post("agents/", body) if agent_id is None else api.patch(f"agents/{agent_id}/", body)
+        told = api.post("agents/", body) if known is None else api.patch(f"agents/{known}/", body)
         for kind, rows in parts.items():
             if rows:
                 _bring(api, kind, told["id"], rows)
         told = dict(api.agent(told["id"]))
-    out.print(f"{escape(told['name'])} is agent {told['id']}, version {told['version']}.")
+    if json:
+        as_json(told)
+    else:
+        out.print(f"{escape(told['name'])} is {'a new agent' if known is None else 'agent'} {told['id']}, version {told['version']}.")
     for warning in told["warnings"]:
         beside.print(f"[yellow]{escape(warning)}[/yellow]")
 
 
-def _named(api: Client, name: Any) -> int | None:
-    """The one agent of this name. A key that sees the agents of several people may find more: then nobody but its user can tell which."""
-    if not name or not isinstance(name, str):
-        return None
-    found = [agent for agent in api.agents(name=name, limit=200) if agent["name"] == name]
-    if len(found) > 1:
-        whose = ", ".join(f"{agent['id']} ({agent['owner']})" for agent in found[:10])
-        complain(f"There is more than one agent “{name}”: {whose}. Say which one with --agent.")
-        raise typer.Exit(2)
-    return found[0]["id"] if found else None
+def _of_the_file(api: Client, name: Any) -> int | None:
+    return the_one(api, name) if name and isinstance(name, str) else None
 
 
 def _bring(api: Client, kind: str, agent_id: int, rows: list[dict[str, Any]]) -> None:
     known = {row["name"]: row["id"] for row in api.rows(f"{kind}/", agent=agent_id, limit=200)}
     for row in track(rows, description=kind.capitalize(), console=beside, transient=True):
-        if (found := known.get(row.get("name"))) is not None:
-            api.patch(f"{kind}/{found}/", row)
-        else:
-            api.post(f"{kind}/", {**row, "agent": agent_id})
+        try:
+            if (found := known.get(row.get("name"))) is not None:
+                api.patch(f"{kind}/{found}/", row)
+            else:
+                api.post(f"{kind}/", {**row, "agent": agent_id})
+        except ApiError:
+            complain(
+                f"The agent itself is as the file says; of its {kind}, “{row.get('name')}” was refused, and those behind it were not sent:"
+            )
+            raise
 
 
 def _read(file: Path) -> dict[str, Any]:

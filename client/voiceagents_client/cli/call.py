@@ -8,7 +8,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from voiceagents_client.api import Client
-from voiceagents_client.cli.terminal import beside, complain, duration_words, money_words, out, server_of, status_words
+from voiceagents_client.cli.named import agent_id
+from voiceagents_client.cli.terminal import (
+    FAILED,
+    JSON,
+    as_json,
+    beside,
+    complain,
+    duration_words,
+    money_words,
+    out,
+    server_of,
+    status_words,
+)
 
 app = typer.Typer(no_args_is_help=True, help="One call.")
 _OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
@@ -18,35 +30,44 @@ EVERY_S, SETTLES_IN_S = 1.0, 60.0
 @app.command()
 def place(
     context: typer.Context,
-    agent: int = typer.Argument(help="The id of the agent that talks."),
+    agent: str = typer.Argument(help="The agent that talks, by its id or name."),
     to: str = typer.Argument(help="Whom to call, with country code: +919876543210"),
     from_: str = typer.Option("", "--from", help="One of your numbers; left out: the agent's."),
     customer: list[str] = typer.Option([], "--customer", help="A fact for the prompt, as name=value; may be given again."),
     once: str = typer.Option("", help="An Idempotency-Key, such as an order's number: the same one never rings twice in a day."),
     wait: bool = typer.Option(False, help="Stay until the call is over and its costs are known, and print what was said."),
+    json: bool = JSON,
 ) -> None:
-    """Rings somebody's phone."""
+    """Rings somebody's phone. With --wait the exit code is 1 if nobody was talked to."""
     facts = dict(_fact(text) for text in customer)
     with server_of(context).client() as api:
-        call = api.place_call(agent=agent, to=to, from_=from_, customer=facts, idempotency_key=once)
-        session_id = call["session_id"]
-        out.print(f"{session_id}  {status_words(call['status'])}")
+        call: Any = api.place_call(agent=agent_id(api, agent), to=to, from_=from_, customer=facts, idempotency_key=once)
+        if not json:
+            out.print(f"{call['session_id']}  {status_words(call['status'])}")
         if wait:
-            _show(_await_end(api, session_id))
+            call = _await_end(api, call["session_id"])
+        if json:
+            as_json(call)
+        elif wait:
+            _show(call)
+    if wait and call["status"] != "completed":
+        raise typer.Exit(FAILED)
 
 
 @app.command()
-def show(context: typer.Context, session_id: str = typer.Argument(help="sess_…")) -> None:
+def show(context: typer.Context, session_id: str = typer.Argument(help="sess_…"), json: bool = JSON) -> None:
     """What was said in a call, how quick it was and what it cost."""
     with server_of(context).client() as api:
-        _show(api.call(session_id))
+        call = api.call(session_id)
+    as_json(call) if json else _show(call)
 
 
 @app.command()
-def hangup(context: typer.Context, session_id: str = typer.Argument(help="sess_…")) -> None:
+def hangup(context: typer.Context, session_id: str = typer.Argument(help="sess_…"), json: bool = JSON) -> None:
     """Ends a call."""
     with server_of(context).client() as api:
-        out.print(escape(api.hang_up(session_id)["detail"]))
+        told = api.hang_up(session_id)
+    as_json(told) if json else out.print(escape(told["detail"]))
 
 
 def _fact(text: str) -> tuple[str, str]:

@@ -8,28 +8,53 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from voiceagents_client.cli.terminal import duration_words, money_words, out, server_of, status_words
+from voiceagents_client.api import Client
+from voiceagents_client.cli.named import agent_or_all
+from voiceagents_client.cli.terminal import (
+    AGENT,
+    JSON,
+    as_json,
+    beside,
+    complain,
+    duration_words,
+    money_words,
+    out,
+    server_of,
+    status_words,
+)
+from voiceagents_client.errors import ApiError, Unreachable
 from voiceagents_client.shapes import Call
 
 app = typer.Typer(no_args_is_help=True, help="Many calls.")
 # Calls are followed for so long after they were opened: what a look asks for does not grow with the tail's age.
 STILL_OPEN = timedelta(hours=2)
+TOO_MANY = 429
 
 
 @app.command("list")
 def list_calls(
     context: typer.Context,
-    agent: int | None = typer.Option(None, help="Calls of one agent, by its id."),
+    agent: str = AGENT,
     status: str = typer.Option("", help="queued, ringing, in-progress, completed, busy, failed, no-answer, canceled"),
     number: str = typer.Option("", help="Either side's number, or its last digits."),
-    since: str = typer.Option("", help="From this date or time on."),
+    text: str = typer.Option("", help="Words that were said in it."),
+    since: str = typer.Option("", help="From this date or time on: 2026-11-01, or 2026-11-01T09:00:00+05:30."),
+    until: str = typer.Option("", help="Before this date or time."),
     limit: int = typer.Option(20, min=1, max=1000, help="How many, newest first."),
+    json: bool = JSON,
 ) -> None:
     """The newest calls."""
     with server_of(context).client() as api:
-        found = api.calls(agent=agent, status=status, number=number, since=since, limit=min(limit, 200))
+        filters = {"agent": agent_or_all(api, agent), "status": status, "number": number, "text": text, "since": since, "until": until}
+        found = list(islice(api.calls(**filters, limit=min(limit, 200)), limit))
+        if json:
+            as_json(found)
+            return
+        if not found:
+            beside.print("There are no such calls.")
+            return
         table = Table("Call", "When", "Agent", "From", "To", "Status", "Length", "Cost", box=None)
-        for call in islice(found, limit):
+        for call in found:
             table.add_row(
                 call["session_id"],
                 _local(call["created_at"]),
@@ -46,26 +71,39 @@ def list_calls(
 @app.command()
 def tail(
     context: typer.Context,
-    agent: int | None = typer.Option(None, help="Calls of one agent, by its id."),
+    agent: str = AGENT,
     every_s: float = typer.Option(2.0, "--every", min=0.2, help="Seconds between two looks."),
     rounds: int = typer.Option(0, min=0, help="Stop after so many looks; 0: never."),
+    json: bool = JSON,
 ) -> None:
-    """A line for each change of each call, as it comes. Ctrl-C ends it."""
+    """A line for each change of each call, as it comes; with --json the call. Ctrl-C ends it, a server that is away does not."""
     known: dict[str, tuple[str, bool]] = {}
     with server_of(context).client() as api:
-        look = 0
+        agent_id, look, is_away = agent_or_all(api, agent), 0, False
         while True:
             look += 1
-            begun = datetime.now(UTC) - STILL_OPEN
-            found = {call["session_id"]: call for call in api.calls(agent=agent, since=begun.isoformat(), limit=200)}
-            stand = {session_id: (call["status"], call["settled_at"] is not None) for session_id, call in found.items()}
-            for session_id, now in reversed(stand.items()):
-                if known.get(session_id) != now and (look > 1 or not now[1]):
-                    out.print(_line(found[session_id]))
-            known = stand
+            try:
+                found = _recent(api, agent_id)
+            except (ApiError, Unreachable) as error:
+                if look == 1 or (isinstance(error, ApiError) and error.status < 500 and error.status != TOO_MANY):
+                    raise
+                if not is_away:
+                    complain(f"{error} Looking on.")
+                is_away = True
+            else:
+                stand = {session_id: (call["status"], call["settled_at"] is not None) for session_id, call in found.items()}
+                for session_id, now in reversed(stand.items()):
+                    if known.get(session_id) != now and (look > 1 or not now[1]):
+                        as_json(found[session_id], on_one_line=True) if json else out.print(_line(found[session_id]))
+                known, is_away = stand, False
             if look == rounds:
                 return
             time.sleep(every_s)
+
+
+def _recent(api: Client, agent_id: int | None) -> dict[str, Call]:
+    begun = datetime.now(UTC) - STILL_OPEN
+    return {call["session_id"]: call for call in api.calls(agent=agent_id, since=begun.isoformat(), limit=200)}
 
 
 def _line(call: Call) -> str:

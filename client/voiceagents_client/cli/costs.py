@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from voiceagents_client.cli.terminal import beside, out, server_of
+from voiceagents_client.cli.named import agent_or_all
+from voiceagents_client.cli.terminal import AGENT, JSON, as_json, beside, out, server_of
 from voiceagents_client.shapes import Charge
 
 
@@ -31,25 +32,35 @@ _KEYS: dict[By, Callable[[Charge], str]] = {
 
 def costs(
     context: typer.Context,
-    since: str = typer.Option("", help="Calls from this date or time on."),
+    since: str = typer.Option("", help="Calls from this date or time on; left out: from the first one on, which may take long."),
     until: str = typer.Option("", help="Calls before this date or time."),
-    agent: int | None = typer.Option(None, help="Calls of one agent, by its id."),
+    agent: str = AGENT,
     by: By = typer.Option(By.PROVIDER, help="What the sums are for."),
+    json: bool = JSON,
 ) -> None:
     """Adds up the charges of calls. Currencies are never added to each other; what has no price is counted."""
     sums: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     unpriced: dict[str, int] = defaultdict(int)
     columns = (TextColumn("Reading charges"), BarColumn(), MofNCompleteColumn())
     with server_of(context).client() as api, Progress(*columns, console=beside, transient=True) as progress:
-        reading = progress.add_task("charges", total=None)
-        for charge in api.charges(since=since, until=until, agent=agent, limit=200):
+        agent_id, reading = agent_or_all(api, agent), progress.add_task("charges", total=None)
+        for charge in api.charges(since=since, until=until, agent=agent_id, limit=200):
             name = _KEYS[by](charge)
             if charge["amount"] is None:
                 unpriced[name] += 1
             else:
                 sums[name][charge["currency"]] += Decimal(charge["amount"])
             progress.advance(reading)
-    _print(by, sums, unpriced)
+    names = sorted({*sums, *unpriced})
+    if json:
+        told = [
+            {by.value: name, "amounts": {key: str(sum_) for key, sum_ in sums[name].items()}, "unpriced": unpriced[name]} for name in names
+        ]
+        as_json(told)
+    elif names:
+        _print(by, sums, unpriced)
+    else:
+        beside.print("There are no charges.")
 
 
 def _print(by: By, sums: dict[str, dict[str, Decimal]], unpriced: dict[str, int]) -> None:

