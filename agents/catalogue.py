@@ -126,6 +126,8 @@ def speed_range(voice_provider: str) -> tuple[float, float]:
 OPENAI_VOICES: Final = frozenset(
     {"alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse"}
 )
+# developers.deepgram.com/docs/tts-models (Aura-2's featured voices; English), as known on 2026-11-23.
+DEEPGRAM_VOICES: Final = ("aura-2-apollo-en", "aura-2-thalia-en", "aura-2-arcas-en", "aura-2-helena-en")
 _ELEVENLABS_VOICE_ID = re.compile(r"[A-Za-z0-9]{20}")
 
 

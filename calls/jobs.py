@@ -119,6 +119,14 @@ def claim(job_id: int) -> Job | None:
     return Job.objects.select_related("session__call_log", "session__agent_version").get(pk=job_id)
 
 
+def renew(job: Job, lease_s: float) -> None:
+    """The lease from now on, for a body that tells by it that it lives: a short one is found dead sooner. Raises `LeaseLost`."""
+    until = timezone.now() + timedelta(seconds=lease_s)
+    if not Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, lease_until=job.lease_until).update(lease_until=until):
+        raise LeaseLost
+    job.lease_until = until
+
+
 def finish(job: Job, outcome: Outcome | None) -> None:
     """Writes the outcome and marks the job done, together or not at all. Raises `LeaseLost`."""
     with transaction.atomic():

@@ -70,6 +70,7 @@ Kind = Literal[
     "transfer-ended",
     "tried-by-voice",
     "turn-played",
+    "voice-test-opened",
     "whispered",
 ]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
@@ -138,5 +139,6 @@ WORDS: Final[dict[str, str]] = {
     "transfer-ended": gettext_noop("The hand-over: {outcome}"),
     "tried-by-voice": gettext_noop("Tried from a browser by {by}"),
     "turn-played": gettext_noop("The agent's words were played: {marks}"),
+    "voice-test-opened": gettext_noop("A rehearsal by voice was asked for by {by}"),
     "whispered": gettext_noop("A note was whispered to the agent by {by}"),
 }

@@ -26,6 +26,7 @@ WEBHOOK_BASE_URL = env.url("WEBHOOK_BASE_URL", f"http://127.0.0.1:{WEB_PORT}", s
 MEDIA_BASE_URL = env.url("MEDIA_BASE_URL", f"ws://127.0.0.1:{MEDIA_PORT}", schemes=("wss", "ws"))
 _hosts = {urlsplit(WEBHOOK_BASE_URL).hostname or "", urlsplit(MEDIA_BASE_URL).hostname or "", "127.0.0.1", "localhost", "[::1]"}
 MEDIA_LISTEN_URL = env.url("MEDIA_LISTEN_URL", MEDIA_BASE_URL, schemes=("wss", "ws"))  # where browsers reach this very media process
+REHEARSE_MEDIA_URL = env.url("REHEARSE_MEDIA_URL", MEDIA_BASE_URL, schemes=("wss", "ws"))  # where workers reach a media process
 MEDIA_LISTEN_ORIGINS = env.words("MEDIA_LISTEN_ORIGINS")  # of further media processes, for the pages' policy
 ALLOWED_HOSTS = sorted((_hosts | set(env.words("ALLOWED_HOSTS"))) - {""})
 _origin = "{0.scheme}://{0.netloc}".format(urlsplit(WEBHOOK_BASE_URL))
@@ -200,6 +201,7 @@ CELERY_TASK_ROUTES = {
     f"calls.{name}": {"queue": "webhooks"} for name in ("deliver_webhook", "sweep_webhooks", "deliver_alert_mail", "sweep_alert_mails")
 }
 JOB_LEASE_S = env.integer("JOB_LEASE_S", 660, low=1, high=3600)
+REHEARSE_BY_VOICE_AT_ONCE = env.integer("REHEARSE_BY_VOICE_AT_ONCE", 2, low=1, high=100)  # of all workers: each is held for minutes
 JOB_SWEEP_S = env.integer("JOB_SWEEP_S", 15, low=1, high=300)
 RECONCILE_S = env.integer("RECONCILE_S", 20, low=1, high=600)
 

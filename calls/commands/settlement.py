@@ -16,7 +16,7 @@ from django.utils import timezone
 from calls import analysis, broadcast, dispatch, queries
 from calls.commands.timeline import record_event, tell
 from calls.dispatch import JobKind
-from calls.models import Analysis, CallLog, Job, Recording, Session, UsageLine
+from calls.models import Analysis, CallLog, Job, Recording, RehearsalResult, Session, UsageLine
 from calls.outgoing.announcing import announce
 from calls.status import CallStatus
 from calls.told import claims
@@ -40,7 +40,7 @@ def begin_settlement(session: Session) -> None:
         if log.call_sid and log.poll_after is None and log.polls == 0 and log.settled_at is None:
             CallLog.objects.filter(pk=log.pk).update(poll_after=soon(FIRST_POLL_S))
         if not _expects_recording(log):
-            dispatch.enqueue(_after_recording(log.session, in_writing=log.is_test and not log.session.stream_sid), session)
+            dispatch.enqueue(_after_recording(log.session, is_unread=log.is_test and _is_read_by_others(log.session)), session)
             return
         recording, _ = Recording.objects.get_or_create(session=session, defaults={"source_url": log.recording_url})
         if log.recording_url and not recording.source_url:
@@ -70,11 +70,14 @@ def _expects_recording(log: CallLog) -> bool:
     return bool(log.recording_url) or log.status == CallStatus.COMPLETED or log.session.started_at is not None
 
 
-def _after_recording(session: Session, *, in_writing: bool = False) -> JobKind:
-    """What comes once there is a transcript, or none to wait for. A call without a conversation has nothing to read, and what was tried
-    in writing is read by whoever tried it: a run of many scenarios would pay for a summary of each.
-    """
-    if session.started_at is None or in_writing:
+def _is_read_by_others(session: Session) -> bool:
+    """What was tried in writing is read by whoever tried it, and a rehearsal is graded: a run of many would pay for a summary of each."""
+    return not session.stream_sid or RehearsalResult.objects.filter(session=session).exists()
+
+
+def _after_recording(session: Session, *, is_unread: bool = False) -> JobKind:
+    """What comes once there is a transcript, or none to wait for. A call without a conversation has nothing to read."""
+    if session.started_at is None or is_unread:
         return JobKind.ACCOUNT
     return dispatch.next_step(JobKind.ANALYSE, session)
 

@@ -1,4 +1,4 @@
-"""Calls that are tests in writing: opened, begun and ended by us alone. They have no carrier, ring nobody and are told to nobody."""
+"""Calls that are tests, in writing or rehearsed: opened, begun and ended by us alone. No carrier, nobody is rung, nothing is told of them."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from django.utils import timezone
 from agents.models import AgentVersion
 from calls.commands.conversation import end_session
 from calls.commands.timeline import record_event, tell
+from calls.kinds import Kind
 from calls.models import CallLog, Session, ToolRun, Turn
 from calls.status import CallStatus, Direction
 from calls.told import claims
@@ -17,15 +18,18 @@ from calls.told import claims
 logger = structlog.get_logger()
 
 
-def open_test(*, agent_version: AgentVersion, by: str, draft: dict[str, Any] | None = None) -> Session:
-    """The rows of a test that nobody has begun yet. With `draft`, a stored spec, the agent talks as that beside the version."""
+def open_test(*, agent_version: AgentVersion, by: str, draft: dict[str, Any] | None = None, by_voice: bool = False) -> Session:
+    """The rows of a test that nobody has begun yet. With `draft`, a stored spec, the agent talks as that beside the version. One `by_voice`
+    begins once its audio is opened.
+    """
     agent = agent_version.agent
     with transaction.atomic():
         session = Session.objects.create(owner_id=agent.owner_id, agent=agent, agent_version=agent_version, draft_spec=draft)
         log = CallLog(session=session, owner_id=agent.owner_id, agent=agent, direction=Direction.INBOUND, is_test=True)
         log.created_at = session.created_at
         log.save(force_insert=True)
-        record_event(session=session, key="opened", source="operator", kind="test-opened", facts={"by": by})
+        kind: Kind = "voice-test-opened" if by_voice else "test-opened"
+        record_event(session=session, key="opened", source="operator", kind=kind, facts={"by": by})
     logger.info("test_opened", session_id=session.session_id)
     return session
 

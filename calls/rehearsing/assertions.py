@@ -3,7 +3,8 @@
 tool called: book_slot {"day": "Tuesday"}      tool never called: transfer_call
 says: your booking is confirmed                never says: /refund|money back/
 ended by: agent                                within: 120 seconds
-costs at most: ₹5                              judged: The agent reads the date back before it books.
+answers within: 1.5 seconds                    costs at most: ₹5
+judged: The agent reads the date back before it books.
 """
 
 import json
@@ -14,14 +15,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 TOOL_CALLED, TOOL_NEVER_CALLED, SAYS, NEVER_SAYS = "tool called", "tool never called", "says", "never says"
-ENDED_BY, WITHIN, COSTS, JUDGED = "ended by", "within", "costs at most", "judged"
-KINDS: Final = (TOOL_CALLED, TOOL_NEVER_CALLED, SAYS, NEVER_SAYS, ENDED_BY, WITHIN, COSTS, JUDGED)
+ENDED_BY, WITHIN, ANSWERS_WITHIN, COSTS, JUDGED = "ended by", "within", "answers within", "costs at most", "judged"
+KINDS: Final = (TOOL_CALLED, TOOL_NEVER_CALLED, SAYS, NEVER_SAYS, ENDED_BY, WITHIN, ANSWERS_WITHIN, COSTS, JUDGED)
 ENDERS: Final = ("agent", "caller", "transfer", "limit")
 CURRENCY: Final = "INR"  # of "costs at most", whatever currency costs are shown in
 MOST: Final = 40
 LONGEST: Final = 500
 _TOOL = re.compile(r"([A-Za-z_][\w-]{0,63})\s*(\{.*\})?", re.DOTALL)
 _SECONDS = re.compile(r"(\d{1,5})\s*(s|sec|secs|seconds?)?", re.IGNORECASE)
+_FINE_SECONDS = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*(s|sec|secs|seconds?)?", re.IGNORECASE)
 _MONEY = re.compile(r"(?:₹|rs\.?|inr)?\s*(\d{1,7}(?:\.\d{1,4})?)\s*(?:₹|rs\.?|inr|rupees?)?", re.IGNORECASE)
 
 
@@ -100,6 +102,10 @@ def _parsed(line: str) -> Assertion:
             if not (told := _SECONDS.fullmatch(wish)):
                 raise ValueError("write a number of seconds, as in “within: 120 seconds”.")
             return Assertion(kind, f"{int(told.group(1))} seconds")
+        case "answers within":
+            if not (told := _FINE_SECONDS.fullmatch(wish)) or not answer_ms(wish):
+                raise ValueError("write a number of seconds, as in “answers within: 1.5 seconds”.")
+            return Assertion(kind, f"{Decimal(told.group(1)).normalize():f} seconds")
         case "costs at most":
             return Assertion(kind, f"₹{money(wish)}")
     return Assertion(kind, wish)
@@ -139,6 +145,11 @@ def _checked(pattern: str) -> None:
 def seconds(wish: str) -> int:
     told = _SECONDS.fullmatch(wish.strip())
     return int(told.group(1)) if told else 0
+
+
+def answer_ms(wish: str) -> int:
+    told = _FINE_SECONDS.fullmatch(wish.strip())
+    return int(Decimal(told.group(1)) * 1000) if told else 0
 
 
 def money(wish: str) -> Decimal:

@@ -151,7 +151,7 @@ def _run(request: HttpRequest, pk: int, run_id: int) -> RehearsalRun:
 
 
 def _scenario_row(one: Scenario, result: RehearsalResult | None) -> dict[str, Any]:
-    is_stale = result is not None and result.told != one.told()
+    is_stale = result is not None and not result.shows(one)
     return {"scenario": one, "result": _result(result) if result else None, "is_stale": is_stale}
 
 

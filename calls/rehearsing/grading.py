@@ -65,7 +65,10 @@ def _graded(wanted: Assertion, talk: Talk, cost: Decimal | None, judgements: Map
             return Verdict(wish, talk.reason in _ENDS[wanted.wish], f"it ended with {reason}", _last(talk))
         case told.WITHIN:
             lasted_s = talk.lasted_ms / 1000
-            return Verdict(wish, lasted_s <= told.seconds(wanted.wish), f"it would have taken {lasted_s:.0f} s on the telephone")
+            took = f"it took {lasted_s:.0f} s" if talk.is_spoken else f"it would have taken {lasted_s:.0f} s on the telephone"
+            return Verdict(wish, lasted_s <= told.seconds(wanted.wish), took)
+        case told.ANSWERS_WITHIN:
+            return _answers(wanted, talk)
         case told.COSTS:
             if cost is None:
                 return Verdict(wish, False, "nobody knows what it cost: a price or an exchange rate is missing")
@@ -105,6 +108,18 @@ def _same(wanted: Any, given: Any) -> bool:
             return re.search(pattern, given, re.IGNORECASE) is not None
         return wanted.casefold().strip() == given.casefold().strip()
     return bool(wanted == given)
+
+
+def _answers(wanted: Assertion, talk: Talk) -> Verdict:
+    """The slowest counts: one long silence is what callers remember."""
+    if not talk.is_spoken:
+        return Verdict(str(wanted), False, "it is measured by voice only; rehearse it by voice")
+    if not talk.answers:
+        return Verdict(str(wanted), False, "the agent never answered")
+    slowest_ms = max(wait_ms for _turn, wait_ms in talk.answers)
+    late = tuple(turn for turn, wait_ms in talk.answers if wait_ms > told.answer_ms(wanted.wish))
+    seen = late or tuple(turn for turn, wait_ms in talk.answers if wait_ms == slowest_ms)[:1]
+    return Verdict(str(wanted), not late, f"its slowest answer began after {slowest_ms / 1000:.1f} s", seen)
 
 
 def _said(wanted: Assertion, lines: Sequence[Line]) -> Verdict:

@@ -53,6 +53,9 @@ class Scenario(models.Model):
         default=12, validators=[MinValueValidator(1), MaxValueValidator(40)], help_text=_("They hang up after saying so many things.")
     )
     assertions = models.JSONField(default=list)
+    by_voice = models.BooleanField(
+        default=False, help_text=_("It is called and spoken with, in real time, wherever a run does not say otherwise.")
+    )
     active = models.BooleanField(default=True, help_text=_("Part of every run, and of what publishing asks for."))
     from_call = models.ForeignKey("calls.Session", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_by = models.ForeignKey(_PERSON, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -96,7 +99,7 @@ class RehearsalRun(models.Model):
 
 
 class RehearsalResult(models.Model):
-    """One scenario in one run: the test call, and what it showed. `told` is the scenario as it was then."""
+    """One scenario in one run: the test call, and what it showed. `told` is the scenario as it was then; `by_voice` is how it was held."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -110,13 +113,16 @@ class RehearsalResult(models.Model):
     scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="results")
     session = models.OneToOneField("calls.Session", on_delete=models.CASCADE, related_name="rehearsal")
     told = models.JSONField()
+    by_voice = models.BooleanField(default=False)
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     verdicts = models.JSONField(default=list)
     problem = models.CharField(max_length=500, blank=True)
     cost = models.DecimalField(
         max_digits=18, decimal_places=9, null=True, blank=True, help_text=_("The agent's side, in the billing currency; NULL: unknown.")
     )
-    lasted_ms = models.PositiveIntegerField(null=True, blank=True, help_text=_("As it would have been on the telephone."))
+    lasted_ms = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("As it would have been on the telephone; by voice, as it was.")
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -129,6 +135,10 @@ class RehearsalResult(models.Model):
     @property
     def is_over(self) -> bool:
         return self.state not in (self.State.WAITING, self.State.RUNNING)
+
+    def shows(self, scenario: Scenario) -> bool:
+        """Whether it is of the scenario as it now stands. What was held by voice shows also what is asked for in writing."""
+        return bool(self.told == scenario.told() and self.by_voice >= scenario.by_voice)
 
 
 class RehearsalRule(models.Model):

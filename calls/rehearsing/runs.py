@@ -22,9 +22,10 @@ from calls import commands, dispatch
 from calls.commands import trying
 from calls.jobs import Outcome
 from calls.models import Job, RehearsalResult, RehearsalRun, Scenario, Session
-from calls.rehearsing import assertions, judging
+from calls.rehearsing import assertions, by_voice, hearing, judging
 from calls.rehearsing.books import BESIDE, Books, cost_of, on_call, paid_by
 from calls.rehearsing.grading import Verdict, grade
+from calls.rehearsing.lines import NoLine
 from calls.rehearsing.people import Improviser, Persona
 from calls.rehearsing.rows import fingerprint
 from calls.rehearsing.stage import TookTooLong, hold
@@ -55,8 +56,11 @@ class StillRehearsed(ValueError):
 # --- asked for --------------------------------------------------------------------------------------------------------
 
 
-def begin_run(agent: Agent, *, by: Any, is_draft: bool = False, scenarios: Sequence[Scenario] | None = None) -> RehearsalRun:
-    """Orders the rehearsal of these scenarios (all active ones if none are named) with what is live, or with the draft.
+def begin_run(
+    agent: Agent, *, by: Any, is_draft: bool = False, scenarios: Sequence[Scenario] | None = None, by_voice: bool | None = None
+) -> RehearsalRun:
+    """Orders the rehearsal of these scenarios (all active ones if none are named) with what is live, or with the draft; by voice, in
+    writing, or (None) each as it says of itself.
 
     Raises `NothingToRehearse` and `BudgetSpent`.
     """
@@ -72,19 +76,23 @@ def begin_run(agent: Agent, *, by: Any, is_draft: bool = False, scenarios: Seque
             agent=agent, version=None if is_draft else live, is_draft=is_draft, spec=spec, fingerprint=fingerprint(spec), begun_by=by
         )
         for scenario in chosen[:MOST_SCENARIOS]:
-            session = trying.open_test(agent_version=live, by=name, draft=spec if is_draft else None)
-            RehearsalResult.objects.create(run=run, scenario=scenario, session=session, told=scenario.told())
+            is_spoken = scenario.by_voice if by_voice is None else by_voice
+            session = trying.open_test(agent_version=live, by=name, draft=spec if is_draft else None, by_voice=is_spoken)
+            RehearsalResult.objects.create(run=run, scenario=scenario, session=session, told=scenario.told(), by_voice=is_spoken)
             dispatch.enqueue(dispatch.JobKind.REHEARSE, session)
     logger.info("rehearsal_begun", run=run.pk, scenarios=len(chosen))
     return run
 
 
 def stop_run(run: RehearsalRun) -> bool:
-    """What has not begun is not held any more. False if nothing was waiting."""
+    """What has not begun is not held any more, and calls by voice hang up. False if there was neither."""
     with transaction.atomic():
         RehearsalRun.objects.filter(pk=run.pk, stopped_at=None).update(stopped_at=timezone.now())
-        stopped = RehearsalResult.objects.filter(run=run, state=State.WAITING).update(state=State.STOPPED, ended_at=timezone.now())
-    return bool(stopped)
+        results = RehearsalResult.objects.filter(run=run)
+        stopped = results.filter(state=State.WAITING).update(state=State.STOPPED, ended_at=timezone.now())
+        Job.objects.filter(session__rehearsal__run=run, state=Job.State.QUEUED, run_at__gt=timezone.now()).update(run_at=timezone.now())
+        is_spoken = results.filter(by_voice=True, state=State.RUNNING).exists()
+    return bool(stopped) or is_spoken
 
 
 # --- held -------------------------------------------------------------------------------------------------------------
@@ -93,22 +101,33 @@ def stop_run(run: RehearsalRun) -> bool:
 def rehearse(session: Session, job: Job) -> Outcome | None:
     """The job's body: holds one scenario's conversation, grades it, and writes both. May be run again after a worker's death."""
     result = RehearsalResult.objects.select_related("run", "scenario").get(session=session)
-    goes_on = RehearsalResult.objects.filter(pk=result.pk, state__in=[State.WAITING, State.RUNNING])
-    if not goes_on.update(state=State.RUNNING):
+    if not (by_voice.take_seat(result) if result.by_voice else _begins(result)):
         return partial(trying.end_test, session, reason=EndReason.SHUTDOWN, lasted_ms=0)
     talk = Talk()
     try:
         commands.check_budgets(session.agent)  # a run of many may use one up on its way
         spec = AgentSpec.from_json(result.run.spec)
-        trying.begin_test(session)
         talk = _held(result, spec, session, job)
         cost, _lines = cost_of(session, without=BESIDE)
         verdicts = _graded(result, spec, session, job, talk, cost)
-    except (commands.CallRefused, NotReady, TookTooLong, ProviderError) as error:
+    except by_voice.Stopped:
+        return partial(_write, result, _so_far(result, talk), State.STOPPED, (), None, "")
+    except (commands.CallRefused, NotReady, TookTooLong, ProviderError, NoLine, by_voice.BrokeOff) as error:
         problem = getattr(error, "message", "") or str(error)
-        return partial(_write, result, talk, State.BROKEN, (), None, problem)
-    state = State.PASSED if all(verdict.passed for verdict in verdicts) and not _has_crashed(talk) else State.FAILED
-    return partial(_write, result, talk, state, verdicts, cost, "; ".join(dict.fromkeys(talk.failures)))
+        return partial(_write, result, _so_far(result, talk), State.BROKEN, (), None, problem)
+    has_failed = talk.flaws or _has_crashed(talk) or not all(verdict.passed for verdict in verdicts)
+    state = State.FAILED if has_failed else State.PASSED
+    return partial(_write, result, talk, state, verdicts, cost, "; ".join(dict.fromkeys([*talk.flaws, *talk.failures])))
+
+
+def _so_far(result: RehearsalResult, talk: Talk) -> Talk:
+    """What was said before it could not go on."""
+    return hearing.whole_talk(result.session) if result.by_voice else talk
+
+
+def _begins(result: RehearsalResult) -> bool:
+    goes_on = RehearsalResult.objects.filter(pk=result.pk, state__in=[State.WAITING, State.RUNNING])
+    return bool(goes_on.update(state=State.RUNNING))
 
 
 def _held(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job) -> Talk:
@@ -116,8 +135,11 @@ def _held(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job) 
     persona = Persona(
         told["persona"], told["goal"], told["facts"], told["language"] or spec.language, told["opening"], int(told["most_lines"])
     )
-    books = Books(session, part=job.attempts)
     caller = Improviser(persona, language_model(spec), paid_by(job))
+    if result.by_voice:
+        return by_voice.hold(result, spec, session, job, caller, language=persona.language)
+    trying.begin_test(session)
+    books = Books(session, part=job.attempts)
     return hold(spec, caller, call=on_call(session, spec), books=books, take=books.take)
 
 
@@ -144,6 +166,8 @@ def _write(result: RehearsalResult, talk: Talk, state: str, verdicts: Sequence[V
         lasted_ms=talk.lasted_ms,
         ended_at=timezone.now(),
     )
+    if result.by_voice:
+        by_voice.next_please()
     logger.info("rehearsed", run=result.run_id, state=str(state))
 
 
@@ -204,14 +228,15 @@ def latest(agent: Agent) -> dict[int, RehearsalResult]:
 
 def missing(agent: Agent, spec: dict[str, Any]) -> list[Scenario]:
     """The active scenarios that did not pass, as they stand, with exactly this spec."""
-    passed: dict[int, list[dict[str, Any]]] = {}
-    for scenario_id, told, state in (
+    passed: dict[int, list[RehearsalResult]] = {}
+    for result in (
         RehearsalResult.objects.filter(run__agent=agent, run__fingerprint=fingerprint(spec), ended_at__isnull=False)
         .order_by("pk")
-        .values_list("scenario_id", "told", "state")
+        .only("scenario_id", "told", "state", "by_voice")
     ):
-        if state == State.PASSED:
-            passed.setdefault(scenario_id, []).append(told)
-        elif state == State.FAILED:
-            passed.pop(scenario_id, None)
-    return [one for one in Scenario.objects.filter(agent=agent, active=True) if one.told() not in passed.get(one.pk, [])]
+        if result.state == State.PASSED:
+            passed.setdefault(result.scenario_id, []).append(result)
+        elif result.state == State.FAILED:
+            passed.pop(result.scenario_id, None)
+    active = Scenario.objects.filter(agent=agent, active=True)
+    return [one for one in active if not any(result.shows(one) for result in passed.get(one.pk, []))]

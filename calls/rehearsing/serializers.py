@@ -50,7 +50,7 @@ class LatestSerializer(serializers.Serializer[RehearsalResult]):
     ended_at = serializers.DateTimeField(allow_null=True)
 
     def get_is_current(self, result: RehearsalResult) -> bool:
-        return bool(result.told == result.scenario.told())
+        return result.shows(result.scenario)
 
 
 class ScenarioSerializer(StrictMixin, serializers.ModelSerializer[Scenario]):

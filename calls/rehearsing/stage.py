@@ -6,7 +6,6 @@ does what the agent's tools have to write down.
 
 import asyncio
 import queue
-import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -19,7 +18,7 @@ from agents.ledger import Begun, Ending, Ledger
 from agents.spec import AgentSpec, DestinationSpec
 from agents.tools import hand_over
 from calls.rehearsing.skipping import SkippingLoop
-from calls.rehearsing.talk import Talk, ToolUse
+from calls.rehearsing.talk import Talk, ToolUse, keys_of
 from calls.rehearsing.written import SilentVoice, Typing, WrittenLine
 from engine.events import AgentTurnEnded, AgentTurnStarted, SessionEnded, SessionEvent, SessionStarted, UserTurnEnded
 from engine.keypad import Keypad
@@ -33,7 +32,6 @@ T = TypeVar("T")
 REACTION_S = 0.8  # people take that long to answer
 _LOOK_S = 0.05
 _MOST_WAITING = 20_000
-_KEYS = re.compile(r"[0-9*#]{1,32}")
 _COLLECT = "collect_digits"
 LIMIT_S = 300.0  # of real time: a worker's lease leaves room for the judgement as well
 _END_LIMIT_S = 30.0
@@ -309,8 +307,7 @@ class _Stage:
         self._loop.go_on()
         match answer:
             case Say(text=text):
-                keys = text.replace(" ", "")
-                if self._keypad.is_collecting and _KEYS.fullmatch(keys):
+                if self._keypad.is_collecting and (keys := keys_of(text)):
                     self._line.press(keys)
                 else:
                     self._typing.say(text)

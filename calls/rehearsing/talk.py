@@ -1,5 +1,6 @@
 """What was said and done in a conversation in writing, as it is collected from the engine's events. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +10,13 @@ from engine.ports import Message
 from engine.usage import UsageRecord
 
 CALLER, AGENT = "caller", "agent"
+_KEYS = re.compile(r"[0-9*#]{1,32}")
+
+
+def keys_of(text: str) -> str:
+    """The keys that `text` is, if it is nothing else."""
+    keys = text.replace(" ", "")
+    return keys if _KEYS.fullmatch(keys) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,8 @@ class ToolUse:
 class Talk:
     """A conversation, growing. `lasted_ms` is how long it would have taken on the telephone; `history` is what the model knows of it.
 
-    `is_left`: nobody ended it, it was put aside.
+    `is_left`: nobody ended it, it was put aside. By voice (`is_spoken`) that is how long it took; `answers` are the agent's turns and how
+    many ms the caller waited for their first sound; `flaws` keep it from passing whatever was asked for.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -46,6 +55,9 @@ class Talk:
     lasted_ms: int = 0
     is_left: bool = False
     history: tuple[Message, ...] = ()
+    is_spoken: bool = False
+    answers: list[tuple[int, int]] = field(default_factory=list)
+    flaws: list[str] = field(default_factory=list)
 
     def take(self, event: SessionEvent) -> None:
         match event:

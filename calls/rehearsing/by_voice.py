@@ -1,0 +1,109 @@
+"""Rehearsals by voice among the others: how many at once, what a worker that holds one owes, and what one that died has left behind."""
+
+from functools import partial
+from typing import Final, NoReturn
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agents.spec import AgentSpec
+from calls import broadcast, commands, dispatch
+from calls.jobs import RetryLater, renew
+from calls.models import Job, RehearsalResult, RehearsalRun, Session
+from calls.rehearsing import spoken
+from calls.rehearsing.books import paid_by
+from calls.rehearsing.lines import EveryLineIsBusy, Line, open_line
+from calls.rehearsing.stage import Caller
+from calls.rehearsing.talk import Talk
+from calls.rehearsing.voices import caller_voice
+
+# Nobody renews it while the caller thinks and speaks: that takes its model's limit and its voice's, each of them twice.
+LEASE_S: Final = 120.0
+_WAIT_S: Final = 30
+_LONGEST_WAIT_S: Final = 300
+_HANGS_UP_S: Final = 3
+_SEATS: Final = 7_240_511  # of our advisory locks
+State = RehearsalResult.State
+
+
+class Stopped(Exception):
+    """Somebody has stopped the run."""
+
+
+class BrokeOff(Exception):
+    """The call had begun when its worker died."""
+
+    message = "The call broke off: the process that held the caller's side died or was stopped. Rehearse it again."
+
+
+def take_seat(result: RehearsalResult) -> bool:
+    """Begins to hold it, if fewer are held than may be. False: it is over or was stopped. Raises `RetryLater`."""
+    most = settings.REHEARSE_BY_VOICE_AT_ONCE
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEATS])
+        alive = {"kind": dispatch.JobKind.REHEARSE, "state": Job.State.RUNNING, "lease_until__gt": timezone.now()}
+        held = RehearsalResult.objects.filter(by_voice=True, state=State.RUNNING, session__jobs__in=Job.objects.filter(**alive))
+        mine = RehearsalResult.objects.filter(pk=result.pk)
+        if held.exclude(pk=result.pk).count() < most:
+            return bool(mine.filter(state__in=[State.WAITING, State.RUNNING]).update(state=State.RUNNING))
+        if not mine.filter(state__in=[State.WAITING, State.RUNNING]).exists():
+            return False
+        ahead = RehearsalResult.objects.filter(by_voice=True, state=State.WAITING, pk__lt=result.pk).count()
+    wait_s = min(_LONGEST_WAIT_S, _WAIT_S * (1 + ahead // most))
+    raise RetryLater(wait_s, f"It waits for its turn: {most} rehearsals by voice are held at once (REHEARSE_BY_VOICE_AT_ONCE).")
+
+
+def next_please() -> None:
+    """The one that waits longest need not wait longer: a seat is free."""
+    waiting = RehearsalResult.objects.filter(by_voice=True, state=State.WAITING, session__jobs__state=Job.State.QUEUED)
+    found = waiting.filter(session__jobs__run_at__gt=timezone.now()).order_by("pk").select_related("session").first()
+    if found is not None:
+        dispatch.hurry(dispatch.JobKind.REHEARSE, found.session)
+
+
+def hold(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job, caller: Caller, *, language: str) -> Talk:
+    """Raises `Stopped`, `BrokeOff`, `NoLine`, `TookTooLong`, `LeaseLost`, and what caller and voice raise."""
+    session.refresh_from_db()
+    if session.state != Session.State.WAITING:
+        _broke_off(result, session)
+    if _is_stopped(result):
+        raise Stopped
+    voice = caller_voice(spec, language, paid_by(job), today=timezone.localdate())
+    commands.admit(session)
+    renew(job, LEASE_S)
+    line = _opened(result, session)
+    broadcast.call_opened_on_commit(session)
+    speaks_first, lives = not spec.first_message.strip(), partial(_lives, result, job)
+    talk = spoken.hold(session, line, caller, voice, speaks_first=speaks_first, beat=lives)
+    renew(job, settings.JOB_LEASE_S)  # the judgement is one long request
+    return talk
+
+
+def _opened(result: RehearsalResult, session: Session) -> Line:
+    try:
+        return open_line(session)
+    except EveryLineIsBusy as full:
+        RehearsalResult.objects.filter(pk=result.pk, state=State.RUNNING).update(state=State.WAITING)
+        raise RetryLater(_WAIT_S, full.message) from full
+
+
+def _lives(result: RehearsalResult, job: Job) -> None:
+    if _is_stopped(result):
+        raise Stopped
+    renew(job, LEASE_S)
+
+
+def _is_stopped(result: RehearsalResult) -> bool:
+    return RehearsalRun.objects.filter(pk=result.run_id, stopped_at__isnull=False).exists()
+
+
+def _broke_off(result: RehearsalResult, session: Session) -> NoReturn:
+    """Another worker had the caller's side. Its socket has gone with it, and the call with that; one that goes on is made to hang up."""
+    if session.state == Session.State.ACTIVE:
+        commands.request_hangup(session, by="rehearsal", source="sweeper")
+        raise RetryLater(_HANGS_UP_S, "The call broke off; its end is waited for.")
+    if _is_stopped(result):
+        raise Stopped
+    raise BrokeOff
