@@ -121,6 +121,7 @@ SENTENCES: Final = (
     gettext_noop("The call broke off: the process that held the caller's side died or was stopped. Rehearse it again."),
     gettext_noop("No media process answers at %(address)s. Start one, or set REHEARSE_MEDIA_URL to where workers reach it."),
     gettext_noop("The media process at %(address)s refused the call (%(status)s). Its log says why (media_refused)."),
+    gettext_noop("The media process closed the call before it began. Its log says why (media_refused)."),
     gettext_noop("This process knows no way to open a line. Hold the rehearsal in a worker."),
     gettext_noop("Every line is busy. The rehearsal waits until a call has ended."),
     gettext_noop("It waits for its turn: %(most)s rehearsals by voice are held at once (REHEARSE_BY_VOICE_AT_ONCE)."),

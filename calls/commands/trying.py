@@ -1,4 +1,4 @@
-"""Calls that are tests, in writing or rehearsed: opened, begun and ended by us alone. No carrier, nobody is rung, nothing is told of them."""
+"""Calls that are tests, in writing or rehearsed: opened, begun and ended by us alone. No carrier has them, nobody is told."""
 
 from datetime import timedelta
 from typing import Any

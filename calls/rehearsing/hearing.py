@@ -14,14 +14,18 @@ from engine.events import EndReason
 _COLLECT = "collect_digits"
 
 
-def agent_lines(session: Session, *, after: int) -> list[Line]:
-    """The agent's turns that are over and have a number above `after`."""
-    turns = Turn.objects.filter(session=session, speaker=Turn.Speaker.AGENT, number__gt=after).order_by("number")
-    return [Line(number, AGENT, text) for number, text in turns.values_list("number", "text")]
+def played_turns(session: Session, *, after: int) -> list[tuple[int, Line]]:
+    """The agent's turns that have been played to their end since, each with the key of the event that tells so; `after`: the last of these.
 
-
-def latest_turn(session: Session) -> int:
-    return Turn.objects.filter(session=session).order_by("-number").values_list("number", flat=True).first() or 0
+    Not the rows of turns: the words of one that goes on stand there as well, also while it waits for a tool.
+    """
+    told = CallEvent.objects.filter(session=session, kind="turn-played", pk__gt=after).order_by("pk").values_list("pk", "facts__turn")
+    played = list(told)
+    if not played:
+        return []
+    turns = Turn.objects.filter(session=session, speaker=Turn.Speaker.AGENT, number__in=[number for _pk, number in played])
+    words = dict(turns.values_list("number", "text"))
+    return [(pk, Line(number, AGENT, words[number])) for pk, number in played if words.get(number, "").strip()]
 
 
 def asks_for_keys(session: Session) -> int:
@@ -30,9 +34,9 @@ def asks_for_keys(session: Session) -> int:
     return runs.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def is_over(session: Session) -> bool:
-    """Whether the talk has ended and all of its rows are there: its end is written last."""
-    return Session.objects.filter(pk=session.pk, state=Session.State.ENDED).exists()
+def state(session: Session) -> str:
+    """Once it has ended all of its rows are there: its end is written last."""
+    return Session.objects.values_list("state", flat=True).get(pk=session.pk)
 
 
 def whole_talk(session: Session) -> Talk:

@@ -10,7 +10,7 @@ from typing import Final
 
 from calls.models import Session
 from calls.rehearsing import hearing
-from calls.rehearsing.lines import Line
+from calls.rehearsing.lines import Line, NoLine
 from calls.rehearsing.manners import Move, Situation, move, said_of
 from calls.rehearsing.stage import Caller, HangUp, Leave, Say, TookTooLong
 from calls.rehearsing.talk import AGENT, CALLER, Talk, keys_of
@@ -19,6 +19,7 @@ from calls.rehearsing.voices import Voice
 
 LIMIT_S: Final = 420.0  # of one call; what a worker may take leaves room for the judgement
 ROWS_WITHIN_S: Final = 60.0
+BEGINS_WITHIN_S: Final = 5.0  # of a line that is closed
 _LOOK_S: Final = 0.05
 _ROWS_EVERY_S: Final = 0.25
 _BEAT_EVERY_S: Final = 2.0
@@ -49,7 +50,7 @@ def hold(
 ) -> Talk:
     """The whole talk, once the call is over. `beat` is called every two seconds, as long as nobody is asked, and may raise.
 
-    Raises `TookTooLong`, and what the caller, the voice and `beat` raise. What the engine's providers do wrong is part of the talk.
+    Raises `TookTooLong`, `NoLine`, and what the caller, the voice and `beat` raise; what its providers do wrong is part of the talk.
     """
     call = _Call(session, line, caller, voice, speaks_first)
     deadline = time.monotonic() + limit_s
@@ -65,20 +66,26 @@ def hold(
             time.sleep(_LOOK_S)
     finally:
         line.close()
-        written = _await_rows(session)
-    if not written:
+        state = _state_in_the_end(session)
+    if state == Session.State.WAITING:
+        raise NoLine("The media process closed the call before it began. Its log says why (media_refused).")
+    if state != Session.State.ENDED:
         raise NotWrittenDown(NotWrittenDown.message)
     talk = hearing.whole_talk(session)
-    talk.answers = call.answers
+    talk.answers = call.answers_in_all()
     talk.flaws = call.flaws(talk)
     return talk
 
 
-def _await_rows(session: Session) -> bool:
-    deadline = time.monotonic() + ROWS_WITHIN_S
-    while not (written := hearing.is_over(session)) and time.monotonic() < deadline:
+def _state_in_the_end(session: Session) -> str:
+    """Waits for the rows of a call that began; one that did not begin leaves none."""
+    began = time.monotonic()
+    while (state := hearing.state(session)) != Session.State.ENDED:
+        waited_s = time.monotonic() - began
+        if waited_s > (BEGINS_WITHIN_S if state == Session.State.WAITING else ROWS_WITHIN_S):
+            break
         time.sleep(_LOOK_S)
-    return written
+    return state
 
 
 class _Call:
@@ -88,7 +95,7 @@ class _Call:
         self._session, self._line, self._caller, self._voice = session, line, caller, voice
         self._opens = speaks_first
         self._known = Talk()
-        self._seen = 0  # the number of the latest turn that needs no answer any more, or is known
+        self._seen = 0  # the latest word of a turn that was played
         self._has_news = False
         self._asked = self._answered = 0  # wishes for keys
         self._saying = ""
@@ -96,18 +103,19 @@ class _Call:
         self._last_deed_ms = 0
         self._paired = 0  # waits that belong to a turn
         self._sounded_ms = 0
+        self._waits_ms: tuple[int, ...] = ()
         self._was_dead = False
-        self.answers: list[tuple[int, int]] = []
+        self._answers: list[tuple[int, int]] = []
 
     def goes_on(self) -> bool:
         """One look at the line, and what follows from it. False: the call is over."""
         heard = self._line.look()
-        self._sounded_ms = heard.sounded_ms
+        self._sounded_ms, self._waits_ms = heard.sounded_ms, heard.waits_ms
         if heard.is_over:
             return False
         if self._saying and not heard.is_speaking:
             self._has_said(1.0)
-        self._read(heard.waits_ms)
+        self._read()
         is_asked = self._asked > self._answered
         active_ms = max(self._last_deed_ms, heard.now_ms - heard.quiet_ms if heard.quiet_ms is not None else 0)
         match move(Situation(heard, self._has_news, is_asked, self._opens, heard.now_ms - active_ms)):
@@ -120,6 +128,11 @@ class _Call:
                 return self._answer(is_asked)
         return True
 
+    def answers_in_all(self) -> list[tuple[int, int]]:
+        """Turns and how long the caller waited for each; asked once all rows are there."""
+        self._has_played()
+        return self._answers
+
     def flaws(self, talk: Talk) -> list[str]:
         """What alone keeps the rehearsal from passing."""
         found = [DEAD_AIR] if self._was_dead else []
@@ -127,18 +140,11 @@ class _Call:
             found.append(NO_SOUND)
         return found
 
-    def _read(self, waits_ms: tuple[int, ...]) -> None:
+    def _read(self) -> None:
         if time.monotonic() < self._rows_at_s:
             return
         self._rows_at_s = time.monotonic() + _ROWS_EVERY_S
-        for words in hearing.agent_lines(self._session, after=self._seen):
-            self._seen = words.number
-            if words.text.strip():
-                self._known.lines.append(words)
-                self._has_news = True
-            if len(waits_ms) > self._paired:
-                self.answers.append((words.number, waits_ms[self._paired]))
-                self._paired = len(waits_ms)
+        self._has_news |= self._has_played()
         self._asked = hearing.asks_for_keys(self._session)
 
     def _answer(self, is_asked_for_keys: bool) -> bool:
@@ -172,14 +178,20 @@ class _Call:
                 return
             time.sleep(_LOOK_S)
 
+    def _has_played(self) -> bool:
+        """Takes the turns that the agent has ended; whether there was one."""
+        played = hearing.played_turns(self._session, after=self._seen)
+        for self._seen, words in played:
+            self._known.lines.append(words)
+            if len(self._waits_ms) > self._paired:
+                self._answers.append((words.number, self._waits_ms[self._paired]))
+                self._paired = len(self._waits_ms)
+        return bool(played)
+
     def _has_said(self, share: float) -> None:
-        said = said_of(self._saying, share)
-        self._saying = ""
+        """What the agent had said before is answered by it, also what is known only now."""
+        self._has_played()
+        self._has_news, self._last_deed_ms = False, self._line.look().now_ms
+        said, self._saying = said_of(self._saying, share), ""
         if said:
             self._known.lines.append(Words(len(self._known.lines) + 1, CALLER, said))
-        # What the agent had said before this was said is answered by it, also if its row came meanwhile.
-        for words in hearing.agent_lines(self._session, after=self._seen):
-            self._known.lines.insert(len(self._known.lines) - 1 if said else len(self._known.lines), words)
-        self._seen = max(self._seen, hearing.latest_turn(self._session))
-        self._has_news = False
-        self._last_deed_ms = self._line.look().now_ms

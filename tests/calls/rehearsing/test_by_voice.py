@@ -1,0 +1,259 @@
+"""Rehearsals by voice without a line: when the caller speaks, whose voice they have, how many are held at once, what is left behind."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from agents import drafts
+from agents.spec import Fallbacks, SpeechToTextSpec, StandIn, VoiceSpec
+from calls import commands, jobs, queries
+from calls.commands import Happened
+from calls.jobs import LeaseLost, claim, renew, run_job
+from calls.models import CallLog, Job, RehearsalResult, Session
+from calls.rehearsing import hearing, publishing, runs
+from calls.rehearsing.assertions import Assertion, NotUnderstood, parse
+from calls.rehearsing.grading import grade
+from calls.rehearsing.lines import Heard
+from calls.rehearsing.manners import Move, Situation, move, said_of
+from calls.rehearsing.talk import AGENT, Line, Talk
+from calls.rehearsing.voices import others
+from tests.calls import made_calls as made
+from tests.calls.rehearsing.test_runs import held, scenario
+
+State = RehearsalResult.State
+TODAY = date(2026, 11, 23)
+
+
+# --- manners ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (Situation(Heard(now_ms=300), opens=True), Move.WAIT),
+        (Situation(Heard(now_ms=900), opens=True), Move.ANSWER),
+        (Situation(Heard(now_ms=9000, quiet_ms=100), has_news=True), Move.WAIT),
+        (Situation(Heard(now_ms=9000, quiet_ms=700), has_news=True), Move.ANSWER),
+        (Situation(Heard(now_ms=9000, quiet_ms=2000)), Move.WAIT),
+        (Situation(Heard(now_ms=9000, quiet_ms=800), is_asked_for_keys=True), Move.ANSWER),
+        (Situation(Heard(now_ms=9000, quiet_ms=0, is_speaking=True, overlap_ms=200), has_news=True), Move.WAIT),
+        (Situation(Heard(now_ms=9000, quiet_ms=0, is_speaking=True, overlap_ms=800)), Move.GIVE_WAY),
+        (Situation(Heard(now_ms=44_000), idle_ms=44_000), Move.WAIT),
+        (Situation(Heard(now_ms=45_000), idle_ms=45_000), Move.GIVE_UP),
+        (Situation(Heard(now_ms=45_000, quiet_ms=100), idle_ms=100), Move.WAIT),
+    ],
+)
+def test_a_caller_speaks_when_people_would(now, expected):
+    assert move(now) == expected
+
+
+def test_what_was_broken_off_is_cut_at_a_word():
+    assert said_of("I would like an appointment", 1.0) == "I would like an appointment"
+    assert said_of("I would like an appointment", 0.5) == "I would like"
+    assert said_of("Hello", 0.5) == ""
+
+
+# --- whose voice --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spec(agent):
+    return agent.current_version.as_spec()
+
+
+def test_a_caller_has_a_voice_that_is_not_the_agents(spec):
+    deepgram, openai = replace(spec.stt, provider="deepgram"), replace(spec.llm, provider="openai-responses")
+    spec = replace(spec, voice=VoiceSpec("elevenlabs-live", "agents-own", "eleven_flash_v2_5"), stt=deepgram, llm=openai)
+    found = list(others(spec, "en-IN", today=TODAY))
+    assert [(one.provider, one.model) for one in found] == [("deepgram", "aura-2")] * 4 + [("openai", "gpt-4o-mini-tts")] * 2
+    assert {one.provider for one in others(spec, "hi", today=TODAY)} == {"openai"}, "Aura knows no Hindi"
+    assert {one.provider for one in others(spec, "en", today=date(2027, 2, 1))} == {"deepgram"}, "the model is switched off by then"
+    beside = replace(spec, fallbacks=Fallbacks(tts=(StandIn("elevenlabs", "eleven_flash_v2_5", "another"),)))
+    assert next(others(beside, "hi", today=TODAY)).voice_id == "another"
+    own = replace(spec, voice=VoiceSpec("deepgram", "aura-2-apollo-en", "aura-2"), stt=SpeechToTextSpec("deepgram", "nova-3", 300))
+    assert "aura-2-apollo-en" not in {one.voice_id for one in others(own, "en", today=TODAY)}
+
+
+# --- what it must show --------------------------------------------------------------------------------------------------
+
+
+def test_how_soon_it_answers_is_measured_by_voice_only():
+    (wanted,) = parse("answers within: 1.50 s")
+    assert wanted == Assertion("answers within", "1.5 seconds")
+    spoken = Talk(lines=[Line(1, AGENT, "Hello")], is_spoken=True, answers=[(1, 400), (3, 1600), (5, 900)])
+    verdict = grade([wanted], spoken, cost=None)[0]
+    assert (verdict.passed, verdict.turns, verdict.why) == (False, (3,), "its slowest answer began after 1.6 s")
+    spoken.answers[1] = (3, 1500)
+    assert grade([wanted], spoken, cost=None)[0].passed
+    assert not grade([wanted], replace(spoken, answers=[]), cost=None)[0].passed
+    written = grade([wanted], replace(spoken, is_spoken=False), cost=None)[0]
+    assert not written.passed and "by voice only" in written.why
+    for nothing in ("answers within: soon", "answers within: 0"):
+        with pytest.raises(NotUnderstood, match=r"answers within: 1\.5 seconds"):
+            parse(nothing)
+
+
+# --- how many, and what is left -----------------------------------------------------------------------------------------
+
+
+def job_of(result: RehearsalResult) -> Job:
+    return Job.objects.get(session=result.session, kind="calls.rehearse")
+
+
+def begun(agent, count: int = 1) -> list[RehearsalResult]:
+    for number in range(count):
+        scenario(agent, name=f"Scenario {number}", by_voice=True)
+    return list(runs.begin_run(agent, by=None).results.select_related("session"))
+
+
+def run(result: RehearsalResult) -> RehearsalResult:
+    job = job_of(result)
+    run_job(job.pk, job.kind, runs.rehearse, runs.MOST_TRIES)
+    result.refresh_from_db()
+    return result
+
+
+def talked(session: Session, reason: str = "link-lost") -> None:
+    """The call was begun, and has ended."""
+    token_id = commands.issue_media_token(session)
+    commands.claim_media(token_id=token_id, call_sid=session.session_id, stream_sid="stream1")
+    made.exchange(session, 1, "Hello", "Which day?")
+    if reason:
+        commands.end_session(session.session_id, reason=reason, at=timezone.now())
+
+
+def test_a_run_is_held_as_each_scenario_says_or_as_it_is_asked_for(agent):
+    scenario(agent, name="A", by_voice=True)
+    scenario(agent, name="B")
+    ways = [list(runs.begin_run(agent, by=None, by_voice=way).results.values_list("by_voice", flat=True)) for way in (None, True, False)]
+    assert ways == [[True, False], [True, True], [False, False]]
+
+
+def test_only_so_many_are_held_at_once_and_the_next_follows(agent, settings):
+    settings.REHEARSE_BY_VOICE_AT_ONCE = 1
+    settings.REHEARSE_MEDIA_URL = "ws://127.0.0.1:9"
+    first, second = begun(agent, 2)
+    RehearsalResult.objects.filter(pk=first.pk).update(state=State.RUNNING)
+    job = claim(job_of(first).pk)
+    assert job is not None
+    assert run(second).state == State.WAITING
+    waiting = job_of(second)
+    assert (waiting.state, waiting.attempts) == ("queued", 0) and waiting.run_at > timezone.now() + timedelta(seconds=20)
+    assert "REHEARSE_BY_VOICE_AT_ONCE" in waiting.last_error
+    jobs.finish(job, runs.rehearse(first.session, job))
+    assert job_of(second).run_at <= timezone.now(), "its turn has come"
+    assert run(second).state == State.BROKEN
+
+
+def test_a_seat_of_a_worker_that_died_is_free_again(agent, settings):
+    settings.REHEARSE_BY_VOICE_AT_ONCE = 1
+    settings.REHEARSE_MEDIA_URL = "ws://127.0.0.1:9"
+    first, second = begun(agent, 2)
+    RehearsalResult.objects.filter(pk=first.pk).update(state=State.RUNNING)
+    Job.objects.filter(pk=job_of(first).pk).update(state=Job.State.RUNNING, lease_until=timezone.now() - timedelta(seconds=1))
+    assert run(second).state == State.BROKEN
+
+
+def test_a_door_that_does_not_answer_is_said(agent, settings):
+    settings.REHEARSE_MEDIA_URL = "ws://127.0.0.1:9"
+    (result,) = begun(agent)
+    assert run(result).state == State.BROKEN
+    assert result.problem.startswith("No media process answers at ws://127.0.0.1:9.")
+    log = CallLog.objects.get(session=result.session)
+    assert (log.status, log.is_test) == ("canceled", True)
+
+
+def test_a_call_whose_worker_died_broke_off_and_is_not_held_again(agent):
+    (result,) = begun(agent)
+    talked(result.session)
+    RehearsalResult.objects.filter(pk=result.pk).update(state=State.RUNNING)
+    assert run(result).state == State.BROKEN
+    assert "broke off" in result.problem and result.lasted_ms is not None
+    assert result.session.turns.count() == 2, "what was said stays to be read"
+
+
+def test_a_call_that_goes_on_without_its_worker_is_made_to_end(agent):
+    (result,) = begun(agent)
+    talked(result.session, reason="")
+    RehearsalResult.objects.filter(pk=result.pk).update(state=State.RUNNING)
+    assert run(result).state == State.RUNNING
+    assert commands.sessions_alive([result.session.session_id]) == {result.session.session_id}, "its conversation is told to hang up"
+    commands.end_session(result.session.session_id, reason="operator-hangup", at=timezone.now())
+    Job.objects.filter(session=result.session, kind="calls.rehearse").update(run_at=timezone.now())
+    assert run(result).state == State.BROKEN
+
+
+def test_what_was_stopped_while_its_worker_died_is_stopped(agent):
+    (result,) = begun(agent)
+    RehearsalResult.objects.filter(pk=result.pk).update(state=State.RUNNING)
+    assert runs.stop_run(result.run), "what is held by voice can be stopped"
+    talked(result.session)
+    assert run(result).state == State.STOPPED
+
+
+def test_a_lease_is_renewed_only_by_who_has_it(agent):
+    (result,) = begun(agent)
+    job = claim(job_of(result).pk)
+    assert job is not None
+    renew(job, 30)
+    job.refresh_from_db()
+    assert job.lease_until is not None and job.lease_until < timezone.now() + timedelta(seconds=31)
+    Job.objects.filter(pk=job.pk).update(lease_until=timezone.now())
+    with pytest.raises(LeaseLost):
+        renew(job, 30)
+
+
+def test_a_rehearsed_call_is_neither_read_nor_recorded_nor_shown_before_it_rings(agent):
+    (result,) = begun(agent)
+    assert not queries.calls_in_progress(agent.owner).exists()
+    talked(result.session, reason="caller-hangup")
+    kinds = set(Job.objects.filter(session=result.session).values_list("kind", flat=True))
+    assert kinds == {"calls.rehearse", "calls.account"}
+
+
+def test_the_talk_is_read_from_its_rows(agent):
+    (result,) = begun(agent)
+    session = result.session
+    talked(session, reason="")
+    begun_run = commands.begin_tool_run(session.session_id, tool="collect_digits", arguments={}, acts=False)
+    assert hearing.asks_for_keys(session) == begun_run.run_id
+    commands.end_tool_run(begun_run.run_id or 0, state="done", result="4 digits")
+    assert not hearing.asks_for_keys(session) and hearing.state(session) == "active"
+    commands.end_session(session.session_id, reason="agent-goodbye", at=timezone.now())
+    talk = hearing.whole_talk(session)
+    assert hearing.state(session) == "ended" and talk.is_spoken and talk.reason == "agent-goodbye"
+    assert [line.speaker for line in talk.lines] == ["caller", "agent"]
+    assert [(use.name, use.ok, use.turn) for use in talk.tools] == [("collect_digits", True, talk.lines[-1].number)]
+    assert hearing.played_turns(session, after=0) == [], "its words are there, but it was not played to its end"
+    played = Happened(session.pk, "engine:9", "engine", "turn-played", timezone.now(), {"turn": talk.lines[-1].number, "marks": "1 of 1"})
+    commands.record_talk([played])
+    ((pk, line),) = hearing.played_turns(session, after=0)
+    assert line.text == "Which day?" and hearing.played_turns(session, after=pk) == []
+
+
+def test_by_voice_shows_what_is_asked_for_in_writing_but_not_the_reverse(agent):
+    one = scenario(agent)
+    publishing.require(agent, True, by=agent.owner)
+    agent.prompt += " Be kind."
+    drafts.save_draft(agent, by=agent.owner)
+    result = runs.begin_run(agent, by=None, is_draft=True, by_voice=True).results.get()
+    RehearsalResult.objects.filter(pk=result.pk).update(state=State.PASSED, ended_at=timezone.now())
+    spec = drafts.spec_of(agent).to_json()
+    assert runs.missing(agent, spec) == []
+    one.by_voice = True
+    one.save()
+    assert runs.missing(agent, spec) == []
+    RehearsalResult.objects.filter(pk=result.pk).update(by_voice=False)
+    assert runs.missing(agent, spec) == [one]
+    with pytest.raises(ValidationError, match="Books a slot"):
+        drafts.publish_draft(agent, by=agent.owner, reason="Kinder")
+
+
+def test_stopping_what_waits_ends_it(agent):
+    (result,) = begun(agent)
+    assert runs.stop_run(result.run)
+    assert held(result.run).results[0].state == State.STOPPED
+    assert Session.objects.get(pk=result.session_id).state == "ended"
