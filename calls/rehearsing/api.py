@@ -105,7 +105,9 @@ class RehearsalViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[RehearsalR
         wanted.is_valid(raise_exception=True)
         told = wanted.validated_data
         try:
-            run = runs.begin_run(told["agent"], by=request.user, is_draft=told["is_draft"], scenarios=told["scenarios"])
+            run = runs.begin_run(
+                told["agent"], by=request.user, is_draft=told["is_draft"], scenarios=told["scenarios"], by_voice=told["by_voice"]
+            )
         except (runs.NothingToRehearse, CallRefused) as error:
             raise ValidationError({"non_field_errors": [error.message]}) from error
         where = reverse("rehearsal-detail", args=[run.pk], request=request)
@@ -118,7 +120,9 @@ class RehearsalViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[RehearsalR
         return Response(RehearsalDetailSerializer(self.get_object()).data)
 
     @extend_schema(
-        summary="Stop a rehearsal: what has not begun is not held (409 if nothing waits)", request=None, responses=RehearsalDetailSerializer
+        summary="Stop a rehearsal: what has not begun is not held, calls by voice hang up (409 if there is neither)",
+        request=None,
+        responses=RehearsalDetailSerializer,
     )
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, pk: str) -> Response:

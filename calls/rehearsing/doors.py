@@ -99,8 +99,9 @@ def begin(request: HttpRequest, pk: int) -> HttpResponse:
     """Orders a run: of one scenario, or of all active ones."""
     agent, one = visible(request, pk), queries.whole_number(request.POST.get("scenario"))
     chosen = [_scenario(agent, one)] if one is not None else None
+    by_voice = {"voice": True, "text": False}.get(request.POST.get("how", ""))
     try:
-        run = runs.begin_run(agent, by=request.user, is_draft=request.POST.get("with") == "draft", scenarios=chosen)
+        run = runs.begin_run(agent, by=request.user, is_draft=request.POST.get("with") == "draft", scenarios=chosen, by_voice=by_voice)
     except (runs.NothingToRehearse, CallRefused) as error:
         messages.error(request, in_readers_words(error.message))
         return go(request, "rehearsals", pk=pk)

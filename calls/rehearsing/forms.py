@@ -23,7 +23,7 @@ class ScenarioForm(forms.ModelForm):  # type: ignore[type-arg]  # forms have no 
 
     class Meta:
         model = Scenario
-        fields = ("name", "persona", "goal", "facts", "opening", "language", "most_lines", "active")
+        fields = ("name", "persona", "goal", "facts", "opening", "language", "most_lines", "by_voice", "active")
         labels = {
             "name": _("Name"),
             "persona": _("Who calls"),
@@ -32,6 +32,7 @@ class ScenarioForm(forms.ModelForm):  # type: ignore[type-arg]  # forms have no 
             "opening": _("Their first words"),
             "language": _("They speak"),
             "most_lines": _("They hang up after so many lines"),
+            "by_voice": _("By voice"),
             "active": _("Part of every run"),
         }
         widgets = {

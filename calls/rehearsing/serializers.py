@@ -79,8 +79,8 @@ class ScenarioSerializer(StrictMixin, serializers.ModelSerializer[Scenario]):
     class Meta:
         model = Scenario
         fields = (
-            "id", "agent", "name", "persona", "goal", "facts", "opening", "language", "most_lines", "assertions", "active", "from_call",
-            "latest", "created_at", "updated_at",
+            "id", "agent", "name", "persona", "goal", "facts", "opening", "language", "most_lines", "by_voice", "assertions", "active",
+            "from_call", "latest", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("created_at", "updated_at")
         validators = ()  # its name is judged below, in words
@@ -135,6 +135,12 @@ class NewRehearsalSerializer(StrictMixin, serializers.Serializer[Any]):
         allow_empty=False,
         max_length=200,
         help_text="Ids of the agent's scenarios; left out: all that are active.",
+    )
+
+    by_voice = serializers.BooleanField(
+        default=None,
+        allow_null=True,
+        help_text="True: each is called and spoken with, in real time; false: in writing; null: as each scenario says.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -200,7 +206,19 @@ class ResultSerializer(serializers.ModelSerializer[RehearsalResult]):
 
     class Meta:
         model = RehearsalResult
-        fields = ("scenario", "scenario_name", "session_id", "state", "verdicts", "problem", "cost", "currency", "lasted_ms", "ended_at")
+        fields = (
+            "scenario",
+            "scenario_name",
+            "session_id",
+            "by_voice",
+            "state",
+            "verdicts",
+            "problem",
+            "cost",
+            "currency",
+            "lasted_ms",
+            "ended_at",
+        )
         read_only_fields = fields
 
     @extend_schema_field(VerdictSerializer(many=True))

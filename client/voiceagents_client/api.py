@@ -110,11 +110,24 @@ class Client:
         """Filters: agent, active, name."""
         return cast(Iterator[Scenario], self.rows("scenarios/", **filters))
 
-    def rehearse(self, *, agent: int, draft: bool = False, scenarios: Sequence[int] | None = None, idempotency_key: str = "") -> Rehearsal:
-        """Has the server's workers hold these scenarios, or all that are active. Look at `rehearsal` until its state is not `running`."""
+    def rehearse(
+        self,
+        *,
+        agent: int,
+        draft: bool = False,
+        scenarios: Sequence[int] | None = None,
+        by_voice: bool | None = None,
+        idempotency_key: str = "",
+    ) -> Rehearsal:
+        """Has the server's workers hold these scenarios, or all that are active: by voice, in writing, or (None) each as it says of itself.
+
+        Look at `rehearsal` until its state is not `running`.
+        """
         order: dict[str, Any] = {"agent": agent, "is_draft": draft}
         if scenarios is not None:
             order["scenarios"] = list(scenarios)
+        if by_voice is not None:
+            order["by_voice"] = by_voice
         return cast(Rehearsal, self.post("rehearsals/", order, idempotency_key=idempotency_key))
 
     def rehearsal(self, rehearsal_id: int) -> Rehearsal:
@@ -122,7 +135,7 @@ class Client:
         return cast(Rehearsal, self.get(f"rehearsals/{rehearsal_id}/"))
 
     def stop_rehearsal(self, rehearsal_id: int) -> Rehearsal:
-        """What has not begun is not held. Refused with 409 if nothing waits."""
+        """What has not begun is not held, and calls by voice hang up. Refused with 409 if there is neither."""
         return cast(Rehearsal, self.post(f"rehearsals/{rehearsal_id}/stop/"))
 
     # --- the wire

@@ -73,6 +73,7 @@ class Scenario(TypedDict):
     opening: str
     language: str
     most_lines: int
+    by_voice: bool
     assertions: list[str]
     active: bool
 
@@ -94,6 +95,7 @@ class RehearsalResult(TypedDict):
     scenario: int
     scenario_name: str
     session_id: str
+    by_voice: bool
     state: str
     verdicts: list[Verdict]
     problem: str

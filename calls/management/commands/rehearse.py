@@ -36,6 +36,9 @@ class Command(BaseCommand):
         parser.add_argument("agent", help="the agent's name or number")
         parser.add_argument("--scenario", action="append", default=[], metavar="NAME", help="only this one; may be given several times")
         parser.add_argument("--draft", action="store_true", help="with the draft instead of what is live")
+        way = parser.add_mutually_exclusive_group()
+        way.add_argument("--by-voice", action="store_true", default=None, help="called and spoken with, whatever the scenarios say")
+        way.add_argument("--in-writing", action="store_false", dest="by_voice", help="in writing, whatever the scenarios say")
         parser.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML")
         parser.add_argument("--at-once", type=int, default=4, metavar="N", help="how many are held at the same time (4)")
         parser.add_argument("--limit", type=int, default=1800, metavar="S", help="give up after so many seconds (1800)")
@@ -43,7 +46,8 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         agent = _agent(options["agent"])
         try:
-            run = runs.begin_run(agent, by=None, is_draft=options["draft"], scenarios=_scenarios(agent, options["scenario"]))
+            chosen = _scenarios(agent, options["scenario"])
+            run = runs.begin_run(agent, by=None, is_draft=options["draft"], scenarios=chosen, by_voice=options["by_voice"])
         except (runs.NothingToRehearse, CallRefused) as error:
             self.stderr.write(error.message)
             sys.exit(2)
@@ -110,6 +114,9 @@ def _held(job_id: int, deadline: float) -> None:
         wait_s = max((due - timezone.now()).total_seconds(), 0.0)
         if time.monotonic() + wait_s > deadline:
             return
+        if wait_s > _LOOK_S:  # a seat that is free ends the waiting of one by voice before its time
+            time.sleep(_LOOK_S)
+            continue
         time.sleep(wait_s)
         run_job(job_id, JobKind.REHEARSE, runs.rehearse, runs.MOST_TRIES)
 

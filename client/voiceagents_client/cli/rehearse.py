@@ -28,6 +28,7 @@ def rehearse(
     agent: str = typer.Argument(help="The agent's id or name."),
     scenario: list[str] = typer.Option([], "--scenario", help="Only this one, by its name; may be given again."),
     draft: bool = typer.Option(False, "--draft", help="With the draft instead of what is live."),
+    by_voice: bool | None = typer.Option(None, "--by-voice/--in-writing", help="Whatever the scenarios say of themselves."),
     junit: Path | None = typer.Option(None, "--junit", help="Also write the results as JUnit XML.", dir_okay=False),
     limit_s: float = typer.Option(1800, "--limit", min=1, help="Give up after so many seconds; what has not begun is then stopped."),
     every_s: float = typer.Option(2.0, "--every", min=0.2, help="Seconds between two looks."),
@@ -42,7 +43,7 @@ def rehearse(
         with server_of(context).client() as api:
             rehearsed = agent_id(api, agent)
             chosen = _scenario_ids(api, rehearsed, scenario) if scenario else None
-            begun = api.rehearse(agent=rehearsed, draft=draft, scenarios=chosen, idempotency_key=once)
+            begun = api.rehearse(agent=rehearsed, draft=draft, scenarios=chosen, by_voice=by_voice, idempotency_key=once)
             told = _await_end(api, begun, time.monotonic() + limit_s, every_s)
     except (ApiError, Unreachable) as error:
         explain(error)

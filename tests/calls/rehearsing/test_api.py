@@ -164,6 +164,18 @@ def test_named_scenarios_are_rehearsed_once_each_with_the_draft_and_stopped(api:
     assert api.post(f"{REHEARSALS}{told['id']}/stop/").status_code == 409
 
 
+def test_a_rehearsal_is_held_by_voice_where_it_is_asked_for(api: APIClient, agent: Agent) -> None:
+    told = {"agent": agent.pk, "name": "Rings", "goal": "A slot.", "assertions": ["answers within: 2.50 s"], "by_voice": True}
+    written = api.post(SCENARIOS, told).json()
+    assert (written["by_voice"], written["assertions"]) == (True, ["answers within: 2.5 seconds"])
+    for way, expected in ((None, True), (True, True), (False, False)):
+        answer = api.post(REHEARSALS, {"agent": agent.pk, "by_voice": way})
+        assert [result["by_voice"] for result in answer.json()["results"]] == [expected]
+    assert api.post(REHEARSALS, {"agent": agent.pk, "by_voice": "yes"}).status_code == 400
+    held(RehearsalRun.objects.get(pk=answer.json()["id"]))
+    assert api.get(f"{SCENARIOS}{written['id']}/").json()["latest"]["is_current"] is False, "in writing it shows less than was asked"
+
+
 def test_a_rehearsal_that_nobody_carries_on_is_told_as_such(api: APIClient, agent: Agent) -> None:
     scenario(agent)
     told = api.post(REHEARSALS, {"agent": agent.pk}).json()

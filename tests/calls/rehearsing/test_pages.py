@@ -8,7 +8,7 @@ from django.utils import timezone, translation
 
 from agents import drafts
 from calls import tasks
-from calls.models import CallLog, RehearsalRun, Scenario, Session
+from calls.models import CallLog, RehearsalResult, RehearsalRun, Scenario, Session
 from calls.rehearsing import runs, typed
 from calls.rehearsing.rows import WrittenTalk
 from calls.rehearsing.stage import TookTooLong
@@ -205,6 +205,22 @@ def test_a_scenario_is_written_run_and_read(person, agent, says):
     assert "Publish without rehearsals" in person.get(f"/agents/{agent.pk}/rehearsals/").content.decode()
     person.post(f"/agents/{agent.pk}/rehearsals/{one.pk}/delete/")
     assert not Scenario.objects.exists()
+
+
+def test_a_run_by_voice_is_ordered_and_shown_as_such(person, agent):
+    sent = {"name": "Rings", "goal": "A slot", "wishes": "answers within: 2 seconds", "most_lines": "4", "active": "on", "by_voice": "on"}
+    person.post(f"/agents/{agent.pk}/rehearsals/new/", sent)
+    one = Scenario.objects.get()
+    assert one.by_voice and "by voice</span>" in person.get(f"/agents/{agent.pk}/rehearsals/").content.decode()
+    ways = []
+    for how in ("", "text", "voice"):
+        address = person.post(f"/agents/{agent.pk}/rehearsals/run/", {"with": "live", "how": how}).url
+        ways.append(RehearsalRun.objects.latest("pk").results.get().by_voice)
+    assert ways == [True, False, True]
+    result = RehearsalRun.objects.latest("pk").results.get()
+    RehearsalResult.objects.filter(pk=result.pk).update(state="running")
+    shown = person.get(address).content.decode()
+    assert "by voice</span>" in shown and f"/calls/{result.session.session_id}/" in shown, "operators may listen while it goes on"
 
 
 def test_a_call_page_offers_its_scenario(person, agent):
