@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('audit', '0005_scopes_by_name'),
+        ('calls', '0019_rehearsed_by_voice'),
     ]
 
     operations = [
