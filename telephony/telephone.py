@@ -10,6 +10,7 @@ import threading
 from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -31,10 +32,10 @@ T = TypeVar("T")
 
 OPENS_WITHIN_S: Final = 15.0
 SEND_LIMIT_S: Final = 5.0
-ASKED_LIMIT_S: Final = 10.0  # a thread that has nothing to wait for; more only where the machine stands still
 CLOSE_LIMIT_S: Final = 20.0
 MOST_MESSAGE_BYTES: Final = 1 << 20
 _MOST_TICKS_AT_ONCE: Final = 50  # a second: what is older than that is not made up for
+_LOOK_S: Final = 0.2
 _BUSY: Final = 503
 
 
@@ -74,16 +75,16 @@ class Telephone:
     # --- a `Line` ---------------------------------------------------------------------------------------------------------
 
     def look(self) -> Heard:
-        return self._asked(lambda: self._handset.heard(is_over=self._is_over), Heard(is_over=True))
+        return self._asked(lambda: self._handset.heard(is_over=self._is_over))
 
     def say(self, pcm: bytes) -> None:
-        self._asked(lambda: self._handset.say(pcm), None)
+        self._asked(lambda: self._handset.say(pcm))
 
     def hush(self) -> float:
-        return self._asked(self._handset.hush, 1.0)
+        return self._asked(self._handset.hush)
 
     def press(self, keys: str) -> None:
-        self._asked(lambda: self._handset.press(keys), None)
+        self._asked(lambda: self._handset.press(keys))
 
     def close(self) -> None:
         self._wants_to_end = True
@@ -92,20 +93,19 @@ class Telephone:
         else:
             self._thread.join(CLOSE_LIMIT_S)
 
-    def _asked(self, work: Callable[[], T], if_over: T) -> T:
-        """What `work` gives on the line's own thread, where nothing else touches the handset meanwhile."""
+    def _asked(self, work: Callable[[], T]) -> T:
+        """What `work` gives on the line's own thread, where nothing else touches the handset meanwhile; on ours once that has ended."""
         answer: Future[T] = Future()
 
         def on_the_thread() -> None:
             answer.set_result(work())
 
-        if self._is_over:
-            return work()
-        try:
+        with suppress(RuntimeError):  # it ended in this moment
             self._loop.call_soon_threadsafe(on_the_thread)
-            return answer.result(ASKED_LIMIT_S)
-        except (RuntimeError, TimeoutError):  # it ended in this moment
-            return if_over
+        while self._thread.is_alive():
+            with suppress(TimeoutError):
+                return answer.result(_LOOK_S)
+        return answer.result() if answer.done() else work()
 
     # --- on the line's own thread -----------------------------------------------------------------------------------------
 
@@ -170,7 +170,8 @@ class Telephone:
     async def _hear(self, socket: ClientConnection) -> None:
         try:
             async for raw in socket:
-                self._take(json.loads(raw))
+                with suppress(ValueError):  # nothing of ours sends what cannot be read
+                    self._take(json.loads(raw))
         except ConnectionClosed:
             pass
 

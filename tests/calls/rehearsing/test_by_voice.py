@@ -1,7 +1,9 @@
 """Rehearsals by voice without a line: when the caller speaks, whose voice they have, how many are held at once, what is left behind."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -13,11 +15,12 @@ from calls import commands, jobs, queries
 from calls.commands import Happened
 from calls.jobs import LeaseLost, claim, renew, run_job
 from calls.models import CallLog, Job, RehearsalResult, Session
-from calls.rehearsing import hearing, publishing, runs
+from calls.rehearsing import hearing, publishing, runs, spoken
 from calls.rehearsing.assertions import Assertion, NotUnderstood, parse
 from calls.rehearsing.grading import grade
-from calls.rehearsing.lines import Heard
+from calls.rehearsing.lines import Heard, NoLine
 from calls.rehearsing.manners import Move, Situation, move, said_of
+from calls.rehearsing.stage import Answer, HangUp, Say
 from calls.rehearsing.talk import AGENT, Line, Talk
 from calls.rehearsing.voices import others
 from tests.calls import made_calls as made
@@ -94,6 +97,113 @@ def test_how_soon_it_answers_is_measured_by_voice_only():
     for nothing in ("answers within: soon", "answers within: 0"):
         with pytest.raises(NotUnderstood, match=r"answers within: 1\.5 seconds"):
             parse(nothing)
+
+
+# --- a call, look by look -------------------------------------------------------------------------------------------------
+
+
+class ScriptedLine:
+    """The far side's doing, one look after the other; what the caller does is kept. Closing it ends the call."""
+
+    def __init__(self, session: Session, *looks: Heard | Callable[[], Heard]) -> None:
+        self.session, self.looks, self.done = session, list(looks), list[str]()
+
+    def look(self) -> Heard:
+        look = self.looks[0] if len(self.looks) == 1 else self.looks.pop(0)
+        return look() if callable(look) else look
+
+    def say(self, pcm: bytes) -> None:
+        self.done.append(f"says {pcm.decode()}")
+
+    def hush(self) -> float:
+        self.done.append("falls silent")
+        return 0.5
+
+    def press(self, keys: str) -> None:
+        self.done.append(f"presses {keys}")
+
+    def close(self) -> None:
+        self.done.append("hangs up")
+        commands.end_session(self.session.session_id, reason="caller-hangup", at=timezone.now())
+
+
+class Answers:
+    """A caller with these answers, which keeps what they knew each time; and their voice."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers, self.knew = list(answers), list[list[str]]()
+
+    def answer(self, talk: Talk, *, is_asked_for_keys: bool) -> Answer:
+        self.knew.append([line.text for line in talk.lines])
+        return self.answers.pop(0)
+
+    def spoken(self, text: str) -> bytes:
+        return text.encode()
+
+
+def hold(line: ScriptedLine, caller: Answers, **how: Any) -> Talk:
+    return spoken.hold(line.session, line, caller, caller, **how)  # type: ignore[arg-type]  # a voice of text
+
+
+def test_who_is_talked_over_goes_on_from_what_was_said(agent, monkeypatch):
+    monkeypatch.setattr(spoken, "_ROWS_EVERY_S", 0.0)
+    (result,) = begun(agent)
+    session = result.session
+    talked(session, reason="")
+
+    def has_asked() -> Heard:
+        played = Happened(session.pk, "engine:9", "engine", "turn-played", timezone.now(), {"turn": 2, "marks": "1 of 1"})
+        commands.record_talk([played])
+        return Heard(now_ms=4000, quiet_ms=900, sounded_ms=900, waits_ms=(250,))
+
+    talks, quiet = Heard(now_ms=3000, is_speaking=True, overlap_ms=800, quiet_ms=0), Heard(now_ms=900)
+    line = ScriptedLine(session, quiet, quiet, quiet, talks, talks, has_asked, Heard(now_ms=5000, quiet_ms=900, sounded_ms=900))
+    caller = Answers(Say("I would like an appointment"), HangUp())
+    talk = hold(line, caller, speaks_first=True)
+    assert line.done == ["says I would like an appointment", "falls silent", "hangs up"]
+    assert caller.knew == [[], ["I would like", "Which day?"]]
+    assert (talk.answers, talk.flaws, talk.reason) == ([(2, 250)], [], "caller-hangup")
+
+
+def test_keys_are_pressed_once_for_each_wish(agent, monkeypatch):
+    monkeypatch.setattr(spoken, "_ROWS_EVERY_S", 0.0)
+    (result,) = begun(agent)
+    talked(result.session, reason="")
+    commands.begin_tool_run(result.session.session_id, tool="collect_digits", arguments={}, acts=False)
+    looks = [Heard(now_ms=2000 + place, quiet_ms=900, sounded_ms=900) for place in range(8)]
+    line = ScriptedLine(result.session, *looks, Heard(now_ms=3000, is_over=True, sounded_ms=900))
+    hold(line, Answers(Say("47 11#")))
+    assert line.done == ["presses 4711#", "hangs up"]
+
+
+def test_a_dead_line_is_hung_up_and_passes_nothing(agent):
+    (result,) = begun(agent)
+    talked(result.session, reason="")
+    line = ScriptedLine(result.session, Heard(now_ms=45_000))
+    assert hold(line, Answers()).flaws == [spoken.DEAD_AIR, spoken.NO_SOUND]
+    assert line.done == ["hangs up"]
+
+
+def test_whatever_goes_wrong_the_line_is_closed(agent):
+    (result,) = begun(agent)
+    talked(result.session, reason="")
+
+    def is_lost() -> None:
+        raise LeaseLost
+
+    for how, error in (({"beat": is_lost}, LeaseLost), ({"limit_s": -1}, spoken.CallTookTooLong)):
+        line = ScriptedLine(result.session, Heard(now_ms=100))
+        with pytest.raises(error):
+            hold(line, Answers(), **how)
+        assert line.done == ["hangs up"]
+
+
+def test_a_line_that_is_closed_before_it_began_is_no_call(agent, monkeypatch):
+    monkeypatch.setattr(spoken, "BEGINS_WITHIN_S", 0.0)
+    monkeypatch.setattr(ScriptedLine, "close", lambda line: None)
+    (result,) = begun(agent)
+    with pytest.raises(NoLine, match="before it began"):
+        hold(ScriptedLine(result.session, Heard(is_over=True)), Answers())
 
 
 # --- how many, and what is left -----------------------------------------------------------------------------------------
