@@ -115,7 +115,9 @@ def run_page(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
     """A run: how far it is, and what each conversation showed. While it goes on the page asks again every two seconds."""
     agent, run = visible(request, pk), _run(request, pk, run_id)
     progress = runs.progress(run)
-    context = {"agent": agent, "run": run, "progress": progress, "results": [_result(one) for one in progress.results]}
+    waits_for = runs.waits_for(run)
+    results = [{**_result(one), "waits_for": in_readers_words(waits_for.get(one.session_id, ""))} for one in progress.results]
+    context = {"agent": agent, "run": run, "progress": progress, "results": results}
     name = "rehearsing/_run.html" if getattr(request, "htmx", False) else "rehearsing/run.html"
     return render(request, name, context)
 

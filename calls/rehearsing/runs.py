@@ -220,6 +220,12 @@ def progress(run: RehearsalRun) -> Progress:
     return Progress(len(results), len(counted), passed, len(counted) - passed, results)
 
 
+def waits_for(run: RehearsalRun) -> dict[int, str]:
+    """Why those wait that were begun before, by their sessions' keys: for a free line, or to be tried again."""
+    queued = Job.objects.filter(session__rehearsal__run=run, kind=dispatch.JobKind.REHEARSE, state=Job.State.QUEUED).exclude(last_error="")
+    return dict(queued.values_list("session_id", "last_error"))
+
+
 def latest(agent: Agent) -> dict[int, RehearsalResult]:
     """Each scenario's latest result that is over, by the scenario's key."""
     over = RehearsalResult.objects.filter(run__agent=agent, ended_at__isnull=False).exclude(state=State.STOPPED)

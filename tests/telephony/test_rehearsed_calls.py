@@ -21,7 +21,7 @@ from tests.telephony.servers import eventually, serving
 
 State = RehearsalResult.State
 CLINIC, CALLER = "You answer the phone of a clinic.", "You play a person on the telephone"
-KEYS = {"name": "collect_digits", "arguments": {"secret": False, "length": 2}}
+KEYS = {"name": "collect_digits", "arguments": {"secret": False, "length": 2, "timeout_s": 60}}
 TALK = [
     {"prompt": CLINIC, "heard": "(?i)bye", "say": "Goodbye.", "tool": {"name": "end_call"}},
     {"prompt": CLINIC, "heard": "(?i)tuesday", "say": "Press.", "tool": KEYS, "after_tool": "Booked."},
@@ -46,7 +46,7 @@ def clinic(tmp_path, settings, transactional_db):
         with serving(media.application, lifespan="on") as door:
             settings.REHEARSE_MEDIA_URL = f"ws://127.0.0.1:{door}"
             agent = made.agent_of(made.operator(), first_message="Clinic.")
-            agent.collects_digits = True
+            agent.collects_digits, agent.silence_timeout_s = True, 60  # a slow machine's caller thinks for long
             agent.save()
             yield agent
     connections.close_all()

@@ -142,6 +142,7 @@ class Answers:
 
 
 def hold(line: ScriptedLine, caller: Answers, **how: Any) -> Talk:
+    how.setdefault("limit_s", 30.0)
     return spoken.hold(line.session, line, caller, caller, **how)  # type: ignore[arg-type]  # a voice of text
 
 
@@ -152,7 +153,7 @@ def test_who_is_talked_over_goes_on_from_what_was_said(agent, monkeypatch):
     talked(session, reason="")
 
     def has_asked() -> Heard:
-        played = Happened(session.pk, "engine:9", "engine", "turn-played", timezone.now(), {"turn": 2, "marks": "1 of 1"})
+        played = Happened(session.pk, "engine:9", "engine", "turn-played", timezone.now(), {"turn": 3, "marks": "1 of 1"})
         commands.record_talk([played])
         return Heard(now_ms=4000, quiet_ms=900, sounded_ms=900, waits_ms=(250,))
 
@@ -162,7 +163,7 @@ def test_who_is_talked_over_goes_on_from_what_was_said(agent, monkeypatch):
     talk = hold(line, caller, speaks_first=True)
     assert line.done == ["says I would like an appointment", "falls silent", "hangs up"]
     assert caller.knew == [[], ["I would like", "Which day?"]]
-    assert (talk.answers, talk.flaws, talk.reason) == ([(2, 250)], [], "caller-hangup")
+    assert (talk.answers, talk.flaws, talk.reason) == ([(3, 250)], [], "caller-hangup")
 
 
 def test_keys_are_pressed_once_for_each_wish(agent, monkeypatch):

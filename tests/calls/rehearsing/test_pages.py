@@ -218,6 +218,8 @@ def test_a_run_by_voice_is_ordered_and_shown_as_such(person, agent):
         ways.append(RehearsalRun.objects.latest("pk").results.get().by_voice)
     assert ways == [True, False, True]
     result = RehearsalRun.objects.latest("pk").results.get()
+    result.session.jobs.update(last_error="Every line is busy. The rehearsal waits until a call has ended.")
+    assert "Every line is busy." in person.get(address).content.decode()
     RehearsalResult.objects.filter(pk=result.pk).update(state="running")
     shown = person.get(address).content.decode()
     assert "by voice</span>" in shown and f"/calls/{result.session.session_id}/" in shown, "operators may listen while it goes on"
