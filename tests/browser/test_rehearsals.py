@@ -7,7 +7,7 @@ from django.conf import settings
 from playwright.async_api import expect
 
 from calls.jobs import run_job
-from calls.models import Job, Scenario
+from calls.models import Job, RehearsalResult, Scenario
 from calls.rehearsing import runs
 from simulator.replies import parse
 from tests.browser.conftest import axe
@@ -40,7 +40,8 @@ def _hold_what_waits() -> None:
 
 def _absurd(agent) -> None:
     wishes = [{"kind": "says", "wish": "x" * 490}, {"kind": "judged", "wish": "<script>alert(1)</script> " * 12}]
-    Scenario.objects.create(agent=agent, name="Rindfleischetikettierung" * 5, goal="रिसेप्शन " * 60, assertions=wishes)
+    Scenario.objects.create(agent=agent, name="Rindfleischetikettierung" * 5, goal="रिसेप्शन " * 60, assertions=wishes, by_voice=True)
+    RehearsalResult.objects.update(by_voice=True)
 
 
 async def test_an_agent_is_tried_in_writing_and_rehearsed(open_page, do, operator, script):

@@ -1,6 +1,7 @@
 """Rehearsals by voice: through the real media door, with the simulated vendors on their own wires, in real time."""
 
 import threading
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -22,7 +23,7 @@ from tests.telephony.servers import eventually, serving
 State = RehearsalResult.State
 CLINIC, CALLER = "You answer the phone of a clinic.", "You play a person on the telephone"
 KEYS = {"name": "collect_digits", "arguments": {"secret": False, "length": 2, "timeout_s": 60}}
-TALK = [
+TALK: list[dict[str, Any]] = [
     {"prompt": CLINIC, "heard": "(?i)bye", "say": "Goodbye.", "tool": {"name": "end_call"}},
     {"prompt": CLINIC, "heard": "(?i)tuesday", "say": "Press.", "tool": KEYS, "after_tool": "Booked."},
     {"prompt": CLINIC, "heard": "", "say": "Which day?"},

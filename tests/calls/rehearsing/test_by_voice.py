@@ -317,10 +317,12 @@ def test_a_lease_is_renewed_only_by_who_has_it(agent):
         renew(job, 30)
 
 
-def test_a_rehearsed_call_is_neither_read_nor_recorded_nor_shown_before_it_rings(agent):
+def test_a_rehearsed_call_is_shown_while_it_talks_and_neither_read_nor_recorded(agent):
     (result,) = begun(agent)
     assert not queries.calls_in_progress(agent.owner).exists()
-    talked(result.session, reason="caller-hangup")
+    talked(result.session, reason="")
+    assert queries.calls_in_progress(agent.owner).get() == result.session
+    commands.end_session(result.session.session_id, reason="caller-hangup", at=timezone.now())
     kinds = set(Job.objects.filter(session=result.session).values_list("kind", flat=True))
     assert kinds == {"calls.rehearse", "calls.account"}
 
