@@ -179,8 +179,8 @@ def test_what_was_missed_is_told_with_the_turns_that_show_it(
         a_scenario(agent, name)
     a_worker(monkeypatch, Books=False)
     file = tmp_path / "rehearsals.xml"
-    code, told, _complaint = run("rehearse", str(agent.pk), "--draft", "--scenario", "Books", "--junit", str(file))
-    assert (code, RehearsalRun.objects.get().is_draft) == (1, True)
+    code, told, _complaint = run("rehearse", str(agent.pk), "--draft", "--by-voice", "--scenario", "Books", "--junit", str(file))
+    assert (code, RehearsalRun.objects.get().is_draft, RehearsalResult.objects.get().by_voice) == (1, True, True)
     assert "✗ says: booked: it was never said" in told and "3 agent: All is [full]." in told and "0 of 1 passed" in told
     suite = ElementTree.parse(file).getroot()
     assert (suite.attrib["name"], suite.attrib["tests"], suite.attrib["failures"]) == ("Desk", "1", "1")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from agents import drafts
@@ -241,6 +242,16 @@ def test_a_run_is_held_as_each_scenario_says_or_as_it_is_asked_for(agent):
     scenario(agent, name="B")
     ways = [list(runs.begin_run(agent, by=None, by_voice=way).results.values_list("by_voice", flat=True)) for way in (None, True, False)]
     assert ways == [[True, False], [True, True], [False, False]]
+
+
+def test_the_command_chooses_the_way(agent, settings, capsys):
+    settings.REHEARSE_MEDIA_URL = "ws://127.0.0.1:9"
+    scenario(agent)
+    with pytest.raises(SystemExit):
+        call_command("rehearse", agent.name, "--by-voice", "--at-once", "1")
+    assert RehearsalResult.objects.get().by_voice and "No media process answers" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command("rehearse", agent.name, "--by-voice", "--in-writing")
 
 
 def test_only_so_many_are_held_at_once_and_the_next_follows(agent, settings):
