@@ -271,7 +271,7 @@ def turn_ended_on_commit(session: Session, turn: Turn) -> None:
 
 
 def beside_changed_on_commit(session: Session, what: str, pk: int) -> None:
-    """Something beside the words was done or changed: a `tool` that runs, a `note` of an operator. Only its key is told."""
+    """Something beside the words was done: a `tool` that runs, a `note` to the agent, a `remark` for people. Only its key is told."""
     transaction.on_commit(partial(live_update, session, "beside.updated", {"what": what, "pk": pk}), robust=True)
 
 

@@ -237,12 +237,15 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer, ABC):
     def read_beside(self, session_id: str, told: dict[str, Any]) -> dict[str, Any] | None:
         session = queries.visible_session(self.user, session_id)
         row = overview.one_beside(session, str(told.get("what")), told.get("pk")) if session else None
-        return presentation.beside_json(session, row) if session and row else None
+        return presentation.beside_json(session, row, sees_numbers=queries.sees_numbers(self.user)) if session and row else None
 
     def read_talk(self, session_id: str) -> dict[str, Any] | None:
         """One call's whole transcript, and what stands beside it."""
         session = queries.visible_session(self.user, session_id)
-        return presentation.talk_json(session, queries.turns(session), overview.beside(session)) if session else None
+        if session is None:
+            return None
+        beside, sees_numbers = overview.beside(session), queries.sees_numbers(self.user)
+        return presentation.talk_json(session, queries.turns(session), beside, sees_numbers=sees_numbers)
 
     @abstractmethod
     async def groups_to_watch(self) -> list[str] | None:

@@ -46,6 +46,8 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
     session = _visible(request, session_id)
     log, recording = session.call_log, getattr(session, "recording", None)
     turns = shown.told_turns(list(session.turns.all()), recording)
+    sees_numbers = queries.sees_numbers(request.user)
+    beside = [presentation.beside_json(session, row, sees_numbers=sees_numbers) for row in overview.beside(session)]
     summary = queries.charges_summary(session)
     costs = presentation.costs(summary)
     told = endpoints.told_of(session, request.user)
@@ -54,6 +56,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "session": session,
         "log": log,
         "turns": turns,
+        "entries": shown.in_their_order(turns, beside),
         "waveform": getattr(session, "waveform", None),
         "undrawn": not any(job.kind == JobKind.DRAW_RECORDING for job in session.jobs.all()),
         **shown.overview(session, turns),
@@ -71,7 +74,7 @@ def call_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "costs": costs,
         "minute": presentation.call_minute_words(session, summary.totals, summary.unpriced),
         "estimate": presentation.estimate_words(queries.line_estimate(session)),
-        "tools": presentation.tool_lines(session, sees_numbers=queries.sees_numbers(request.user)),
+        "tools": presentation.tool_lines(session),
         "hooks": presentation.hook_lines(told, may_replay=bool(told) and endpoints.may_replay(request.user)),
         "jobs": [presentation.job_line(job) for job in session.jobs.all()],
         "watch": presentation.is_live(session) or log.settled_at is None,

@@ -13,9 +13,9 @@ from agents.visibility import sees_everything
 from calls import spend
 from calls.analytics import keeping, sources
 from calls.analytics.figures import Asked, By, Figures, Part, figures
-from calls.models import BudgetNotice, OperatorOrder, Session, ToolRun, Turn
+from calls.models import BudgetNotice, CallNote, OperatorOrder, Session, ToolRun, Turn
 from calls.price_book import day_of, midnight
-from calls.queries import User, calls_in_progress, visible_sessions
+from calls.queries import User, calls_in_progress, notes, visible_sessions
 
 # A live page with more rows than this is no longer read by people; the rest is counted.
 ROWS_LIMIT = 200
@@ -50,19 +50,33 @@ def last_latencies(sessions: Iterable[Session]) -> dict[int, int]:
     return {turn.session_id: turn.latency_ms for turn in latest if turn.latency_ms is not None}
 
 
-Beside = ToolRun | OperatorOrder
-_BESIDE: dict[str, type[ToolRun] | type[OperatorOrder]] = {"tool": ToolRun, "note": OperatorOrder}
+Beside = ToolRun | OperatorOrder | CallNote
 
 
 def beside(session: Session) -> list[Beside]:
-    """What was done in this call beside talking: tools, and what operators wanted of the agent."""
-    return [*ToolRun.objects.filter(session=session), *OperatorOrder.objects.filter(session=session)]
+    """What was done while this call was talked: tools, what operators wanted of the agent, and what they noted for each other.
+
+    Uses the tools and notes that are prefetched, else asks.
+    """
+    return [*session.tool_runs.all(), *session.orders.all(), *_noted(session)]
+
+
+def _noted(session: Session) -> list[CallNote]:
+    """The notes that were written during the talk and still have their words. Later ones have no place in it."""
+    began, ended = session.started_at, session.ended_at
+    there = [note for note in notes(session) if note.removed_at is None]
+    return [note for note in there if began is not None and began <= note.created_at and (ended is None or note.created_at <= ended)]
 
 
 def one_beside(session: Session, what: str, pk: object) -> Beside | None:
     """One of them by its kind and key."""
-    rows = _BESIDE.get(what)
-    return rows.objects.filter(session=session, pk=pk).first() if rows is not None and isinstance(pk, int) else None
+    if not isinstance(pk, int):
+        return None
+    if what == "tool":
+        return session.tool_runs.filter(pk=pk).first()
+    if what == "note":
+        return session.orders.filter(pk=pk).first()
+    return next((note for note in _noted(session) if note.pk == pk), None) if what == "remark" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from calls.listing.finding import Order, Wish, find
 from calls.models import (
     CallEvent,
     CallLog,
+    CallNote,
     Charge,
     ChosenColumns,
     Job,
@@ -178,6 +179,7 @@ def call_page(user: User, session_id: str) -> Session | None:
             Prefetch("events", queryset=CallEvent.objects.order_by("id")),
             Prefetch("usage_lines", queryset=UsageLine.objects.prefetch_related("charges").order_by("id")),
             Prefetch("tool_runs", queryset=ToolRun.objects.order_by("id")),
+            Prefetch("notes", queryset=_signed_notes()),
             Prefetch("jobs", queryset=Job.objects.order_by("id")),
             "spends",
         )
@@ -187,6 +189,16 @@ def call_page(user: User, session_id: str) -> Session | None:
 
 def _in_order() -> QuerySet[Turn]:
     return Turn.objects.order_by("started_ms", "number", "id")
+
+
+def notes(session: Session) -> list[CallNote]:
+    """What operators wrote about the call, with its authors, also what was taken away. Uses what is prefetched, else asks."""
+    is_there = "notes" in getattr(session, "_prefetched_objects_cache", {})
+    return list(session.notes.all() if is_there else _signed_notes().filter(session=session))
+
+
+def _signed_notes() -> QuerySet[CallNote]:
+    return CallNote.objects.select_related("author", "removed_by").order_by("id")
 
 
 def turns(session: Session) -> list[Turn]:

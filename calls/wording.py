@@ -338,14 +338,6 @@ def per_words(price_per: int | None, unit: str) -> str:
     return f"{short} {said(_UNIT, noun)}"
 
 
-def unheard(heard: str, generated: str) -> str:
-    """The rest of an interrupted turn: what the agent meant to say and the caller did not hear."""
-    heard, generated = heard.strip(), generated.strip()
-    if not generated or generated == heard:
-        return ""
-    return generated[len(heard) :].strip() if generated.startswith(heard) else generated
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """One stretch of a latency strip, in ms from the caller's last word."""

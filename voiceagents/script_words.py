@@ -74,6 +74,7 @@ CALLS: Final = (
     _("Caller"),
     _("interrupted"),
     _("interrupted, quiet after {ms} ms"),
+    _("broke off"),
     _("Tool"),
     _("Note"),
     _("asked"),

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
+from calls import broadcast
 from calls.commands.refusals import Declined
 from calls.commands.timeline import record_event
 from calls.kinds import Kind
@@ -28,6 +29,7 @@ def add_note(session: Session, *, text: str, by: AbstractBaseUser) -> CallNote:
             raise Declined(f"A call has at most {MOST_NOTES} notes. Write the rest where your cases are kept.")
         note = CallNote.objects.create(session=session, author_id=by.pk, text=text)
         _write_down(session, f"note:{note.pk}", "note-added", by)
+        broadcast.beside_changed_on_commit(session, "remark", note.pk)
     return note
 
 

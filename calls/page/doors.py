@@ -60,10 +60,10 @@ def note_add(request: HttpRequest, session_id: str) -> HttpResponse:
 def note_remove(request: HttpRequest, session_id: str, note_id: int) -> HttpResponse:
     session = visible_call(request, session_id)
     try:
-        commands.remove_note(session, note_id, by=_person(request))
+        removed = commands.remove_note(session, note_id, by=_person(request))
     except commands.Declined as no:
         return _remarks(request, session, in_readers_words(no.message))
-    return _remarks(request, session)
+    return _remarks(request, session, taken_away=f"remark-{note_id}" if removed else "")
 
 
 @require_POST
@@ -117,11 +117,12 @@ def share_revoke(request: HttpRequest, session_id: str, share_id: str) -> HttpRe
     return _shares(request, session)
 
 
-def _remarks(request: HttpRequest, session: Session, problem: str = "", kept_note: str = "") -> HttpResponse:
-    """The panel as it stands now; without htmx the whole page, by a redirect."""
+def _remarks(request: HttpRequest, session: Session, problem: str = "", kept_note: str = "", taken_away: str = "") -> HttpResponse:
+    """The panel as it stands now; without htmx the whole page, by a redirect. What was taken away goes from the transcript too."""
     if not getattr(request, "htmx", False):
         return _said(request, session, problem)
-    context = {"session": session, "problem": problem, "kept_note": kept_note, **shown.remarks(session, _person(request))}
+    told = {"problem": problem, "kept_note": kept_note, "taken_away": taken_away}
+    context = {"session": session, **told, **shown.remarks(session, _person(request))}
     return render(request, "calls/page/_remarks.html", context)
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from calls import presentation, queries, wording
 from calls.commands import SHARE_DAYS
 from calls.commands.remarks import tag_name
-from calls.models import CallNote, CallShare, CallTag, Recording, Session, Turn
+from calls.models import CallShare, CallTag, Recording, Session, Turn
 from calls.page import redaction, strips
 from calls.page.listening import HeardTurn, heard_turns
 from engine.errors import ProviderError
@@ -47,9 +47,14 @@ def _told(heard: Sequence[HeardTurn], recording: Recording | None) -> list[dict[
     return told
 
 
+def in_their_order(turns: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turns and what was done beside them, as static/js/transcript.js sorts them too: what was done comes before a turn of its moment."""
+    return sorted([*turns, *beside], key=lambda entry: (entry["at_ms"], entry.get("number", 0)))
+
+
 def remarks(session: Session, user: queries.User) -> dict[str, Any]:
-    """Needs nothing prefetched; asks twice."""
-    notes = list(CallNote.objects.filter(session=session).select_related("author", "removed_by").order_by("id"))
+    """Needs nothing prefetched."""
+    notes = queries.notes(session)
     is_mighty = getattr(user, "is_superuser", False)
     return {
         "notes": [{"note": note, "removable": note.removed_at is None and (is_mighty or note.author_id == user.pk)} for note in notes],
@@ -90,7 +95,6 @@ def is_open(share: CallShare) -> bool:
 def overview(session: Session, turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The head of a conversation: how the call went, how quick it was, and the scale of its strips."""
     latencies = sorted(turn["latency_ms"] for turn in turns if turn["latency_ms"] is not None)
-    cut = sum(turn["interrupted"] for turn in turns)
     return {
         "call": presentation.call_json(session),
         "longest_ms": strips.scale_ms(turns),
@@ -98,7 +102,7 @@ def overview(session: Session, turns: Sequence[dict[str, Any]]) -> dict[str, Any
         "figures": strips.figures(turns),
         "median": wording.latency_words(median(latencies) if latencies else None),
         "slowest": wording.latency_words(latencies[-1]) if latencies else "",
-        "cut": cut,
+        "cut": sum(turn["cut"] for turn in turns),
     }
 
 
@@ -112,9 +116,18 @@ def nameless_turns(session: Session, recording: Recording | None) -> tuple[list[
     known = redaction.known_of(session.customer, analysis.extraction if analysis is not None else None)
     told = _told(heard, recording)
     for turn, each in zip(told, heard, strict=True):
-        turn["text"], turn["unheard"] = redaction.redacted(turn["text"], known), redaction.redacted(turn["unheard"], known)
+        turn["text"] = redaction.redacted(turn["text"], known)
         each.turn.text = turn["text"]  # never saved: the player counts the letters that are shown
+        turn["said"] = _nameless(turn["text"], turn["said"], known)
     return told, heard
+
+
+def _nameless(heard: str, said: Sequence[dict[str, Any]], known: Sequence[str]) -> list[dict[str, Any]]:
+    """A turn's words in two stretches, heard and unheard, each masked as a whole: cut into more, a number could be read between them."""
+    unheard = redaction.redacted(" … ".join(part["text"] for part in said if not part["heard"]), known)
+    before = next((part["before"] for part in said if not part["heard"]), "")
+    parts = [(heard, True, ""), (unheard, False, before)]
+    return [{"text": text, "heard": is_heard, "before": space, "after": ""} for text, is_heard, space in parts if text]
 
 
 def shared_recording(share: CallShare, recording: Recording | None) -> str:

@@ -38,7 +38,7 @@ def places(text: str, begin_ms: int, end_ms: int, heard: Sequence[Said] = ()) ->
         return []
     last_ms = max(end_ms, begin_ms + (0 if end_ms > begin_ms else len(text) * _MS_A_LETTER))
     known = _shared([token for *_, token in tokens], heard)
-    anchors = [(0, begin_ms)]
+    anchors = [(0, min(begin_ms, known[0][1]) if known else begin_ms)]
     for number, at_ms in known:
         if tokens[number][0] > anchors[-1][0] or number == 0:
             anchors.append((tokens[number][0], max(at_ms, anchors[-1][1] if len(anchors) > 1 else 0)))

@@ -1,11 +1,11 @@
-"""What the agent did beside talking, for a call's page: its tools and the hand-over. Reads rows that are already loaded."""
+"""What the agent did beside talking, as a list for a call's page: its tools and the hand-over. What each was asked for and gave back stands
+in the transcript. Reads rows that are already loaded."""
 
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from calls import wording
 from calls.models import Session, ToolRun, Transfer
 
 _WORDS = {
@@ -28,22 +28,22 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class ToolLine:
-    """One deed: what, how it stands, and in which words it was asked for."""
+    """One deed: what, how it stands, and its place in the transcript; none for a hand-over."""
 
     what: str
     state: str
     tone: str
-    facts: str
+    place: str = ""
 
 
-def tool_lines(session: Session, *, sees_numbers: bool = False) -> list[ToolLine]:
-    """The tools in the order in which they ran, then the hand-over. The caller's number in their arguments may be masked."""
-    hidden = "" if sees_numbers else session.user_phone
-    lines = [_tool_line(run, hidden) for run in session.tool_runs.all() if run.tool != "transfer_call" or run.state == ToolRun.State.FAILED]
+def tool_lines(session: Session) -> list[ToolLine]:
+    """The tools in the order in which they ran, then the hand-over."""
+    told = [run for run in session.tool_runs.all() if run.tool != "transfer_call" or run.state == ToolRun.State.FAILED]
+    lines = [ToolLine(run.tool, *run_words(run), f"tool-{run.pk}") for run in told]
     transfer: Transfer | None = getattr(session, "transfer", None)
     if transfer is not None:
         state, tone = _OUTCOMES.get(transfer.outcome, (transfer.outcome.replace("-", " ").capitalize(), "warn"))
-        lines.append(ToolLine(_("Handed over to %(name)s") % {"name": transfer.name}, _(state), tone, ""))
+        lines.append(ToolLine(_("Handed over to %(name)s") % {"name": transfer.name}, _(state), tone))
     return lines
 
 
@@ -51,9 +51,3 @@ def run_words(run: ToolRun) -> tuple[str, str]:
     """How a tool's run stands, and the tone of that."""
     words, tone = _WORDS[ToolRun.State(run.state)]
     return _(words), tone
-
-
-def _tool_line(run: ToolRun, hidden: str) -> ToolLine:
-    state, tone = run_words(run)
-    arguments = wording.without_number(run.arguments, hidden)
-    return ToolLine(run.tool, state, tone, " · ".join(f"{name}: {value}" for name, value in arguments.items()))

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from calls import wording
+from calls.cuts import said
 from calls.models import Recording, Session, Turn
 from calls.overview import Beside, DayFigures, RunningCalls
 from calls.presentation.beside import beside_json
@@ -121,13 +122,15 @@ def call_json(session: Session, last: Turn | None = None, *, latency_ms: int | N
 def turn_json(facts: Mapping[str, Any]) -> dict[str, Any]:
     """One turn, from a row's columns or from the payload of a `turn.ended` update: templates and scripts draw the same fields."""
     latency = facts["latency_ms"]
+    spoken = said(facts["text"], facts["generated_text"])
     parts = wording.latency_parts(total_ms=latency, endpointing_ms=facts["endpointing_ms"], llm_ms=facts["llm_ms"], tts_ms=facts["tts_ms"])
     return {
         "number": facts["number"],
         "speaker": facts["speaker"],
         "text": facts["text"],
-        "unheard": wording.unheard(facts["text"], facts["generated_text"]) if facts["interrupted"] else "",
+        "said": [{"text": one.text, "heard": one.heard, "before": one.before, "after": one.after} for one in spoken],
         "interrupted": facts["interrupted"],
+        "cut": facts["interrupted"] or not all(one.heard for one in spoken),
         "at_ms": facts["started_ms"],
         "at_words": wording.duration_words(facts["started_ms"] / 1000),
         "latency_ms": latency,
@@ -145,7 +148,7 @@ def turns_json(turns: Iterable[Turn]) -> list[dict[str, Any]]:
     return [turn_json({name: getattr(turn, name) for name in (*TURN_FACTS, *TURN_TIMES)}) for turn in turns]
 
 
-def talk_json(session: Session, turns: Sequence[Turn], beside: Iterable[Beside]) -> dict[str, Any]:
+def talk_json(session: Session, turns: Sequence[Turn], beside: Iterable[Beside], *, sees_numbers: bool = False) -> dict[str, Any]:
     """One call's whole transcript with what was done beside it. The words that somebody is just saying are marked as a `draft`."""
     told = turns_json(turns)
     latest = {turn.speaker: turn.number for turn in sorted(turns, key=lambda turn: turn.number)} if is_live(session) else {}
@@ -154,7 +157,7 @@ def talk_json(session: Session, turns: Sequence[Turn], beside: Iterable[Beside])
     return {
         "session_id": session.session_id,
         "turns": told,
-        "beside": [beside_json(session, row) for row in beside],
+        "beside": [beside_json(session, row, sees_numbers=sees_numbers) for row in beside],
         "destinations": [{"id": one.id, "name": one.name} for one in session.spec().destinations],
     }
 

@@ -16,14 +16,15 @@ function receive(message) {
   if (message.call) showCall(message.call);
   if (message.kind === "snapshot") replace(message);
   else if (message.kind === "turn") transcript.put(message.turn);
+  else if (message.kind === "beside") transcript.put(message.entry);
   else if (message.kind === "interim") transcript.say(message.speaker, message.text, message.number);
   part("hint").hidden = !transcript.empty;
 }
 
 // What the server has drawn of a call that is over says more than the socket knows: what the recording tells of each turn.
 function replace({ call, watched }) {
-  const isDrawn = call && !call.live && transcript.entries.size === watched.turns.length;
-  if (!isDrawn) transcript.replace(watched.turns);
+  const isDrawn = call && !call.live && transcript.entries.size === watched.turns.length + watched.beside.length;
+  if (!isDrawn) transcript.replace(watched.turns, watched.beside);
 }
 
 function showCall(call) {

@@ -23,6 +23,34 @@ function caretAt(x, y) {
   return range ? { node: range.startContainer, offset: range.startOffset } : null;
 }
 
+// The heard words of a turn are the text nodes of its paragraph; what nobody heard stands in elements between them.
+const heardNodes = (text) => [...text.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+
+// How many of the turn's letters stand before this node; -1 if it holds none of them.
+function lettersBefore(text, wanted) {
+  let letters = 0;
+  for (const node of heardNodes(text)) {
+    if (node === wanted) return letters;
+    letters += node.length;
+  }
+  return -1;
+}
+
+function wordRange(text, [start, end]) {
+  let letters = 0;
+  for (const node of heardNodes(text)) {
+    if (start < letters + node.length) {
+      if (end > letters + node.length) return null;
+      const range = new Range();
+      range.setStart(node, start - letters);
+      range.setEnd(node, end - letters);
+      return range;
+    }
+    letters += node.length;
+  }
+  return null;
+}
+
 // The last item that begins at or before a moment; -1 before the first.
 function lastBefore(items, startOf, moment) {
   let [low, high] = [0, items.length];
@@ -226,23 +254,20 @@ class Listening {
     // What is being marked to be copied is not to be played, and what nobody heard cannot be.
     if (!turn || event.target.closest("s") || !getSelection().isCollapsed) return;
     const caret = caretAt(event.clientX, event.clientY);
-    const isIn = caret && caret.node === text.firstChild;
-    const at = isIn ? lastBefore(turn.words, (word) => word[0], caret.offset) : -1;
+    const before = caret ? lettersBefore(text, caret.node) : -1;
+    const at = before >= 0 ? lastBefore(turn.words, (word) => word[0], before + caret.offset) : -1;
     this.playFrom(at >= 0 ? turn.words[at][2] : turn.begin_ms);
   }
 
   markWord(turn, moment) {
     if (!("highlights" in CSS)) return;
     const at = turn ? lastBefore(turn.words, (word) => word[2], moment) : -1;
-    const text = at >= 0 ? this.node(turn.key)?.querySelector(".turn-text")?.firstChild : null;
-    const [start, end] = at >= 0 ? turn.words[at] : [];
-    if (!text || text.nodeType !== Node.TEXT_NODE || end > text.length) {
+    const text = at >= 0 ? this.node(turn.key)?.querySelector(".turn-text") : null;
+    const range = text && wordRange(text, turn.words[at]);
+    if (!range) {
       CSS.highlights.delete("word-now");
       return;
     }
-    const range = new Range();
-    range.setStart(text, start);
-    range.setEnd(text, end);
     CSS.highlights.set("word-now", new Highlight(range));
   }
 }

@@ -22,28 +22,37 @@ function latencyNode(turn) {
   return node;
 }
 
+// What nobody heard, where it was cut. Beside it only the heard words are text nodes of their paragraph: the player counts their letters.
+function cutNode(part) {
+  const node = element("span", "cut");
+  node.append(part.before, element("s", "", part.text), part.after);
+  return node;
+}
+
 function turnNode(turn) {
   const node = element("div", `turn ${turn.speaker}`);
   node.dataset.turn = keyOf(turn);
   const who = element("div", "turn-who", turn.speaker === "agent" ? say("Agent") : say("Caller"));
   who.append(element("time", "", turn.at_words));
   const said = element("div", "turn-said");
-  const text = element("p", "turn-text", turn.text);
-  if (turn.unheard) text.append(turn.text ? " " : "", element("s", "", turn.unheard));
+  const text = element("p", "turn-text");
+  for (const part of turn.said) text.append(part.heard ? part.text : cutNode(part));
   const facts = element("div", "turn-facts");
   if (turn.latency_ms !== null) facts.append(latencyNode(turn));
   if (turn.interrupted) {
     const ms = turn.silence_after_ms;
     facts.append(element("span", "tag", ms === null ? say("interrupted") : say("interrupted, quiet after {ms} ms", { ms })));
-  }
+  } else if (turn.cut) facts.append(element("span", "tag", say("broke off")));
   said.append(text, facts);
   node.append(who, said);
   return node;
 }
 
-// A tool with what it was given and what it gave back, or an operator's note to the agent.
+// A tool with what it was given and what it gave back, an operator's note to the agent, or one for other people: as _beside.html.
 function besideNode(entry) {
   const node = element("div", `turn beside ${entry.kind}`);
+  node.id = entry.key;
+  node.dataset.turn = entry.key;
   const who = element("div", "turn-who", entry.kind === "tool" ? say("Tool") : say("Note"));
   who.append(element("time", "", entry.at_words));
   const said = element("div", "turn-said");
@@ -72,7 +81,8 @@ export class Transcript {
     this.entries = new Map();
     this.following = true;
     for (const node of log.querySelectorAll("[data-turn]")) {
-      const turn = { at_ms: Number(node.dataset.atMs), number: Number(node.dataset.turn.split("-")[1]) };
+      const number = node.classList.contains("beside") ? 0 : Number(node.dataset.turn.split("-")[1]);
+      const turn = { at_ms: Number(node.dataset.atMs), number };
       this.entries.set(node.dataset.turn, { turn, node, written: "" });
     }
     scroller?.addEventListener("scroll", () => {

@@ -46,6 +46,12 @@ REPORT = [
     ("", "Sunrise Clinic diagnostics, good morning.", ""),
     ("Good morning. Is my blood report ready?", "I can check that. What is the four digit number on your receipt?", ""),
 ]
+APPOINTMENT = (
+    {"doctor": "Mehta", "day": "Monday"},
+    '{"free": ["10:30", "11:15"]}',
+    "She is a regular: the fee is waived.",
+    "Asks for mornings only. Put her on the list for cancellations.",
+)
 _LATENCIES = [(310, 260, 140, 740), (290, 420, 190, 930), (340, 300, 150, 820), (300, 210, 130, 660), (320, 900, 210, 1580)]
 
 
@@ -79,12 +85,25 @@ def talk(session: Session, script, *, started_s_ago: int) -> None:
         at_ms += long_ms + 400
 
 
-def helped(session: Session, asked: dict[str, str], answered: str, note: str) -> None:
-    """The agent uses a tool, and somebody whispers to it."""
+def helped(session: Session, asked: dict[str, str], answered: str, note: str, noted: str = "") -> None:
+    """The agent uses a tool, and somebody whispers to it, and writes something down for people."""
     run = commands.begin_tool_run(session.session_id, tool="find_appointment", arguments=asked, acts=False)
     assert run.run_id is not None
     commands.end_tool_run(run.run_id, state="done", result=answered)
     commands.whisper(session, text=note, by="asha")
+    if noted:
+        commands.add_note(session, text=noted, by=session.owner)
+
+
+def help_then(session: Session, *, tool_s: float, whisper_s: float, note_s: float) -> None:
+    """What was done beside a talk is put where it belongs in it: so many seconds after its beginning."""
+    session.refresh_from_db()
+    began = session.started_at or timezone.now()
+    asked = began + timedelta(seconds=tool_s)
+    session.tool_runs.update(started_at=asked, ended_at=asked + timedelta(milliseconds=340))
+    whispered = began + timedelta(seconds=whisper_s)
+    session.orders.update(created_at=whispered, taken_at=whispered + timedelta(seconds=1))
+    session.notes.update(created_at=began + timedelta(seconds=note_s))
 
 
 def stored_recording(session: Session) -> None:
@@ -119,10 +138,13 @@ def _utterance(turn: Turn, late_ms: int) -> dict:
 
 
 def settled_call(
-    agent: Agent, script, *, minutes_ago: int, unpriced: bool = False, reason: str = "caller-hangup", lasted_s: int = 84, **how
+    agent: Agent, script, *, minutes_ago: int, unpriced: bool = False, reason: str = "caller-hangup", lasted_s: int = 84, beside=(), **how
 ) -> Session:
     session = made.talking_call(agent, **how)
     talk(session, script, started_s_ago=lasted_s)
+    if beside := beside or (APPOINTMENT if script is BOOKING else ()):
+        helped(session, *beside)
+        help_then(session, tool_s=15.6, whisper_s=23.5, note_s=33)
     made.use(session, key=session.session_id, unpriced=unpriced)
     made.end(session, reason=reason, lasted_s=lasted_s)
     stored_recording(session)
@@ -202,7 +224,7 @@ def clinic_morning(owner) -> dict[str, Session]:
     talk(second, HINDI, started_s_ago=48)
     first = made.talking_call(reception, user_phone="+919876543212")
     talk(first, BOOKING, started_s_ago=74)
-    helped(first, {"doctor": "Mehta", "day": "Monday"}, '{"free": ["10:30", "11:15"]}', "She is a regular: the fee is waived.")
+    helped(first, *APPOINTMENT[:3])
     return {"live": first, "hindi": second, "dialling": dialling, "settled": settled, "failed": failed}
 
 
@@ -221,7 +243,8 @@ def absurd(owner) -> dict[str, Session]:
         )
         for index in range(1, 31)
     ]
-    settled = settled_call(agent, script, minutes_ago=5, unpriced=True, user_phone="", lasted_s=3541)
+    beside = ({"x" * 60: "<b>y</b>" * 80}, "Donaudampfschifffahrt" * 200, "W" * 600, "N" * 900)
+    settled = settled_call(agent, script, minutes_ago=5, unpriced=True, user_phone="", lasted_s=3541, beside=beside)
     Recording.objects.filter(session=settled).update(state=Recording.State.EXPECTED)
     odd = {"cause": "<script>alert(1)</script>" * 6, "leg": 2}
     CallEvent.objects.create(session=settled, key="odd", source="carrier", kind="x" * 40, facts=odd)  # of another release

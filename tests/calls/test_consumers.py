@@ -115,7 +115,8 @@ async def test_a_page_hears_a_call_open_change_talk_and_end(watch):
     await do(_tell, session, 0)
     assert (await heard(socket, "turn"))["turn"]["text"] == "Hello?"
     turn = (await heard(socket, "turn"))["turn"]
-    assert (turn["unheard"], turn["interrupted"], turn["latency_ms"]) == ("How are you?", True, 790)
+    assert (turn["said"][-1]["text"], turn["said"][-1]["heard"]) == ("How are you?", False)
+    assert (turn["interrupted"], turn["cut"], turn["latency_ms"]) == (True, True, 790)
     assert turn["parts"][0]["words"] == "endpointing"
     assert [(await heard(hindi, "turn"))["turn"]["parts"] for _ in range(2)][1][0]["words"] == "ठहराव"
 
@@ -305,6 +306,9 @@ async def test_a_reload_finds_who_speaks_and_what_was_done_beside(watch):
     assert (entry["kind"], entry["what"], entry["text"], entry["tone"]) == ("note", "asha whispered", "Be kind.", "wait")
     await do(commands.take_orders, [session.session_id])
     assert (await heard(socket, "beside"))["entry"]["state_words"] == "The agent knows"
+    await do(commands.add_note, session, text="Was cut off last week.", by=owner)
+    entry = (await heard(socket, "beside"))["entry"]
+    assert (entry["kind"], entry["text"], entry["state_words"]) == ("remark", "Was cut off last week.", "The agent does not see it")
 
 
 async def test_what_is_beside_a_stranger_s_call_is_told_to_nobody_else(watch):

@@ -330,7 +330,7 @@ def test_queries_do_not_grow_with_the_calls(signed_in, owner, django_assert_max_
         signed_in.get("/")
     with django_assert_max_num_queries(21):
         signed_in.get("/calls/")
-    with django_assert_max_num_queries(18):  # costs so far, reading, webhooks, notes, tags, links; two for what this user may see
+    with django_assert_max_num_queries(19):  # costs so far, reading, webhooks, notes, tags, links, orders; two for what this user may see
         signed_in.get(page(session))
 
 

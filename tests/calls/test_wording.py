@@ -113,20 +113,6 @@ def test_what_a_unit_price_buys(per, unit, words):
 
 
 @pytest.mark.parametrize(
-    ("heard", "generated", "rest"),
-    [
-        ("Monday at ten", "Monday at ten, or noon", ", or noon"),
-        ("Monday at ten ", "Monday at ten", ""),
-        ("", "All of it", "All of it"),
-        ("Something else", "Quite different", "Quite different"),
-        ("Heard", "", ""),
-    ],
-)
-def test_what_the_caller_did_not_hear(heard, generated, rest):
-    assert wording.unheard(heard, generated) == rest
-
-
-@pytest.mark.parametrize(
     ("times", "parts"),
     [
         ((1000, 300, 400, 200), [("endpointing", 0, 300), ("model", 300, 400), ("voice", 700, 200), ("other", 900, 100)]),
