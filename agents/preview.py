@@ -32,7 +32,14 @@ _CALLER: Final = "+919876543210"
 
 
 class NoPreview(Exception):
-    """There is nothing to listen to. The message says why, and what to do, to the person at the form."""
+    """There is nothing to listen to. The message says why, and what to do, to the person at the form.
+
+    `reason` is the part of it that a provider's adapter wrote, in English.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +77,10 @@ def speak(spec: AgentSpec, *, who: Any) -> Preview:
         raise NoPreview(str(error)) from error
     except (ProviderError, TimeoutError) as error:
         logger.warning("preview_failed", provider=spec.voice.provider, error=type(error).__name__)
-        reason = getattr(error, "message", "") or _("The voice took longer than %(limit)d s.") % {"limit": LIMIT_S}
-        raise NoPreview(_("The voice could not be heard: %(reason)s") % {"reason": reason}) from error
+        if reason := getattr(error, "message", ""):
+            raise NoPreview(_("The voice could not be heard: %(reason)s") % {"reason": reason}, reason=reason) from error
+        slow = _("The voice took longer than %(limit)d s.") % {"limit": LIMIT_S}
+        raise NoPreview(_("The voice could not be heard: %(reason)s") % {"reason": slow}) from error
     except Exception as error:
         logger.warning("preview_not_kept", error=type(error).__name__)
         raise NoPreview(_("The audio could not be kept: the cache does not answer. Try again in a moment.")) from error

@@ -15,6 +15,7 @@ from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
 from calls import commands, price_admin
 from calls.admin_numbers import NumbersMasked
+from calls.admin_words import LastErrorInWords
 from calls.models import (
     Alarm,
     Analysis,
@@ -96,9 +97,9 @@ class EventInline(ReadOnlyInline):
     per_page = 50  # type: ignore[assignment]  # as above
 
 
-class JobInline(ReadOnlyInline):
+class JobInline(LastErrorInWords, ReadOnlyInline):
     model = Job
-    fields = ("kind", "state", "attempts", "run_at", "last_error")
+    fields = ("kind", "state", "attempts", "run_at", "problem")
     readonly_fields = fields
     show_change_link = True
     hide_title = False
@@ -218,10 +219,12 @@ class AttemptInline(ReadOnlyInline):
 
 
 @admin.register(Job)
-class JobAdmin(OwnOnly):
-    list_display = ("kind", "session", "state", "attempts", "run_at", "last_error")
+class JobAdmin(LastErrorInWords, OwnOnly):
+    list_display = ("kind", "session", "state", "attempts", "run_at", "problem")
     list_filter = ("state", "kind")
     search_fields = ("session__session_id",)
+    fields = ("kind", "session", "state", "attempts", "run_at", "lease_until", "problem", "created_at", "finished_at")
+    readonly_fields = fields
     inlines = (AttemptInline,)
     actions = ("run_again",)
 

@@ -176,7 +176,7 @@ def export(request: HttpRequest, form: str) -> HttpResponseBase:
     try:
         first = next(batches, [])  # what cannot be read at all is said before a file begins
     except SearchTooBroad as error:
-        return HttpResponse(error.message, status=503, content_type="text/plain; charset=utf-8")
+        return HttpResponse(in_readers_words(error.message), status=503, content_type="text/plain; charset=utf-8")
     line = commands.begin_export(request.user, form, asked.kept(), with_numbers=with_numbers)
     exported.let_go()
     write, content_type = _FORMS[form]

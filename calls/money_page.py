@@ -73,7 +73,7 @@ def drift_csv(request: HttpRequest) -> HttpResponse:
     try:
         rows = ledger.drift(request.user, first, last)
     except ValueError as error:
-        return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+        return HttpResponse(in_readers_words(str(error)), status=400, content_type="text/plain; charset=utf-8")
     sheet = StringIO()
     csv.writer(sheet).writerows(ledger.drift_csv(rows))
     name = f"drift-{first.isoformat()}-{last.isoformat()}.csv"

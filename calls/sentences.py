@@ -11,7 +11,10 @@ from typing import Final
 from django.conf import settings
 from django.utils.translation import get_language, gettext, gettext_noop
 
+from calls.outside_sentences import OUTSIDE
+
 SENTENCES: Final = (
+    *OUTSIDE,
     # Why a report of the carrier changed nothing (calls/timeline.py, calls/commands/reports.py)
     gettext_noop("nothing new in it"),
     gettext_noop("repeated: this report was applied before"),

@@ -25,6 +25,7 @@ from calls import queries
 from calls.agent_pages import estimating, record, words
 from calls.agent_pages.forms import AgentForm
 from calls.entry import View, go, needs, visible
+from calls.sentences import in_readers_words
 
 REASON_MOST = 300
 
@@ -167,7 +168,8 @@ def hear(request: HttpRequest) -> HttpResponse:
     try:
         return render(request, "agents/_preview.html", {"preview": preview.speak(spec, who=request.user)})
     except preview.NoPreview as error:
-        return render(request, "agents/_preview.html", {"problem": str(error)})
+        told = str(error).replace(error.reason, in_readers_words(error.reason)) if error.reason else str(error)
+        return render(request, "agents/_preview.html", {"problem": told})
 
 
 @require_safe

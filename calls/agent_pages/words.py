@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from agents import comparison
 from calls import wording
@@ -130,4 +130,7 @@ def record_words(record: Figures) -> RecordWords:
 def change_words(names: Sequence[str]) -> str:
     """What a draft touches, as a short list."""
     shown = [comparison.field_words(name) for name in names[:6]]
-    return ", ".join(shown) + (_(" and %(more)d more") % {"more": len(names) - 6} if len(names) > 6 else "")
+    if (more := len(names) - 6) <= 0:
+        return ", ".join(shown)
+    told = {"names": ", ".join(shown), "more": more}
+    return ngettext("%(names)s and %(more)d more", "%(names)s and %(more)d more", more) % told

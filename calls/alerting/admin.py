@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin
 
 from agents.readonly import ReadOnlyAdmin
 from agents.visibility import sees_everything, visible_agents
+from calls.admin_words import LastErrorInWords
 from calls.alerting import telling
 from calls.alerting.rows import AlertMail, AlertRule
 
@@ -116,10 +117,10 @@ class AlertRuleAdmin(ModelAdmin):
 
 
 @admin.register(AlertMail)
-class AlertMailAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "what", "title", "to", "state", "attempts", "run_at", "last_error")
+class AlertMailAdmin(LastErrorInWords, ReadOnlyAdmin):
+    list_display = ("created_at", "what", "title", "to", "state", "attempts", "run_at", "problem")
     list_filter = ("state", "what", "created_at")
-    fields = ("title", "to", "what", "state", "attempts", "run_at", "last_error", "created_at", "finished_at", "body", "rule", "alert")
+    fields = ("title", "to", "what", "state", "attempts", "run_at", "problem", "created_at", "finished_at", "body", "rule", "alert")
     readonly_fields = fields
     actions = ("send_again",)
 

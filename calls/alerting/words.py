@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext, pgettext
 
 from calls.alerting.judging import Kind
+from calls.sentences import in_readers_words
 from calls.wording import latency_words, money_words
 
 TITLES: Final[Mapping[str, str]] = {
@@ -152,7 +153,7 @@ def sentence(kind: str, subject: str, figures: Mapping[str, Any]) -> str:
         case Kind.UNCONFIRMED:
             return _("The carrier does not confirm the end of %(value)s of the last %(last)s; the limit is %(limit)s.") % told
         case Kind.PROVIDER:
-            why = ", ".join(f"{name} {count}" for name, count in dict(figures.get("categories") or {}).items())
+            why = ", ".join(f"{in_readers_words(name)} {count}" for name, count in dict(figures.get("categories") or {}).items())
             failed = _("%(failed)d of %(requests)d requests to %(subject)s in the last %(last)s failed: %(value)s; the limit is %(limit)s.")
             return failed % told + (" " + _("Why: %(why)s.") % {"why": why} if why else "")
         case _kind:
@@ -162,7 +163,7 @@ def sentence(kind: str, subject: str, figures: Mapping[str, Any]) -> str:
 def _retiring(model: str, figures: Mapping[str, Any], value: object) -> str:
     whom = ", ".join(f"“{name}”" for name in figures.get("agents") or ())
     if more := int(figures.get("more_agents") or 0):
-        whom = _("%(names)s and %(more)d more") % {"names": whom, "more": more}
+        whom = ngettext("%(names)s and %(more)d more", "%(names)s and %(more)d more", more) % {"names": whom, "more": more}
     told = {"model": model, "day": figures.get("on"), "value": value, "whom": whom, "use": figures.get("use")}
     if (_decimal(figures.get("value")) or Decimal(0)) > 0:
         return _("%(model)s is shut down on %(day)s, in %(value)s. Used by %(whom)s. Move to %(use)s.") % told

@@ -27,9 +27,11 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from agents.readonly import ReadOnlyAdmin, ReadOnlyInline
 from agents.visibility import sees_everything
 from calls.admin_numbers import NumbersMasked
+from calls.admin_words import LastErrorInWords
 from calls.models import OutgoingDelivery, WebhookAttempt, WebhookEndpoint, WebhookMessage
 from calls.outgoing import endpoints
 from calls.outgoing.rules import ENDPOINT_EVENTS
+from calls.sentences import in_readers_words
 
 SHOWN_TRIES = 20
 
@@ -170,7 +172,7 @@ class WebhookEndpointAdmin(ModelAdmin):
                 timezone.localtime(one.at).strftime("%Y-%m-%d %H:%M:%S"),
                 reverse("admin:calls_outgoingdelivery_change", args=[one.delivery_id]),
                 one.delivery.message.type,
-                one.status or one.error or _now("nobody saw its end"),
+                one.status or in_readers_words(one.error) or _now("nobody saw its end"),
                 "" if one.ms is None else f"{one.ms} ms",
             )
             for one in tries
@@ -180,17 +182,21 @@ class WebhookEndpointAdmin(ModelAdmin):
 
 class TryInline(ReadOnlyInline):
     model = WebhookAttempt
-    fields = ("number", "at", "status", "ms", "error", "next_try_at")
+    fields = ("number", "at", "status", "ms", "problem", "next_try_at")
     readonly_fields = fields
+
+    @admin.display(description=_("Error"))
+    def problem(self, one: WebhookAttempt) -> str:
+        return in_readers_words(one.error) or "–"
 
 
 @admin.register(OutgoingDelivery)
-class OutgoingDeliveryAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "type", "endpoint", "state", "attempts", "run_at", "last_error")
+class OutgoingDeliveryAdmin(LastErrorInWords, ReadOnlyAdmin):
+    list_display = ("created_at", "type", "endpoint", "state", "attempts", "run_at", "problem")
     list_filter = ("state", "message__type", "created_at")
     list_select_related = ("message", "endpoint")
     search_fields = ("message__message_id", "message__session__session_id")
-    fields = ("message", "endpoint", "state", "attempts", "run_at", "lease_until", "last_error", "created_at", "finished_at")
+    fields = ("message", "endpoint", "state", "attempts", "run_at", "lease_until", "problem", "created_at", "finished_at")
     readonly_fields = fields
     inlines = (TryInline,)
     actions = ("send_again",)

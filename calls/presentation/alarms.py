@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from calls import wording
 from calls.models import Alarm, WebhookEndpoint
@@ -36,8 +37,12 @@ def price_line(without: Iterable[tuple[str, str, str, str]]) -> list[AlarmLine]:
     if not names:
         return []
     shown = {"names": ", ".join(names[:3]), "more": len(names) - 3}
-    if len(names) > 3:
-        text = _("Nobody knows what %(names)s and %(more)d more cost: they are in no total. Give a price, then run manage.py price_calls.")
+    if (more := len(names) - 3) > 0:
+        text = ngettext(
+            "Nobody knows what %(names)s and %(more)d more cost: they are in no total. Give a price, then run manage.py price_calls.",
+            "Nobody knows what %(names)s and %(more)d more cost: they are in no total. Give a price, then run manage.py price_calls.",
+            more,
+        )
     else:
         text = _("Nobody knows what %(names)s costs: it is in no total. Give a price, then run manage.py price_calls.")
     return [AlarmLine(_("Price unknown"), text % shown, "", reverse("money"), _("Open Money"))]

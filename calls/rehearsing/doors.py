@@ -87,7 +87,7 @@ def delete(request: HttpRequest, pk: int, scenario_id: int) -> HttpResponse:
     try:
         runs.forget(gone)
     except runs.StillRehearsed as error:
-        messages.error(request, error.message)
+        messages.error(request, in_readers_words(error.message))
         return go(request, "rehearsals", pk=pk)
     messages.success(request, _("“%(name)s” is deleted.") % {"name": gone.name})
     return go(request, "rehearsals", pk=pk)
@@ -163,7 +163,7 @@ def _result(result: RehearsalResult) -> dict[str, Any]:
     failed = [verdict for verdict in result.verdicts if not verdict["passed"]]
     return {
         "row": result,
-        "problem": in_readers_words(result.problem),
+        "problem": " · ".join(in_readers_words(problem) for problem in result.problem.split(" · ")),
         "verdicts": [{**verdict, "why": in_readers_words(verdict["why"])} for verdict in result.verdicts],
         "words": result.get_state_display(),
         "tone": _TONES.get(result.state, "quiet"),

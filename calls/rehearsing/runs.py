@@ -117,7 +117,7 @@ def rehearse(session: Session, job: Job) -> Outcome | None:
         return partial(_write, result, _so_far(result, talk), State.BROKEN, (), None, problem)
     has_failed = talk.flaws or _has_crashed(talk) or not all(verdict.passed for verdict in verdicts)
     state = State.FAILED if has_failed else State.PASSED
-    return partial(_write, result, talk, state, verdicts, cost, "; ".join(dict.fromkeys([*talk.flaws, *talk.failures])))
+    return partial(_write, result, talk, state, verdicts, cost, " · ".join(dict.fromkeys([*talk.flaws, *talk.failures])))
 
 
 def _so_far(result: RehearsalResult, talk: Talk) -> Talk:

@@ -69,7 +69,7 @@ class Talk:
             case UsageRecorded(record=record):
                 self.usage.append(record)
             case ProviderFailed(provider=provider, message=message):
-                self.failures.append(f"{provider} {message}")
+                self.failures.append(f"{provider}: {message}")
             case SessionEnded(reason=reason, at_ms=at_ms):
                 self.reason, self.lasted_ms = reason, at_ms
                 self._place_tools(self.lines[-1].number if self.lines else 0)

@@ -131,7 +131,15 @@ def _context(agent: Agent, talk: WrittenTalk) -> dict[str, Any]:
 def _exchange(place: int, told: dict[str, Any]) -> dict[str, Any]:
     amount = None if told["cost"] is None else Decimal(told["cost"])
     tools = [{**tool, "arguments": list(tool["arguments"].items())} for tool in told["tools"]]
-    return {**told, "place": place, "tools": tools, "cost_words": _money(amount), "is_copied": told.get("is_copied", False)}
+    failures = [in_readers_words(failure) for failure in told["failures"]]
+    return {
+        **told,
+        "place": place,
+        "tools": tools,
+        "failures": failures,
+        "cost_words": _money(amount),
+        "is_copied": told.get("is_copied", False),
+    }
 
 
 def _row(talk: WrittenTalk) -> dict[str, Any]:
