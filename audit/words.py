@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from django.contrib.auth.models import Permission
 from django.db import models
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
@@ -22,6 +23,12 @@ _DEEDS: Final = {
     PRIVATE: (gettext_lazy("replaced a secret"), "warn"),
 }
 _TIED: Final = {"insert": (gettext_lazy("given"), "good"), "delete": (gettext_lazy("taken away"), "bad")}
+_MAY: Final = {
+    "add": gettext_lazy("may add"),
+    "change": gettext_lazy("may change"),
+    "delete": gettext_lazy("may delete"),
+    "view": gettext_lazy("may see"),
+}
 # Whose keys tell, and whose values may hold what operators put there.
 _KEYS_ONLY: Final = frozenset({"headers", "fixed"})
 _ADDRESSES: Final = frozenset({"url"})
@@ -57,8 +64,16 @@ class Names:
     def of(self, model: Any, key: Any) -> str:
         if (model, key) not in self._known:
             row = model._base_manager.filter(pk=key).first()
-            self._known[model, key] = str(row) if row is not None else f"#{key}"
+            told = permission_words(row) if isinstance(row, Permission) else str(row)
+            self._known[model, key] = told if row is not None else f"#{key}"
         return self._known[model, key]
+
+
+def permission_words(permission: Permission) -> str:
+    """Django keeps what a permission is called in English, for every kind of row anew."""
+    kind = permission.content_type
+    may = _MAY.get(permission.codename.removesuffix(f"_{kind.model}"))
+    return f"{kind.name}: {may}" if may else f"{kind.name}: {_(permission.name)}"
 
 
 def entry_line(entry: Entry, names: Names) -> EntryLine:

@@ -36,11 +36,22 @@ def _translate(model: type[models.Model]) -> None:
     for field in options.local_fields + options.local_many_to_many:
         if field._verbose_name is None and not field.name.startswith("pgh_"):
             field.verbose_name = _named(str(field.verbose_name))
+        if field.help_text in HELP:
+            field.help_text = pgettext_lazy("help", field.help_text)
 
 
 def _named(english: Any) -> Any:
     return pgettext_lazy("name", english)
 
+
+# What the page of a session says of its fields.
+HELP: Final = (
+    pgettext_lazy("help", "The human's number, E.164; empty if withheld."),
+    pgettext_lazy("help", "Our exophone, E.164."),
+    pgettext_lazy("help", "What is known about the human, for {{customer.…}} in prompts."),
+    pgettext_lazy("help", "The media socket's start message."),
+    pgettext_lazy("help", "The last sign of life of the media process."),
+)
 
 # So that `make words` finds them.
 NAMES: Final = (
@@ -51,6 +62,7 @@ NAMES: Final = (
     pgettext_lazy("name", "active"),
     pgettext_lazy("name", "acts"),
     pgettext_lazy("name", "agent"),
+    pgettext_lazy("name", "agent phone"),
     pgettext_lazy("name", "agent version"),
     pgettext_lazy("name", "agent versions"),
     pgettext_lazy("name", "agents"),

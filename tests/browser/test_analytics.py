@@ -27,7 +27,7 @@ def _two_weeks(owner) -> None:
     name = "Rajalakshmi-Venkataraghavan-Customer-Experience-Escalation-Desk-Chennai-Mylapore-24x7"
     who = [*counted.agents(owner), (agent := made.agent_of(owner, name), [agent.current_version])]
     for _ in range(160):
-        counted.call(luck, luck.choice(who), timezone.now() - timedelta(hours=luck.triangular(0, 14 * 24, 30)))
+        counted.call(luck, luck.choice(who), timezone.now() - timedelta(hours=luck.triangular(0, 14 * 24, 30)), priced=True)
     Phone.objects.create(number="+918047110000", label="Not given to anybody yet")
     scenes.clinic_morning(owner)
     keeping.keep(for_s=None)

@@ -1,4 +1,4 @@
-"""What providers, the storage and the carrier did instead of their work is told in Hindi too: every sentence that their adapters can write."""
+"""What providers, the storage and the carrier did instead of their work is told in Hindi too: all that their adapters can write."""
 
 import ast
 import re

@@ -31,8 +31,8 @@ def agents(owner, count: int = 2) -> list:
     return found
 
 
-def call(luck: random.Random, who, when) -> CallLog:
-    """One call with everything that counts, or with nothing of it."""
+def call(luck: random.Random, who, when, *, priced: bool = False) -> CallLog:
+    """One call with everything that counts, or with nothing of it. `priced`: all that it used has a known price."""
     agent, versions = who
     status, direction = luck.choice(STATUSES), luck.choice(["inbound", "outbound"])
     exophone, person = luck.choice(NUMBERS), f"+9198{luck.randrange(10**8):08}"
@@ -56,7 +56,7 @@ def call(luck: random.Random, who, when) -> CallLog:
     if answered:
         turns(luck, session)
     if log.settled_at and luck.random() < 0.9:
-        charges(luck, log)
+        charges(luck, log, priced=priced)
     return log
 
 
@@ -70,21 +70,25 @@ def turns(luck: random.Random, session: Session, first: int = 1) -> None:
     )  # fmt: skip
 
 
-def charges(luck: random.Random, log: CallLog) -> None:
+def charges(luck: random.Random, log: CallLog, *, priced: bool = False) -> None:
     for number in range(luck.randrange(1, 5)):
         kind, provider = luck.choice([("telephony", "carrier"), ("llm", "openai"), ("tts", "elevenlabs"), ("stt", "deepgram")])
         line = UsageLine.objects.create(session=log.session, kind=kind, provider=provider, unit="tokens", quantity=5, evidence=str(number))
-        charge = _charge(luck, line)
+        charge = _charge(luck, line, PRICED if priced else PRICES)
         charge.save()
         if luck.random() < 0.2:
-            newer = _charge(luck, line)
+            newer = _charge(luck, line, PRICED if priced else PRICES)
             newer.supersedes = charge
             newer.save()
     CallLog.objects.filter(pk=log.pk).update(unpriced=Charge.objects.filter(session=log.session, amount=None).count())
 
 
-def _charge(luck: random.Random, line: UsageLine) -> Charge:
-    how = luck.choice(["inr", "usd", "usd without a rate", "unpriced"])
+PRICES = ("inr", "usd", "usd without a rate", "unpriced")
+PRICED = PRICES[:2]
+
+
+def _charge(luck: random.Random, line: UsageLine, prices: tuple[str, ...]) -> Charge:
+    how = luck.choice(prices)
     if how == "unpriced":
         return Charge(session=line.session, usage_line=line)
     amount = Decimal(luck.randrange(10**9)).scaleb(-9)
