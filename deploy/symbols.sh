@@ -15,20 +15,30 @@ kept=static/unfold/fonts/material-symbols
 mkdir -p "$kept"
 
 # Any name of a symbol that stands as a word in the theme's templates and code, or in our settings: names are put together in many ways.
-"$work/tools/bin/python" - "$font" "$theme" voiceagents/settings.py >"$kept/names.txt" <<'PYTHON'
+# A name is a ligature of its letters; several may show one symbol.
+"$work/tools/bin/python" - "$font" "$theme" voiceagents/settings.py "$kept/names.txt" >"$work/glyphs.txt" <<'PYTHON'
 import re
 import sys
 from pathlib import Path
 
 from fontTools.ttLib import TTFont
 
-font, theme, settings = sys.argv[1:]
-known = {name for name in TTFont(font).getGlyphOrder() if re.fullmatch(r"[a-z0-9_]{2,}", name)}
+name, theme, settings, kept = sys.argv[1:]
+font = TTFont(name)
+letters = {glyph: chr(code) for code, glyph in font.getBestCmap().items()}
+symbols = {}
+for lookup in font["GSUB"].table.LookupList.Lookup:
+    for table in lookup.SubTable:
+        for first, ligatures in getattr(getattr(table, "ExtSubTable", table), "ligatures", {}).items():
+            for each in ligatures:
+                symbols["".join(letters.get(glyph, "?") for glyph in (first, *each.Component))] = each.LigGlyph
 files = [path for path in Path(theme).rglob("*") if path.suffix in (".html", ".py") and "contrib" not in path.parts]
 words = {word for path in [*files, Path(settings)] for word in re.findall(r"[a-z0-9_]{2,}", path.read_text(encoding="utf-8"))}
-print("\n".join(sorted(known & words)))
+shown = sorted(symbols.keys() & words)
+Path(kept).write_text("\n".join(shown) + "\n", encoding="utf-8")
+print("\n".join(sorted({symbols[one] for one in shown})))
 PYTHON
 
 "$work/tools/bin/pyftsubset" "$font" --output-file="$kept/Material-Symbols-Outlined.woff2" --flavor=woff2 --no-layout-closure --layout-features='*' \
-  --unicodes=U+0020,U+0030-0039,U+005F,U+0061-007A --glyphs-file="$kept/names.txt"
+  --unicodes=U+0020,U+0030-0039,U+005F,U+0061-007A --glyphs-file="$work/glyphs.txt"
 ls -l "$kept"

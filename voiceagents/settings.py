@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from providers.config import StorageConfig
@@ -358,6 +359,7 @@ LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = _https
 USE_I18N = True
+FORMAT_MODULE_PATH = ["voiceagents.formats"]
 USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "Asia/Kolkata")  # for display, and whose days prices count by; rows are UTC
 BILLING_CURRENCY = env.text("BILLING_CURRENCY", "INR").upper()  # what totals are converted to, beside their own currencies
@@ -376,6 +378,7 @@ UNFOLD = {
     "SITE_URL": "/",
     "SITE_SYMBOL": "graphic_eq",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: f"/{STATIC_URL}favicon.svg"}],
+    "STYLES": [lambda _request: static("css/admin.css")],
     # The dashboard's green (static/css/tokens.css), in the steps that the theme asks for.
     "COLORS": {
         "primary": {

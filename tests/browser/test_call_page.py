@@ -150,8 +150,17 @@ async def test_a_call_is_heard_word_by_word_remarked_on_and_shared(open_page, do
     await expect(page.get_by_role("list", name="Tags").get_by_role("listitem")).to_have_text(["vip"])
     await page.get_by_label("New note").fill("She was in a hurry. Send the map.")
     await page.get_by_role("button", name="Add note").click()
-    await expect(page.locator(".note")).to_contain_text("She was in a hurry.")
+    await expect(page.locator(".notes .note").last).to_contain_text("She was in a hurry.")
     await expect(page.get_by_label("New note")).to_have_value("")
+
+    # What was done beside the talk: in it, reached from its list, and gone with its words.
+    beside = page.locator(".turn.beside")
+    await expect(beside).to_have_count(3)
+    await page.get_by_role("link", name="find_appointment").press("Enter")
+    await expect(page.locator(".turn.tool:target")).to_contain_text("10:30")
+    await page.locator(".notes .note").first.get_by_role("button", name="Take away").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Take away").click()
+    await expect(page.locator(".turn.remark")).to_have_count(0)
 
     # A link for somebody without a log-in.
     await page.get_by_label("With the recording").check()
@@ -162,12 +171,14 @@ async def test_a_call_is_heard_word_by_word_remarked_on_and_shared(open_page, do
         await page.pdf(path=Path(directory) / "call-page.pdf", format="A4", print_background=False)
     await page.emulate_media(media="print")
     await expect(page.get_by_role("heading", name="Conversation")).to_be_visible()
+    await expect(beside.first).to_be_visible()
     for hidden in (page.locator(".side"), page.get_by_role("group", name="Player"), page.get_by_role("button", name="Make a link")):
         await expect(hidden).to_be_hidden()
     await page.emulate_media(media="screen")
 
     stranger = await open_page(link, size=NARROW, allowed=("410 (Gone)",))
     await expect(stranger.get_by_text("Hi, I would like to see Doctor Mehta")).to_be_visible()
+    await expect(stranger.locator(".turn.beside")).to_have_count(0)
     assert await hear(stranger, key, "Wednesday") == pytest.approx(at_ms, abs=2000)
     await pictures(stranger, "call-shared")
     assert (await do(CallShare.objects.get)).opened == 1
