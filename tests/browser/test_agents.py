@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission
 from playwright.async_api import expect
 
 from agents.models import Agent, HttpTool
+from calls.analytics import keeping
 from tests.browser import scenes
 from tests.browser.test_looks import look
 from tests.calls import made_calls as made
@@ -92,3 +93,4 @@ def _second_version(pk: int) -> None:
     agent.prompt += " Ask for the name first, and read it back."
     agent.llm_temperature = 0.3
     agent.save()
+    keeping.keep(for_s=None)  # what a version's calls did is counted once a minute

@@ -54,6 +54,8 @@ async def look(
     if connected or speaking:
         await expect(page.locator(".connection")).to_have_attribute("data-state", "live")
         await expect(page.locator(".turn").first).to_be_visible()
+    if await page.locator("[data-waveform]").count():
+        await expect(page.locator(".wave-inside")).to_be_visible()
     if speaking:
         words = {"speaker": "caller", "text": "No, that is all. Oh, one thing: do I need to bring", "interim": True}
         await broadcast.live_update_async(speaking, "turn.updated", words)
@@ -73,7 +75,7 @@ async def test_the_pages_of_a_normal_morning(open_page, do, operator):
     calls = await do(scenes.clinic_morning, operator)
     await look(open_page, operator, "/", "live", speaking=calls["live"])
     await look(open_page, operator, "/calls/", "list")
-    await look(open_page, operator, f"/calls/{calls['settled'].session_id}/", "call")
+    await look(open_page, operator, f"/calls/{calls['settled'].session_id}/", "call", connected=True)
     await look(open_page, operator, f"/calls/{calls['live'].session_id}/", "call-live", connected=True)
     await look(open_page, operator, "/money/", "money")
     await look(open_page, operator, f"/calls/{calls['failed'].session_id}/", "call-failed")
