@@ -97,7 +97,7 @@ class EventInline(ReadOnlyInline):
     per_page = 50  # type: ignore[assignment]  # as above
 
 
-class JobInline(LastErrorInWords, ReadOnlyInline):
+class JobInline(LastErrorInWords, ReadOnlyInline):  # type: ignore[misc]  # as above
     model = Job
     fields = ("kind", "state", "attempts", "run_at", "problem")
     readonly_fields = fields
@@ -219,7 +219,7 @@ class AttemptInline(ReadOnlyInline):
 
 
 @admin.register(Job)
-class JobAdmin(LastErrorInWords, OwnOnly):
+class JobAdmin(LastErrorInWords, OwnOnly):  # type: ignore[misc]  # as above
     list_display = ("kind", "session", "state", "attempts", "run_at", "problem")
     list_filter = ("state", "kind")
     search_fields = ("session__session_id",)

@@ -117,7 +117,7 @@ class AlertRuleAdmin(ModelAdmin):
 
 
 @admin.register(AlertMail)
-class AlertMailAdmin(LastErrorInWords, ReadOnlyAdmin):
+class AlertMailAdmin(LastErrorInWords, ReadOnlyAdmin):  # type: ignore[misc]  # unfold redefines what it mixes
     list_display = ("created_at", "what", "title", "to", "state", "attempts", "run_at", "problem")
     list_filter = ("state", "what", "created_at")
     fields = ("title", "to", "what", "state", "attempts", "run_at", "problem", "created_at", "finished_at", "body", "rule", "alert")

@@ -191,7 +191,7 @@ class TryInline(ReadOnlyInline):
 
 
 @admin.register(OutgoingDelivery)
-class OutgoingDeliveryAdmin(LastErrorInWords, ReadOnlyAdmin):
+class OutgoingDeliveryAdmin(LastErrorInWords, ReadOnlyAdmin):  # type: ignore[misc]  # unfold redefines what it mixes
     list_display = ("created_at", "type", "endpoint", "state", "attempts", "run_at", "problem")
     list_filter = ("state", "message__type", "created_at")
     list_select_related = ("message", "endpoint")

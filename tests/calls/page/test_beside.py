@@ -30,6 +30,7 @@ def session() -> Session:
     during, later = (commands.add_note(session, text=text, by=session.owner) for text in ("Wrote down", "Long after"))
     made.end(session)
     session.refresh_from_db()
+    assert session.started_at is not None
     Session.objects.filter(pk=session.pk).update(ended_at=session.started_at + timedelta(seconds=84))
     began, second = session.started_at, Turn.objects.filter(session=session).order_by("started_ms")[2]
     moment = began + timedelta(milliseconds=second.started_ms - 1)
