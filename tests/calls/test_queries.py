@@ -104,7 +104,7 @@ def test_pages_cost_the_same_number_of_queries_however_much_they_show(owner, age
             assert sum(charge.amount is None for charge in row.charges.all()) == 2
             assert row.call_log.status
             assert row.agent.name
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page = queries.call_page(owner, session.session_id)
         assert page is not None
         summary = queries.charges_summary(page)
