@@ -81,6 +81,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "text in one day": lambda: {"text": _word(10, 1000), "since": (day := _day()), "until": day},
     "sorted by duration": lambda: {"sort": "longest"},
     "sorted by cost, one agent": lambda: {"sort": "costliest", "agent": _luck.randint(1, 50)},
+    "sorted by cost, text: 1 in 20 to 1 in 2,000": lambda: {"sort": "costliest", "text": _word(100, 10000)},
 }
 
 

@@ -182,13 +182,15 @@ def _search(cursor: Any, wish: Wish, place: Place | None, backwards: bool, limit
 def _how_far(cursor: Any, wish: Wish, limit: int) -> int:
     if wish.filters.said is None:
         return WALKED
-    along = _along(wish)
+    along, by_time = _along(wish), wish.order.column == "created_at"
+    everything = _guessed(cursor, "calls_callwords w", Conditions())
     return walk(
         wanted=limit,
         found=_guessed(cursor, *_whole(wish)),
         gathered=_guessed(cursor, "calls_callwords w", wish.filters.on_words() + along),
-        among=_guessed(cursor, "calls_callwords w", along),
-        everything=_guessed(cursor, "calls_callwords w", Conditions()),
+        among=_guessed(cursor, "calls_callwords w", along) if by_time else everything,  # in another order everybody's are walked along
+        everything=everything,
+        by_time=by_time,
     )
 
 

@@ -17,14 +17,15 @@ _BESIDE_EACH_OTHER: Final = 0.02
 _MARGIN: Final = 4
 
 
-def walk(*, wanted: int, found: int, gathered: int, among: int, everything: int) -> int:
+def walk(*, wanted: int, found: int, gathered: int, among: int, everything: int, by_time: bool = True) -> int:
     """How many calls to walk along before gathering; 0: gather at once. All but `wanted` are Postgres' guesses.
 
     `found`: calls that are looked for. `gathered`: those whose words fit, whatever else was asked for. `among`: those that a walk goes
-    along. `everything`: all calls.
+    along. `everything`: all calls. `by_time`: in the order in which they were written; calls in any other lie all over the disk.
     """
     needed = wanted * max(among, 1) / max(found, 1)
-    each = 1 - (1 - _BESIDE_EACH_OTHER) * min(1.0, among / max(everything, 1))
-    if needed > FURTHEST or needed * each >= max(gathered, 1):
+    each = 1 - (1 - _BESIDE_EACH_OTHER) * min(1.0, among / max(everything, 1)) if by_time else 1
+    furthest = FURTHEST if by_time else WALKED
+    if needed > furthest or needed * each >= max(gathered, 1):
         return 0
-    return WALKED if needed * _MARGIN <= WALKED else FURTHEST
+    return WALKED if needed * _MARGIN <= WALKED else furthest

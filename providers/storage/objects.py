@@ -153,12 +153,15 @@ class ObjectStore:
         return [Removed(str(row["VersionId"]), kind == "DeleteMarkers") for row, kind in found if row["Key"] == key]
 
     def delete_for_good(self, key: str, versions: Sequence[Removed]) -> None:
-        """Removes these `versions` of the object, all that there are, and asks again: a retryable `ProviderError` if anything is left."""
+        """Removes these `versions` of the object, all that there are, and asks again: a retryable `ProviderError` if anything is left.
+
+        Asked in two ways: a store that lists no versions where there is an object has not deleted it.
+        """
         for one in versions:
             with _failures():
                 extra = {"VersionId": one.version_id} if one.version_id else {}
                 self._client.delete_object(Bucket=self._config.bucket, Key=key, **extra)
-        if self.versions(key):
+        if self.versions(key) or self.head(key) is not None:
             message = "still has the object that was deleted; look whether the bucket locks its objects"
             raise ProviderError(PROVIDER, ErrorCategory.SERVER, message, retryable=True)
 

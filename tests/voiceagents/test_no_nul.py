@@ -21,7 +21,11 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def answer_to(request: HttpRequest) -> HttpResponse:
-    return NoNulMiddleware(lambda _request: HttpResponse("read"))(request)
+    def read(request: HttpRequest) -> HttpResponse:
+        return middleware.process_view(request, answer_to, (), {}) or HttpResponse("read")
+
+    middleware = NoNulMiddleware(read)
+    return middleware(request)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +62,10 @@ def test_programs_are_told_in_a_problem_and_parts_of_pages_with_a_notice() -> No
     "headers",
     [
         {"Authorization": "Basic " + base64.b64encode(b"asha\0:secret").decode()},
+        {"Authorization": "Basic\t" + base64.b64encode(b"asha\0:secret").decode()},
         {"Cookie": 'sessionid="aaaaaaaa\\000bbbb"'},
     ],
-    ids=["password", "cookie"],
+    ids=["password", "password behind a tab", "cookie"],
 )
 def test_neither_a_password_nor_a_cookie_brings_one_to_the_database(headers: dict[str, str]) -> None:
     assert answer_to(RequestFactory().get("/calls/", headers=headers)).status_code == 400
@@ -73,9 +78,10 @@ def test_neither_a_password_nor_a_cookie_brings_one_to_the_database(headers: dic
         RequestFactory().post("/calls/sess_a/notes/", {"text": "ordinary, नमस्ते"}),
         RequestFactory().get("/api/v1/agents/", headers={"Authorization": "Basic not-base64"}),
         RequestFactory().get("/api/v1/agents/", headers={"Authorization": "Bearer va_x"}),
+        RequestFactory().get("/calls/", headers={"Cookie": 'of_another_site="a\\000b"'}),
         RequestFactory().post("/api/v1/agents/", data=b"a=%00", content_type=FORM),
     ],
-    ids=["address", "form", "no base64", "key", "a form that the API does not read"],
+    ids=["address", "form", "no base64", "key", "another site's cookie", "a form that the API does not read"],
 )
 def test_everything_else_goes_on(request_of_it: HttpRequest) -> None:
     assert answer_to(request_of_it).content == b"read"

@@ -29,3 +29,16 @@ def test_what_reads_fewer_pages_is_taken(found, gathered, among, way):
 
 def test_an_empty_database_is_no_division_by_zero():
     assert walk(wanted=PAGE, found=0, gathered=0, among=0, everything=0) == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "way"),
+    [
+        (1_000_000, WALKED),
+        (100_000, WALKED),  # one in a hundred
+        (20_000, 0),  # one in five hundred: to walk so far reads more pages than to gather them
+        (1_000, 0),
+    ],
+)
+def test_calls_in_another_order_than_they_were_written_lie_all_over_the_disk(found, way):
+    assert walk(wanted=PAGE, found=found, gathered=found, among=ALL, everything=ALL, by_time=False) == way
