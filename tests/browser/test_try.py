@@ -41,14 +41,14 @@ AS_IT_IS = """() => {
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """What the microphone hears, over and over: a pause, somebody who wants an appointment, a longer pause."""
+    """What the microphone hears, over and over: a pause in which a busy machine gets the greeting out, an appointment wished for, a pause."""
     said = np.frombuffer(tones.write("I need an appointment on Monday", RATE_HZ), "<i2")
     path = tmp_path / "microphone.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE_HZ)
-        file.writeframes(np.concatenate([np.zeros(4 * RATE_HZ, "<i2"), said, np.zeros(9 * RATE_HZ, "<i2")]).tobytes())
+        file.writeframes(np.concatenate([np.zeros(9 * RATE_HZ, "<i2"), said, np.zeros(9 * RATE_HZ, "<i2")]).tobytes())
     return path
 
 
