@@ -49,6 +49,7 @@ class AgentViewSet(viewsets.ModelViewSet[Agent]):
     pagination_class = Pages
     filterset_class = AgentFilters
     queryset = Agent.objects.none()
+    changes_take = "agents.{deed}_agent"
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Agent]:

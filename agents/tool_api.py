@@ -58,6 +58,7 @@ class _PartsOfAgents(viewsets.ModelViewSet[Any]):
 class DestinationViewSet(_PartsOfAgents):
     queryset = Destination.objects.none()
     serializer_class = DestinationSerializer
+    changes_take = "agents.{deed}_destination"
 
 
 @extend_schema_view(
@@ -71,6 +72,7 @@ class DestinationViewSet(_PartsOfAgents):
 class HttpToolViewSet(_PartsOfAgents):
     queryset = HttpTool.objects.none()
     serializer_class = HttpToolSerializer
+    changes_take = "agents.{deed}_httptool"
 
 
 routes = [("destinations", DestinationViewSet, "destination"), ("tools", HttpToolViewSet, "tool")]

@@ -30,6 +30,7 @@ class BudgetViewSet(viewsets.ModelViewSet[Budget]):
     pagination_class = Pages
     filterset_class = BudgetFilters
     queryset = Budget.objects.none()
+    changes_take = "calls.{deed}_budget"
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Budget]:

@@ -40,6 +40,7 @@ class PhoneViewSet(viewsets.ModelViewSet[Phone]):
     pagination_class = Pages
     filterset_class = PhoneFilters
     queryset = Phone.objects.none()
+    changes_take = "telephony.{deed}_phone"
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Phone]:

@@ -50,6 +50,7 @@ class EndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
     pagination_class = Pages
     filterset_class = EndpointFilters
     queryset = WebhookEndpoint.objects.none()
+    changes_take = "calls.{deed}_webhookendpoint"
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
@@ -109,6 +110,7 @@ class MessageViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[WebhookM
     pagination_class = NewestFirst
     filter_backends = ()
     queryset = WebhookMessage.objects.none()
+    changes_take = "calls.change_webhookendpoint"  # as for the button of the admin and of the call page
     lookup_field = "message_id"
     lookup_value_regex = r"msg_[A-Za-z0-9]{1,35}"
 

@@ -10,13 +10,15 @@ from rest_framework.test import APIClient
 from access import keys
 from agents.models import Agent
 from telephony.models import Phone
+from tests.calls import made_calls as made
 
 EXOPHONE = "+918047112233"
 
 
 @pytest.fixture
 def operator(db: None) -> User:
-    return User.objects.create_user("asha", password="a long password")
+    user: User = made.operating(User.objects.create_user("asha", password="a long password"))
+    return user
 
 
 @pytest.fixture

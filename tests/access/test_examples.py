@@ -12,7 +12,6 @@ from rest_framework.test import APIClient
 from access.scopes import SCOPES
 from agents.models import Agent
 from calls.models import RehearsalRun, Session
-from tests.calls import made_calls as made
 from tests.house.source import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -55,7 +54,7 @@ def test_the_page_has_its_examples() -> None:
 
 
 def test_the_examples_run_from_the_first_to_the_last(program: Callable[..., APIClient], operator: User) -> None:
-    client = program(*SCOPES, owner=made.allowed(operator, "change_agent"))
+    client = program(*SCOPES, owner=operator)
     for command in COMMANDS:
         agent = Agent.objects.first()
         answer = _sent(client, command, agent.pk if agent else 0)

@@ -33,7 +33,7 @@ EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "0"))
 @pytest.fixture
 def described(db: None) -> Iterator[Any]:
     """The API with something behind each door, and a key for all of it."""
-    owner = made.allowed(made.operator(), "change_agent")
+    owner = made.operating(made.operator())
     agent = made.agent_of(owner)
     Phone.objects.create(number="+918047112233", agent=agent)
     HttpTool(agent=agent, name="book", description="Books.", url="https://api.example.com/days", method="POST").save()

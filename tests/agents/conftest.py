@@ -8,11 +8,13 @@ from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from agents.models import Agent
+from tests.calls import made_calls as made
 
 
 @pytest.fixture
 def operator(db: None) -> User:
-    return User.objects.create_user("asha", password="a long password")
+    user: User = made.operating(User.objects.create_user("asha", password="a long password"))
+    return user
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Wire(httpx.BaseTransport):
 
 @pytest.fixture
 def operator(db: None) -> User:
-    user: User = made.allowed(User.objects.create_user("asha", password="a long password"), "view_numbers", "change_agent")
+    user: User = made.operating(User.objects.create_user("asha", password="a long password"), "view_numbers")
     return user
 
 

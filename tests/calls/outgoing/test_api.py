@@ -18,7 +18,7 @@ URL = "https://crm.example.com/hooks"
 
 def client_of(user) -> APIClient:
     client = APIClient()
-    client.force_authenticate(user)
+    client.force_authenticate(made.operating(user))
     return client
 
 
