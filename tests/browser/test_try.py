@@ -41,7 +41,7 @@ AS_IT_IS = """() => {
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """What the microphone hears, over and over: a pause in which a busy machine gets the greeting out, an appointment wished for, a pause."""
+    """What the microphone hears, over and over: a pause in which a busy machine can greet, somebody who wants an appointment, a pause."""
     said = np.frombuffer(tones.write("I need an appointment on Monday", RATE_HZ), "<i2")
     path = tmp_path / "microphone.wav"
     with wave.open(str(path), "wb") as file:

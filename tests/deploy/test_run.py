@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from base64 import b64encode
+from importlib.util import cache_from_source
+from pathlib import Path
 
 import pytest
 
@@ -28,10 +31,18 @@ def checkout(tmp_path):
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     for name in names:
-        if name.split("/")[0] not in {"tests", "docs", ".ci", "bench"} and (ROOT / name).exists():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes((ROOT / name).read_bytes())
+        if name.split("/")[0] not in {"tests", "docs", ".ci", "bench"}:
+            _copied(name, copy)
+            if name.endswith(".py"):
+                _copied(str(Path(cache_from_source(name))), copy)
     return copy
+
+
+def _copied(name, copy):
+    """With its time, so that what Python has compiled of it is not compiled again by each of the processes."""
+    if (ROOT / name).exists():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name)
 
 
 def _complete(**changes):
