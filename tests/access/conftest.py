@@ -23,7 +23,8 @@ def operator(db: None) -> User:
 
 @pytest.fixture
 def stranger(db: None) -> User:
-    return User.objects.create_user("vikram", password="a long password")
+    user: User = made.operating(User.objects.create_user("vikram", password="a long password"))
+    return user
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_a_schema_is_judged_at_publication_whatever_door_it_comes_through():
 
 @pytest.mark.django_db
 def test_the_api_takes_and_refuses_it_in_words(client):
-    owner = made.operator()
+    owner = made.operating(made.operator())
     agent = made.agent_of(owner)
     client.force_login(owner)
 

@@ -55,7 +55,7 @@ def test_a_wrong_budget_is_refused_by_its_field(api, wrong, field):
 def test_a_budget_of_somebody_else_does_not_exist(agent):
     theirs = budget(agent)
     stranger = APIClient()
-    stranger.force_authenticate(made.operator())
+    stranger.force_authenticate(made.operating(made.operator()))
     assert stranger.get(f"/api/v1/budgets/{theirs.pk}/").status_code == 404
     assert stranger.post("/api/v1/budgets/", {"scope": "call", "agent": agent.pk, "amount": "5"}, format="json").status_code == 400
 

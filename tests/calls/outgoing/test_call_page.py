@@ -120,7 +120,7 @@ def test_the_alarm_is_the_owners_and_superusers_alone(given_up, client):
 
 
 def test_whoever_leaves_it_off_on_purpose_is_not_reminded(owner, given_up, client):
-    client.force_login(owner)
+    client.force_login(made.operating(owner))
     answer = client.patch(f"/api/v1/webhook-endpoints/{given_up.pk}/", {"active": False}, content_type="application/json")
     assert answer.status_code == 200, answer.content
     assert alarms.count_open()["webhook-endpoint-off"] == 0
