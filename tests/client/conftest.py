@@ -1,5 +1,6 @@
 """The client with the product's own API behind it, without a socket in between."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from agents.models import Agent
 from telephony.models import Phone
 from tests.calls import made_calls as made
 from voiceagents_client import Client
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 class Wire(httpx.BaseTransport):
@@ -76,3 +79,28 @@ def make_client(operator: User, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def client_of_api(make_client: Callable[[], Client]) -> Client:
     return make_client()
+
+
+@pytest.fixture
+def run(make_client: Callable[[], Client], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line; gives its code, what it printed, and what it complained of."""
+    pytest.importorskip("typer")
+    from voiceagents_client.cli import main, terminal
+
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for console in (terminal.out, terminal.beside):
+        monkeypatch.setattr(console, "_width", 200)
+    monkeypatch.setattr("voiceagents_client.cli.terminal.Server.client", make_client)
+
+    def typed(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["voiceagents", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return typed

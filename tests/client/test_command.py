@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -23,33 +22,8 @@ from django.utils import timezone
 from agents.models import Agent, Destination, HttpTool
 from calls.models import CallLog, Charge, RehearsalResult, RehearsalRun, Scenario, Session, UsageLine
 from tests.calls import made_calls as made
-from tests.client.conftest import Wire
-from voiceagents_client import Client
-from voiceagents_client.cli import main, terminal
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(make_client: Callable[[], Client], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line; gives its code, what it printed, and what it complained of."""
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("NO_COLOR", "1")
-    for console in (terminal.out, terminal.beside):
-        monkeypatch.setattr(console, "_width", 200)
-    monkeypatch.setattr("voiceagents_client.cli.terminal.Server.client", make_client)
-
-    def typed(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["voiceagents", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return typed
+from tests.client.conftest import Run, Wire
+from voiceagents_client.cli import main
 
 
 def test_a_call_is_placed_once_shown_and_hung_up(run: Run, agent: Agent) -> None:
@@ -321,21 +295,6 @@ def test_a_part_that_is_refused_is_named(run: Run, agent: Agent, tmp_path: Path)
     file.write_text(yaml.safe_dump({"name": "Desk", "tools": [{"name": "book", "url": "nonsense"}]}), encoding="utf-8")
     code, _told, said = run("agent", "import", str(file))
     assert (code, "of its tools, “book” was refused" in said) == (1, True)
-
-
-def test_a_server_that_is_lost_during_a_rehearsal_is_no_verdict(
-    run: Run, agent: Agent, monkeypatch: pytest.MonkeyPatch, wire: Wire
-) -> None:
-    a_scenario(agent, "Books")
-    waited: list[float] = []
-
-    def lose(seconds: float) -> None:
-        waited.append(seconds)
-        wire.failures = [httpx.ConnectError("gone")] * 3
-
-    monkeypatch.setattr("voiceagents_client.cli.rehearse.time", SimpleNamespace(sleep=lose, monotonic=lambda: 0.0))
-    code, _told, said = run("rehearse", "Desk")
-    assert (code, "is the server up" in said) == (2, True)
 
 
 def test_it_says_its_version_and_completes_in_shells(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

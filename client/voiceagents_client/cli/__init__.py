@@ -38,7 +38,8 @@ def remember(
 
 
 def main() -> None:
-    """Runs the command. What goes wrong is told in a line or two, never as a traceback; the code is then 1."""
+    """Runs the command. What goes wrong is told in a line or two, never as a traceback; the code is then 1, or 2 for nonsense."""
+    terminal.speak_utf_8()
     try:
         app()
     except (ApiError, Unreachable) as error:
@@ -47,5 +48,8 @@ def main() -> None:
     except OSError as error:  # a file that cannot be written
         terminal.complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
         sys.exit(terminal.FAILED)
+    except UnicodeEncodeError:  # bytes of the command line that are no text
+        terminal.complain("What was typed has characters that cannot be sent. Type it in UTF-8.")
+        sys.exit(terminal.NO_SENSE)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from voiceagents_client.api import Client
 from voiceagents_client.cli.named import agent_id, the_one
-from voiceagents_client.cli.terminal import JSON, as_json, beside, complain, out, server_of
+from voiceagents_client.cli.terminal import JSON, as_json, beside, complain, json_text, out, plainly, server_of
 from voiceagents_client.errors import ApiError
 
 app = typer.Typer(no_args_is_help=True, help="Agents.")
@@ -55,8 +55,12 @@ def export_agent(
     context: typer.Context,
     agent: str = typer.Argument(help="The agent's id or name."),
     file: Path | None = typer.Argument(None, help="Left out: standard output."),
+    json: bool = JSON,
 ) -> None:
-    """Writes an agent with its tools and the people it hands over to. Secrets are not in it: the server tells them to nobody."""
+    """Writes an agent with its tools and the people it hands over to. Secrets are not in it: the server tells them to nobody.
+
+    With --json it is JSON, which `import` reads too.
+    """
     with server_of(context).client() as api:
         told: dict[str, Any] = dict(api.agent(agent_id(api, agent)))
         written = {name: value for name, value in told.items() if name not in _TOLD}
@@ -65,9 +69,9 @@ def export_agent(
                 {name: value for name, value in row.items() if name not in _PART_TOLD}
                 for row in api.rows(f"{kind}/", agent=told["id"], limit=200)
             ]
-    text = yaml.dump(written, Dumper=_Plain, allow_unicode=True, sort_keys=False, width=120)
+    text = json_text(written) if json else yaml.dump(written, Dumper=_Plain, allow_unicode=True, sort_keys=False, width=120)
     if file is None:
-        out.print(text, end="", markup=False, soft_wrap=True)
+        plainly(text)
     else:
         file.write_text(text, encoding="utf-8")
         beside.print(f"{escape(told['name'])}, version {told['version']}, is in {escape(str(file))}")

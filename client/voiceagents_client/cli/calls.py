@@ -10,25 +10,23 @@ from rich.table import Table
 
 from voiceagents_client.api import Client
 from voiceagents_client.cli.named import agent_or_all
+from voiceagents_client.cli.onlooking import Onlooker
 from voiceagents_client.cli.terminal import (
     AGENT,
     JSON,
     as_json,
     beside,
-    complain,
     duration_words,
     money_words,
     out,
     server_of,
     status_words,
 )
-from voiceagents_client.errors import ApiError, Unreachable
 from voiceagents_client.shapes import Call
 
 app = typer.Typer(no_args_is_help=True, help="Many calls.")
 # Calls are followed for so long after they were opened: what a look asks for does not grow with the tail's age.
 STILL_OPEN = timedelta(hours=2)
-TOO_MANY = 429
 
 
 @app.command("list")
@@ -79,23 +77,16 @@ def tail(
     """A line for each change of each call, as it comes; with --json the call. Ctrl-C ends it, a server that is away does not."""
     known: dict[str, tuple[str, bool]] = {}
     with server_of(context).client() as api:
-        agent_id, look, is_away = agent_or_all(api, agent), 0, False
+        agent_id, look, onlooker = agent_or_all(api, agent), 0, Onlooker()
         while True:
             look += 1
-            try:
-                found = _recent(api, agent_id)
-            except (ApiError, Unreachable) as error:
-                if look == 1 or (isinstance(error, ApiError) and error.status < 500 and error.status != TOO_MANY):
-                    raise
-                if not is_away:
-                    complain(f"{error} Looking on.")
-                is_away = True
-            else:
+            found = _recent(api, agent_id) if look == 1 else onlooker.look(lambda: _recent(api, agent_id))
+            if found is not None:
                 stand = {session_id: (call["status"], call["settled_at"] is not None) for session_id, call in found.items()}
                 for session_id, now in reversed(stand.items()):
                     if known.get(session_id) != now and (look > 1 or not now[1]):
                         as_json(found[session_id], on_one_line=True) if json else out.print(_line(found[session_id]))
-                known, is_away = stand, False
+                known = stand
             if look == rounds:
                 return
             time.sleep(every_s)

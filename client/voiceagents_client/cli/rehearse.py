@@ -15,7 +15,8 @@ from rich.table import Table
 
 from voiceagents_client.api import Client
 from voiceagents_client.cli.named import agent_id
-from voiceagents_client.cli.terminal import JSON, as_json, beside, complain, duration_words, explain, out, server_of
+from voiceagents_client.cli.onlooking import Onlooker
+from voiceagents_client.cli.terminal import JSON, as_json, beside, complain, duration_words, explain, idempotency_key, out, server_of
 from voiceagents_client.errors import ApiError, Unreachable
 from voiceagents_client.shapes import Rehearsal, RehearsalResult
 
@@ -32,29 +33,57 @@ def rehearse(
     junit: Path | None = typer.Option(None, "--junit", help="Also write the results as JUnit XML.", dir_okay=False),
     limit_s: float = typer.Option(1800, "--limit", min=1, help="Give up after so many seconds; what has not begun is then stopped."),
     every_s: float = typer.Option(2.0, "--every", min=0.2, help="Seconds between two looks."),
-    once: str = typer.Option("", help="An Idempotency-Key, such as a build's number: the same one never rehearses twice in a day."),
+    once: str = typer.Option(
+        "", help="An Idempotency-Key, such as a build's number: the same one never rehearses twice in a day.", callback=idempotency_key
+    ),
     json: bool = JSON,
 ) -> None:
     """Holds an agent's scenarios with a simulated caller and grades them.
 
     Exit code 0: all passed; 1: not all; 2: nothing was rehearsed, or the server was lost and nobody knows how it went.
     """
+    if junit is not None:
+        _make_sure_of(junit)
+    begun: Rehearsal | None = None
     try:
         with server_of(context).client() as api:
             rehearsed = agent_id(api, agent)
             chosen = _scenario_ids(api, rehearsed, scenario) if scenario else None
             begun = api.rehearse(agent=rehearsed, draft=draft, scenarios=chosen, by_voice=by_voice, idempotency_key=once)
+            beside.print(f"Rehearsal {begun['id']}")
             told = _await_end(api, begun, time.monotonic() + limit_s, every_s)
     except (ApiError, Unreachable) as error:
         explain(error)
+        if begun is not None:
+            complain(f"Nobody knows how rehearsal {begun['id']} went. It may go on, and cost.")
         raise typer.Exit(_NOTHING) from error
     as_json(told) if json else _print(told)
     if junit is not None:
-        junit.write_bytes(as_junit(told))
+        _write(junit, as_junit(told))
     if told["state"] == "running":
         complain("Not all conversations were over in time. Do workers run, and is the language model reachable? --limit allows more.")
     if told["state"] != "passed":
         raise typer.Exit(_NOT_ALL)
+
+
+def _make_sure_of(file: Path) -> None:
+    """That it can be written, before anything costs. A file that is there keeps its content until there are results."""
+    try:
+        is_new = not file.exists()
+        file.open("ab").close()
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        complain(f"{file} cannot be written: {error.strerror or error}. Nothing was rehearsed.")
+        raise typer.Exit(_NOTHING) from error
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:  # 1 would say that not all passed
+        complain(f"{file} could not be written: {error.strerror or error}.")
+        raise typer.Exit(_NOTHING) from error
 
 
 def _scenario_ids(api: Client, agent_id: int, names: list[str]) -> list[int]:
@@ -67,14 +96,15 @@ def _scenario_ids(api: Client, agent_id: int, names: list[str]) -> list[int]:
 
 def _await_end(api: Client, told: Rehearsal, deadline: float, every_s: float) -> Rehearsal:
     """Looks on until nothing waits or talks; at the deadline what waits is stopped, and how things then stand is the answer."""
-    columns = (TextColumn("Rehearsing {task.fields[name]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    onlooker, rehearsal_id = Onlooker(), told["id"]
+    columns = (TextColumn("Rehearsing {task.fields[name]}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=beside, transient=True) as progress:
-        bar = progress.add_task("rehearsal", total=told["total"], name=escape(told["agent_name"]), completed=told["over"])
+        bar = progress.add_task("rehearsal", total=told["total"], name=told["agent_name"], completed=told["over"])
         while told["state"] == "running":
             if time.monotonic() > deadline:
-                return _stopped(api, told["id"])
+                return _stopped(api, rehearsal_id)
             time.sleep(every_s)
-            told = api.rehearsal(told["id"])
+            told = onlooker.look(lambda: api.rehearsal(rehearsal_id)) or told
             progress.update(bar, completed=told["over"])
     return told
 
