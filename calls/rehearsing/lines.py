@@ -10,6 +10,7 @@ from typing import Protocol
 from calls.models import Session
 
 LINE_RATE_HZ = 8000
+CLOSED_EARLY = "The media process closed the call before it began. Its log says why (media_refused)."
 
 
 class NoLine(Exception):

@@ -10,7 +10,7 @@ from typing import Final
 
 from calls.models import Session
 from calls.rehearsing import hearing
-from calls.rehearsing.lines import Line, NoLine
+from calls.rehearsing.lines import CLOSED_EARLY, Line, NoLine
 from calls.rehearsing.manners import Move, Situation, move, said_of
 from calls.rehearsing.stage import Caller, HangUp, Leave, Say, TookTooLong
 from calls.rehearsing.talk import AGENT, CALLER, Talk, keys_of
@@ -68,7 +68,7 @@ def hold(
         line.close()
         state = _state_in_the_end(session)
     if state == Session.State.WAITING:
-        raise NoLine("The media process closed the call before it began. Its log says why (media_refused).")
+        raise NoLine(CLOSED_EARLY)
     if state != Session.State.ENDED:
         raise NotWrittenDown(NotWrittenDown.message)
     talk = hearing.whole_talk(session)
