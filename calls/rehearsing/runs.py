@@ -53,6 +53,15 @@ class StillRehearsed(ValueError):
     message = "This scenario is being rehearsed. Stop that rehearsal, or wait for its end, and delete it then."
 
 
+class CutOff(Exception):
+    """The call was ended by neither side of it: half of it shows nothing, neither good nor bad."""
+
+    def __init__(self, reason: EndReason | None) -> None:
+        ended = reason.value if reason else "nobody knows why"
+        self.message = f"The call was cut off ({ended}). Rehearse it again; if that is cut off too, look at the media process's log."
+        super().__init__(self.message)
+
+
 # --- asked for --------------------------------------------------------------------------------------------------------
 
 
@@ -108,11 +117,13 @@ def rehearse(session: Session, job: Job) -> Outcome | None:
         commands.check_budgets(session.agent)  # a run of many may use one up on its way
         spec = AgentSpec.from_json(result.run.spec)
         talk = _held(result, spec, session, job)
+        if _was_cut_off(talk):
+            raise CutOff(talk.reason)
         cost, _lines = cost_of(session, without=BESIDE)
         verdicts = _graded(result, spec, session, job, talk, cost)
     except by_voice.Stopped:
         return partial(_write, result, _so_far(result, talk), State.STOPPED, (), None, "")
-    except (commands.CallRefused, NotReady, TookTooLong, ProviderError, NoLine, by_voice.BrokeOff) as error:
+    except (commands.CallRefused, NotReady, TookTooLong, ProviderError, NoLine, by_voice.BrokeOff, CutOff) as error:
         problem = getattr(error, "message", "") or str(error)
         return partial(_write, result, _so_far(result, talk), State.BROKEN, (), None, problem)
     has_failed = talk.flaws or _has_crashed(talk) or not all(verdict.passed for verdict in verdicts)
@@ -154,6 +165,10 @@ def _graded(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job
 
 def _has_crashed(talk: Talk) -> bool:
     return talk.reason in (EndReason.PROVIDER_FAILED, EndReason.CRASH)
+
+
+def _was_cut_off(talk: Talk) -> bool:
+    return talk.is_spoken and talk.reason in (EndReason.LINK_LOST, EndReason.SHUTDOWN, EndReason.OPERATOR_HANGUP, None)
 
 
 def _write(result: RehearsalResult, talk: Talk, state: str, verdicts: Sequence[Verdict], cost: Decimal | None, problem: str) -> None:
