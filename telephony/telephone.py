@@ -227,7 +227,7 @@ async def _dialled(address: str) -> ClientConnection:
         )
     except InvalidStatus as error:
         if error.response.status_code == _BUSY:
-            raise EveryLineIsBusy(EveryLineIsBusy.message) from error
+            raise EveryLineIsBusy(f"{where} takes no call now (503): every line is busy, or it lacks its database.") from error
         raise NoLine(
             f"The media process at {where} refused the call ({error.response.status_code}). Its log says why (media_refused)."
         ) from error

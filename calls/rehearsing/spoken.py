@@ -17,9 +17,10 @@ from calls.rehearsing.talk import AGENT, CALLER, Talk, keys_of
 from calls.rehearsing.talk import Line as Words
 from calls.rehearsing.voices import Voice
 
-LIMIT_S: Final = 420.0  # of one call; what a worker may take leaves room for the judgement
+LIMIT_S: Final = 300.0  # of one call; what a worker may take leaves room for a last answer, the rows and the judgement
 ROWS_WITHIN_S: Final = 60.0
 BEGINS_WITHIN_S: Final = 5.0  # of a line that is closed
+QUIET_WITHIN_S: Final = 15.0
 _LOOK_S: Final = 0.05
 _ROWS_EVERY_S: Final = 0.25
 _BEAT_EVERY_S: Final = 2.0
@@ -72,7 +73,7 @@ def hold(
     if state != Session.State.ENDED:
         raise NotWrittenDown(NotWrittenDown.message)
     talk = hearing.whole_talk(session)
-    talk.answers = call.answers_in_all()
+    talk.answers, talk.unanswered_ms = call.answers_in_all()
     talk.flaws = call.flaws(talk)
     return talk
 
@@ -104,13 +105,14 @@ class _Call:
         self._paired = 0  # waits that belong to a turn
         self._sounded_ms = 0
         self._waits_ms: tuple[int, ...] = ()
+        self._waiting_ms = 0
         self._was_dead = False
         self._answers: list[tuple[int, int]] = []
 
     def goes_on(self) -> bool:
         """One look at the line, and what follows from it. False: the call is over."""
         heard = self._line.look()
-        self._sounded_ms, self._waits_ms = heard.sounded_ms, heard.waits_ms
+        self._sounded_ms, self._waits_ms, self._waiting_ms = heard.sounded_ms, heard.waits_ms, heard.waiting_ms
         if heard.is_over:
             return False
         if self._saying and not heard.is_speaking:
@@ -128,10 +130,13 @@ class _Call:
                 return self._answer(is_asked)
         return True
 
-    def answers_in_all(self) -> list[tuple[int, int]]:
-        """Turns and how long the caller waited for each; asked once all rows are there."""
+    def answers_in_all(self) -> tuple[list[tuple[int, int]], int]:
+        """Turns and how long the caller waited for each, and for how long their last words had no answer; asked once all rows are there."""
         self._has_played()
-        return self._answers
+        own = [words.number for words in self._known.by(AGENT)]
+        self._pair(own[-1] if own else 0)
+        has_last_word = bool(self._known.lines) and self._known.lines[-1].speaker == CALLER
+        return self._answers, self._waiting_ms if has_last_word else 0
 
     def flaws(self, talk: Talk) -> list[str]:
         """What alone keeps the rehearsal from passing."""
@@ -171,7 +176,7 @@ class _Call:
 
     def _await_quiet(self) -> None:
         """The agent may have begun to speak again while the line was thought of; nobody begins in the middle of its words."""
-        deadline = time.monotonic() + 15.0
+        deadline = time.monotonic() + QUIET_WITHIN_S
         while time.monotonic() < deadline:
             heard = self._line.look()
             if heard.is_over or heard.quiet_ms is None or heard.quiet_ms >= 300:
@@ -183,10 +188,13 @@ class _Call:
         played = hearing.played_turns(self._session, after=self._seen)
         for self._seen, words in played:
             self._known.lines.append(words)
-            if len(self._waits_ms) > self._paired:
-                self._answers.append((words.number, self._waits_ms[self._paired]))
-                self._paired = len(self._waits_ms)
+            self._pair(words.number)
         return bool(played)
+
+    def _pair(self, turn: int) -> None:
+        """All waits since the turn before belong to this one: it may have begun to speak more than once, for other words of the caller."""
+        self._answers += [(turn, wait_ms) for wait_ms in self._waits_ms[self._paired :]]
+        self._paired = len(self._waits_ms)
 
     def _has_said(self, share: float) -> None:
         """What the agent had said before is answered by it, also what is known only now."""
