@@ -72,7 +72,7 @@ class Telephone:
             self._opened.result(OPENS_WITHIN_S + CLOSE_LIMIT_S)
         except TimeoutError as error:
             self.close()
-            raise NoLine(f"The line to {_where(self._address)} was not open in time. Is this machine overloaded?") from error
+            raise _nobody_at(_where(self._address)) from error
         except BaseException:
             self.close()
             raise
@@ -218,6 +218,10 @@ def _where(address: str) -> str:
     return f"{root.scheme}://{host}"
 
 
+def _nobody_at(where: str) -> NoLine:
+    return NoLine(f"No media process answers at {where}. Start one, or set REHEARSE_MEDIA_URL to where workers reach it.")
+
+
 async def _dialled(address: str) -> ClientConnection:
     """Raises `NoLine` or `EveryLineIsBusy`."""
     where = _where(address)
@@ -232,7 +236,7 @@ async def _dialled(address: str) -> ClientConnection:
             f"The media process at {where} refused the call ({error.response.status_code}). Its log says why (media_refused)."
         ) from error
     except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
-        raise NoLine(f"No media process answers at {where}. Start one, or set REHEARSE_MEDIA_URL to where workers reach it.") from error
+        raise _nobody_at(where) from error
 
 
 async def _sent(socket: ClientConnection, text: str) -> None:

@@ -15,7 +15,7 @@ from calls.rehearsing.manners import Move, Situation, move, said_of
 from calls.rehearsing.stage import Caller, HangUp, Leave, Say, TookTooLong
 from calls.rehearsing.talk import AGENT, CALLER, Talk, keys_of
 from calls.rehearsing.talk import Line as Words
-from calls.rehearsing.voices import Voice
+from calls.rehearsing.voices import Voice, shortened
 
 LIMIT_S: Final = 300.0  # of one call; what a worker may take leaves room for a last answer, the rows and the judgement
 ROWS_WITHIN_S: Final = 60.0
@@ -169,7 +169,10 @@ class _Call:
         if keys:
             self._line.press(keys)
             return
+        text = shortened(text)
         sound = self._voice.spoken(text)
+        if not sound:  # nothing in it can be spoken: that is silence, and nobody may answer it
+            return
         self._await_quiet()
         self._line.say(sound)
         self._saying = text
@@ -184,12 +187,21 @@ class _Call:
             time.sleep(_LOOK_S)
 
     def _has_played(self) -> bool:
-        """Takes the turns that the agent has ended; whether there was one."""
+        """Takes the turns that the agent has ended; whether there was one to be answered.
+
+        One that the caller's last words broke off may be told late: it was said before them, and they were the answer.
+        """
+        has_news = False
         played = hearing.played_turns(self._session, after=self._seen)
         for self._seen, words in played:
-            self._known.lines.append(words)
+            lines = self._known.lines
+            if lines and lines[-1].speaker == CALLER and hearing.was_broken_off(self._session, words.number):
+                lines.insert(-1, words)
+            else:
+                lines.append(words)
+                has_news = True
             self._pair(words.number)
-        return bool(played)
+        return has_news
 
     def _pair(self, turn: int) -> None:
         """All waits since the turn before belong to this one: it may have begun to speak more than once, for other words of the caller."""
