@@ -52,7 +52,8 @@ def take_seat(result: RehearsalResult) -> bool:
         alive = {"kind": dispatch.JobKind.REHEARSE, "state": Job.State.RUNNING, "lease_until__gt": timezone.now()}
         held = RehearsalResult.objects.filter(by_voice=True, state=State.RUNNING, session__jobs__in=Job.objects.filter(**alive))
         mine = RehearsalResult.objects.filter(pk=result.pk)
-        if held.exclude(pk=result.pk).count() < most:
+        talking = held.exclude(session__state=Session.State.ENDED)  # one that is only judged has no line any more
+        if talking.exclude(pk=result.pk).count() < most:
             return bool(mine.filter(state__in=[State.WAITING, State.RUNNING]).update(state=State.RUNNING))
         if not mine.filter(state__in=[State.WAITING, State.RUNNING]).exists():
             return False
@@ -91,6 +92,7 @@ def hold(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job, c
     speaks_first, lives = not spec.first_message.strip(), partial(_lives, result, job)
     talk = spoken.hold(session, line, caller, voice, speaks_first=speaks_first, beat=lives)
     renew(job, settings.JOB_LEASE_S)  # the judgement is one long request
+    next_please()
     return talk
 
 

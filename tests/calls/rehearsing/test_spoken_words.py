@@ -8,13 +8,14 @@ from django.utils import timezone
 
 from calls import commands
 from calls.commands import FinishedTurn, Happened
-from calls.rehearsing import spoken
+from calls.jobs import RetryLater, claim
+from calls.rehearsing import by_voice, spoken
 from calls.rehearsing.lines import Heard
 from calls.rehearsing.stage import HangUp, Say
 from calls.rehearsing.voices import MOST_CHARACTERS, Voice, shortened
 from engine.audio import AudioChunk
 from engine.errors import ProviderError
-from tests.calls.rehearsing.test_by_voice import Answers, ScriptedLine, begun, hold, talked
+from tests.calls.rehearsing.test_by_voice import Answers, ScriptedLine, begun, hold, job_of, talked
 
 
 class Mute:
@@ -63,6 +64,16 @@ def test_what_cannot_be_spoken_is_not_said(agent, monkeypatch):
     caller = Answers(Say("…"))
     hold(line, caller, speaks_first=True)
     assert line.done == ["hangs up"]
+
+
+def test_one_that_is_only_judged_has_left_its_seat(agent, settings):
+    settings.REHEARSE_BY_VOICE_AT_ONCE = 1
+    first, second = begun(agent, 2)
+    assert by_voice.take_seat(first) and claim(job_of(first).pk)
+    with pytest.raises(RetryLater):
+        by_voice.take_seat(second)
+    talked(first.session, reason="agent-goodbye")
+    assert by_voice.take_seat(second)
 
 
 def test_what_the_callers_words_broke_off_is_not_answered_once_more(agent, monkeypatch):
