@@ -116,6 +116,7 @@ SENTENCES: Final = (
     gettext_noop("it is measured by voice only; rehearse it by voice"),
     gettext_noop("the agent never answered"),
     gettext_noop("its slowest answer began after %(seconds)s s"),
+    gettext_noop("the caller's last words had no answer for %(seconds)s s"),
     # … and those by voice
     gettext_noop("The call took longer than %(minutes)s minutes, the most that a rehearsal by voice may take."),
     gettext_noop("The call is over, but its end was not written down in time. Look at the media process's log."),
@@ -125,6 +126,10 @@ SENTENCES: Final = (
     gettext_noop("No media process answers at %(address)s. Start one, or set REHEARSE_MEDIA_URL to where workers reach it."),
     gettext_noop("The media process at %(address)s refused the call (%(status)s). Its log says why (media_refused)."),
     gettext_noop("The media process closed the call before it began. Its log says why (media_refused)."),
+    gettext_noop("The call was cut off (%(reason)s). Rehearse it again; if that is cut off too, look at the media process's log."),
+    gettext_noop("The thread that has the line does not answer. Is this machine overloaded?"),
+    gettext_noop("%(address)s takes no call now (503): every line is busy, or it lacks its database."),
+    gettext_noop("No media process took the call for %(minutes)s minutes. The last answer: %(answer)s"),
     gettext_noop("This process knows no way to open a line. Hold the rehearsal in a worker."),
     gettext_noop("Every line is busy. The rehearsal waits until a call has ended."),
     gettext_noop("It waits for its turn: %(most)s rehearsals by voice are held at once (REHEARSE_BY_VOICE_AT_ONCE)."),

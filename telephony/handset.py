@@ -98,10 +98,13 @@ class Handset:
         self._played_bytes += len(played)
         if not played or not is_loud(played):
             return
+        goes_on = self._last_sound_ms is not None and self.now_ms - self._last_sound_ms < _STILL_SOUNDS_MS
         self._last_sound_ms = self.now_ms + TICK_MS
         self._sounded_ms += TICK_MS
         if self._mouth:
             self._overlap_ms += TICK_MS
+        elif self._waits_since_ms is not None and goes_on:
+            self._waits_since_ms = self._last_sound_ms  # it has not stopped since the caller spoke: no answer yet to what they said
         elif self._waits_since_ms is not None:
             self._waits_ms.append(self.now_ms - self._waits_since_ms)
             self._waits_since_ms = None
@@ -114,9 +117,7 @@ class Handset:
         self._said_bytes += FRAME_BYTES
         if self._said_bytes >= len(self._mouth):
             self._mouth = b""
-            end_ms = self.now_ms + TICK_MS
-            still_sounds = self._last_sound_ms is not None and end_ms - self._last_sound_ms < _STILL_SOUNDS_MS
-            self._waits_since_ms = None if still_sounds else end_ms
+            self._waits_since_ms = self.now_ms + TICK_MS
         return frame + bytes(FRAME_BYTES - len(frame))
 
     def _key(self) -> str:
@@ -135,4 +136,5 @@ class Handset:
             overlap_ms=self._overlap_ms,
             sounded_ms=self._sounded_ms,
             waits_ms=tuple(self._waits_ms),
+            waiting_ms=0 if self._waits_since_ms is None else self.now_ms - self._waits_since_ms,
         )

@@ -7,9 +7,10 @@ and a loop of its own, because audio cannot wait for whoever thinks about it; wh
 import asyncio
 import json
 import threading
+import time
 from base64 import b64decode
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -21,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from calls.models import Session
-from calls.rehearsing.lines import LINE_RATE_HZ, EveryLineIsBusy, Heard, NoLine
+from calls.rehearsing.lines import CLOSED_EARLY, LINE_RATE_HZ, EveryLineIsBusy, Heard, NoLine
 from providers.exotel.media import FrameWriter
 from telephony import tokens, vacancies
 from telephony.addresses import MEDIA_PATH
@@ -33,6 +34,7 @@ T = TypeVar("T")
 OPENS_WITHIN_S: Final = 15.0
 SEND_LIMIT_S: Final = 5.0
 CLOSE_LIMIT_S: Final = 20.0
+LOOKS_WITHIN_S: Final = 5.0
 MOST_MESSAGE_BYTES: Final = 1 << 20
 _MOST_TICKS_AT_ONCE: Final = 50  # a second: what is older than that is not made up for
 _LOOK_S: Final = 0.2
@@ -68,6 +70,9 @@ class Telephone:
         self._thread.start()
         try:
             self._opened.result(OPENS_WITHIN_S + CLOSE_LIMIT_S)
+        except TimeoutError as error:
+            self.close()
+            raise _nobody_at(_where(self._address)) from error
         except BaseException:
             self.close()
             raise
@@ -94,17 +99,25 @@ class Telephone:
             self._thread.join(CLOSE_LIMIT_S)
 
     def _asked(self, work: Callable[[], T]) -> T:
-        """What `work` gives on the line's own thread, where nothing else touches the handset meanwhile; on ours once that has ended."""
+        """What `work` gives on the line's own thread, where nothing else touches the handset meanwhile; on ours once that has ended.
+
+        Raises `NoLine` if the thread does not come to it.
+        """
         answer: Future[T] = Future()
 
         def on_the_thread() -> None:
-            answer.set_result(work())
+            try:
+                answer.set_result(work())
+            except Exception as error:  # noqa: BLE001 - it is the asker's, who would wait for ever
+                answer.set_exception(error)
 
+        deadline = time.monotonic() + LOOKS_WITHIN_S
         with suppress(RuntimeError):  # it ended in this moment
             self._loop.call_soon_threadsafe(on_the_thread)
-        while self._thread.is_alive():
-            with suppress(TimeoutError):
-                return answer.result(_LOOK_S)
+        while not answer.done() and self._thread.is_alive():
+            if time.monotonic() > deadline:
+                raise NoLine("The thread that has the line does not answer. Is this machine overloaded?")
+            wait([answer], _LOOK_S)
         return answer.result() if answer.done() else work()
 
     # --- on the line's own thread -----------------------------------------------------------------------------------------
@@ -120,6 +133,8 @@ class Telephone:
                 logger.warning("rehearsed_line_lost", session_id=self._call_sid, error=type(error).__name__)
         finally:
             self._is_over = True
+            if not self._opened.done():
+                self._opened.set_exception(NoLine(CLOSED_EARLY))
 
     async def _call(self) -> None:
         socket = await _dialled(self._address)
@@ -189,22 +204,39 @@ class Telephone:
         return json.dumps({"event": "stop", "stream_sid": self._stream_sid, "stop": stop})
 
 
+class _Straight(connect):
+    """Follows nobody to another address: the token is for this one."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+def _where(address: str) -> str:
+    """Without what could open anything."""
+    root = urlsplit(address)
+    host = root.netloc.rpartition("@")[2]
+    return f"{root.scheme}://{host}"
+
+
+def _nobody_at(where: str) -> NoLine:
+    return NoLine(f"No media process answers at {where}. Start one, or set REHEARSE_MEDIA_URL to where workers reach it.")
+
+
 async def _dialled(address: str) -> ClientConnection:
     """Raises `NoLine` or `EveryLineIsBusy`."""
-    root = urlsplit(address)
-    where = f"{root.scheme}://{root.netloc}"
+    where = _where(address)
     try:
-        return await connect(
+        return await _Straight(
             address, compression=None, proxy=None, open_timeout=OPENS_WITHIN_S, close_timeout=2, max_size=MOST_MESSAGE_BYTES
         )
     except InvalidStatus as error:
         if error.response.status_code == _BUSY:
-            raise EveryLineIsBusy(EveryLineIsBusy.message) from error
+            raise EveryLineIsBusy(f"{where} takes no call now (503): every line is busy, or it lacks its database.") from error
         raise NoLine(
             f"The media process at {where} refused the call ({error.response.status_code}). Its log says why (media_refused)."
         ) from error
     except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
-        raise NoLine(f"No media process answers at {where}. Start one, or set REHEARSE_MEDIA_URL to where workers reach it.") from error
+        raise _nobody_at(where) from error
 
 
 async def _sent(socket: ClientConnection, text: str) -> None:

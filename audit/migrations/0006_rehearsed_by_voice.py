@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='scenariochange',
             name='by_voice',
-            field=models.BooleanField(default=False, help_text='It is called and spoken with, in real time, wherever a run does not say otherwise.'),
+            field=models.BooleanField(db_default=False, default=False, help_text='It is called and spoken with, in real time, wherever a run does not say otherwise.'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='followedscenario',

@@ -13,12 +13,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='rehearsalresult',
             name='by_voice',
-            field=models.BooleanField(default=False),
+            field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
             model_name='scenario',
             name='by_voice',
-            field=models.BooleanField(default=False, help_text='It is called and spoken with, in real time, wherever a run does not say otherwise.'),
+            field=models.BooleanField(db_default=False, default=False, help_text='It is called and spoken with, in real time, wherever a run does not say otherwise.'),
         ),
         migrations.AlterField(
             model_name='rehearsalresult',

@@ -3,7 +3,9 @@
 from functools import partial
 from typing import Final, NoReturn
 
+import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -13,16 +15,20 @@ from calls.jobs import RetryLater, renew
 from calls.models import Job, RehearsalResult, RehearsalRun, Session
 from calls.rehearsing import spoken
 from calls.rehearsing.books import paid_by
-from calls.rehearsing.lines import EveryLineIsBusy, Line, open_line
+from calls.rehearsing.lines import EveryLineIsBusy, Line, NoLine, open_line
 from calls.rehearsing.stage import Caller
 from calls.rehearsing.talk import Talk
 from calls.rehearsing.voices import caller_voice
 
-# Nobody renews it while the caller thinks and speaks: that takes its model's limit and its voice's, each of them twice.
-LEASE_S: Final = 120.0
+logger = structlog.get_logger()
+
+# Nobody renews it while the caller thinks and speaks (its model's limit and its voice's, each of them twice, and the agent's quiet), nor
+# while a line that broke then is closed and its rows are waited for.
+LEASE_S: Final = 240.0
 _WAIT_S: Final = 30
 _LONGEST_WAIT_S: Final = 300
 _HANGS_UP_S: Final = 3
+_MOST_BUSY_S: Final = 1800
 _SEATS: Final = 7_240_511  # of our advisory locks
 State = RehearsalResult.State
 
@@ -46,7 +52,8 @@ def take_seat(result: RehearsalResult) -> bool:
         alive = {"kind": dispatch.JobKind.REHEARSE, "state": Job.State.RUNNING, "lease_until__gt": timezone.now()}
         held = RehearsalResult.objects.filter(by_voice=True, state=State.RUNNING, session__jobs__in=Job.objects.filter(**alive))
         mine = RehearsalResult.objects.filter(pk=result.pk)
-        if held.exclude(pk=result.pk).count() < most:
+        talking = held.exclude(session__state=Session.State.ENDED)  # one that is only judged has no line any more
+        if talking.exclude(pk=result.pk).count() < most:
             return bool(mine.filter(state__in=[State.WAITING, State.RUNNING]).update(state=State.RUNNING))
         if not mine.filter(state__in=[State.WAITING, State.RUNNING]).exists():
             return False
@@ -55,11 +62,18 @@ def take_seat(result: RehearsalResult) -> bool:
     raise RetryLater(wait_s, f"It waits for its turn: {most} rehearsals by voice are held at once (REHEARSE_BY_VOICE_AT_ONCE).")
 
 
+def leave_seat(result: RehearsalResult) -> None:
+    """Something went wrong with it: its job says what, and whether it is tried again. Others need not wait for that."""
+    RehearsalResult.objects.filter(pk=result.pk, state=State.RUNNING).update(state=State.WAITING)
+    next_please()
+
+
 def next_please() -> None:
-    """The one that waits longest need not wait longer: a seat is free."""
-    waiting = RehearsalResult.objects.filter(by_voice=True, state=State.WAITING, session__jobs__state=Job.State.QUEUED)
-    found = waiting.filter(session__jobs__run_at__gt=timezone.now()).order_by("pk").select_related("session").first()
-    if found is not None:
+    """Those that wait longest need not wait longer. As many as there are seats, of which more than one may have been left at once."""
+    late = Job.objects.filter(kind=dispatch.JobKind.REHEARSE, state=Job.State.QUEUED, run_at__gt=timezone.now())
+    late = late.filter(attempts=0)  # one that has failed waits until it is tried again
+    waiting = RehearsalResult.objects.filter(by_voice=True, state=State.WAITING, session__jobs__in=late).order_by("pk")
+    for found in waiting.select_related("session")[: settings.REHEARSE_BY_VOICE_AT_ONCE]:
         dispatch.hurry(dispatch.JobKind.REHEARSE, found.session)
 
 
@@ -78,6 +92,7 @@ def hold(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job, c
     speaks_first, lives = not spec.first_message.strip(), partial(_lives, result, job)
     talk = spoken.hold(session, line, caller, voice, speaks_first=speaks_first, beat=lives)
     renew(job, settings.JOB_LEASE_S)  # the judgement is one long request
+    next_please()
     return talk
 
 
@@ -85,8 +100,21 @@ def _opened(result: RehearsalResult, session: Session) -> Line:
     try:
         return open_line(session)
     except EveryLineIsBusy as full:
+        if _busy_s(result) > _MOST_BUSY_S:
+            raise NoLine(f"No media process took the call for {_MOST_BUSY_S // 60} minutes. The last answer: {full}") from full
         RehearsalResult.objects.filter(pk=result.pk, state=State.RUNNING).update(state=State.WAITING)
-        raise RetryLater(_WAIT_S, full.message) from full
+        raise RetryLater(_WAIT_S, str(full)) from full
+
+
+def _busy_s(result: RehearsalResult) -> float:
+    """For how long no line was free for it. Only a hint keeps when that began: without it the waiting goes on."""
+    key, now_s = f"rehearsal-busy:{result.pk}", timezone.now().timestamp()
+    try:
+        cache.add(key, now_s, 2 * _MOST_BUSY_S)
+        return now_s - float(cache.get(key, now_s))
+    except Exception as error:  # noqa: BLE001 - a cache that is away breaks no rehearsal
+        logger.warning("rehearsal_busy_unknown", error=type(error).__name__)
+        return 0.0
 
 
 def _lives(result: RehearsalResult, job: Job) -> None:

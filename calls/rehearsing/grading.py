@@ -116,6 +116,8 @@ def _answers(wanted: Assertion, talk: Talk) -> Verdict:
         return Verdict(str(wanted), False, "it is measured by voice only; rehearse it by voice")
     if not talk.answers:
         return Verdict(str(wanted), False, "the agent never answered")
+    if talk.unanswered_ms > told.answer_ms(wanted.wish):
+        return Verdict(str(wanted), False, f"the caller's last words had no answer for {talk.unanswered_ms / 1000:.1f} s", _last(talk))
     slowest_ms = max(wait_ms for _turn, wait_ms in talk.answers)
     late = tuple(turn for turn, wait_ms in talk.answers if wait_ms > told.answer_ms(wanted.wish))
     seen = late or tuple(turn for turn, wait_ms in talk.answers if wait_ms == slowest_ms)[:1]

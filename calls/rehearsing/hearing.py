@@ -28,6 +28,11 @@ def played_turns(session: Session, *, after: int) -> list[tuple[int, Line]]:
     return [(pk, Line(number, AGENT, words[number])) for pk, number in played if words.get(number, "").strip()]
 
 
+def was_broken_off(session: Session, number: int) -> bool:
+    """Whether the caller spoke over this turn of the agent's, and it fell silent."""
+    return Turn.objects.filter(session=session, number=number, interrupted=True).exists()
+
+
 def asks_for_keys(session: Session) -> int:
     """Which wish for keys is open: its row's key; 0 if none is."""
     runs = ToolRun.objects.filter(session=session, tool=_COLLECT, state=ToolRun.State.RUNNING)

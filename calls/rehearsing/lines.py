@@ -10,6 +10,7 @@ from typing import Protocol
 from calls.models import Session
 
 LINE_RATE_HZ = 8000
+CLOSED_EARLY = "The media process closed the call before it began. Its log says why (media_refused)."
 
 
 class NoLine(Exception):
@@ -32,7 +33,7 @@ class Heard:
 
     `quiet_ms`: since the agent's last sound; None if it has made none. `overlap_ms`: how much of it sounded since the caller began to
     speak, while they speak. `sounded_ms`: all of it. `waits_ms`: from the end of the caller's words, or the opening, to the agent's next
-    sound, each time that there was one.
+    sound, each time that there was one; `waiting_ms`: for how long they wait for it now.
     """
 
     now_ms: int = 0
@@ -42,6 +43,7 @@ class Heard:
     overlap_ms: int = 0
     sounded_ms: int = 0
     waits_ms: tuple[int, ...] = ()
+    waiting_ms: int = 0
 
 
 class Line(Protocol):

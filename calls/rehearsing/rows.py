@@ -54,7 +54,9 @@ class Scenario(models.Model):
     )
     assertions = models.JSONField(default=list)
     by_voice = models.BooleanField(
-        default=False, help_text=_("It is called and spoken with, in real time, wherever a run does not say otherwise.")
+        default=False,
+        db_default=False,
+        help_text=_("It is called and spoken with, in real time, wherever a run does not say otherwise."),
     )
     active = models.BooleanField(default=True, help_text=_("Part of every run, and of what publishing asks for."))
     from_call = models.ForeignKey("calls.Session", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -113,7 +115,7 @@ class RehearsalResult(models.Model):
     scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="results")
     session = models.OneToOneField("calls.Session", on_delete=models.CASCADE, related_name="rehearsal")
     told = models.JSONField()
-    by_voice = models.BooleanField(default=False)
+    by_voice = models.BooleanField(default=False, db_default=False)
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     verdicts = models.JSONField(default=list)
     problem = models.CharField(max_length=500, blank=True)

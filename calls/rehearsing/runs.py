@@ -20,7 +20,7 @@ from agents.models import Agent, AgentVersion
 from agents.spec import AgentSpec
 from calls import commands, dispatch
 from calls.commands import trying
-from calls.jobs import Outcome
+from calls.jobs import LeaseLost, Outcome, RetryLater
 from calls.models import Job, RehearsalResult, RehearsalRun, Scenario, Session
 from calls.rehearsing import assertions, by_voice, hearing, judging
 from calls.rehearsing.books import BESIDE, Books, cost_of, on_call, paid_by
@@ -51,6 +51,15 @@ class StillRehearsed(ValueError):
     """One of the scenario's rehearsals waits or goes on."""
 
     message = "This scenario is being rehearsed. Stop that rehearsal, or wait for its end, and delete it then."
+
+
+class CutOff(Exception):
+    """The call was ended by neither side of it: half of it shows nothing, neither good nor bad."""
+
+    def __init__(self, reason: EndReason | None) -> None:
+        ended = reason.value if reason else "nobody knows why"
+        self.message = f"The call was cut off ({ended}). Rehearse it again; if that is cut off too, look at the media process's log."
+        super().__init__(self.message)
 
 
 # --- asked for --------------------------------------------------------------------------------------------------------
@@ -103,16 +112,29 @@ def rehearse(session: Session, job: Job) -> Outcome | None:
     result = RehearsalResult.objects.select_related("run", "scenario").get(session=session)
     if not (by_voice.take_seat(result) if result.by_voice else _begins(result)):
         return partial(trying.end_test, session, reason=EndReason.SHUTDOWN, lasted_ms=0)
+    try:
+        return _rehearsed(result, session, job)
+    except (RetryLater, LeaseLost):
+        raise  # its seat is left already, or another's
+    except Exception:
+        if result.by_voice:
+            by_voice.leave_seat(result)
+        raise
+
+
+def _rehearsed(result: RehearsalResult, session: Session, job: Job) -> Outcome:
     talk = Talk()
     try:
         commands.check_budgets(session.agent)  # a run of many may use one up on its way
         spec = AgentSpec.from_json(result.run.spec)
         talk = _held(result, spec, session, job)
+        if _was_cut_off(talk):
+            raise CutOff(talk.reason)
         cost, _lines = cost_of(session, without=BESIDE)
         verdicts = _graded(result, spec, session, job, talk, cost)
     except by_voice.Stopped:
         return partial(_write, result, _so_far(result, talk), State.STOPPED, (), None, "")
-    except (commands.CallRefused, NotReady, TookTooLong, ProviderError, NoLine, by_voice.BrokeOff) as error:
+    except (commands.CallRefused, NotReady, TookTooLong, ProviderError, NoLine, by_voice.BrokeOff, CutOff) as error:
         problem = getattr(error, "message", "") or str(error)
         return partial(_write, result, _so_far(result, talk), State.BROKEN, (), None, problem)
     has_failed = talk.flaws or _has_crashed(talk) or not all(verdict.passed for verdict in verdicts)
@@ -154,6 +176,10 @@ def _graded(result: RehearsalResult, spec: AgentSpec, session: Session, job: Job
 
 def _has_crashed(talk: Talk) -> bool:
     return talk.reason in (EndReason.PROVIDER_FAILED, EndReason.CRASH)
+
+
+def _was_cut_off(talk: Talk) -> bool:
+    return talk.is_spoken and talk.reason in (EndReason.LINK_LOST, EndReason.SHUTDOWN, EndReason.OPERATOR_HANGUP, None)
 
 
 def _write(result: RehearsalResult, talk: Talk, state: str, verdicts: Sequence[Verdict], cost: Decimal | None, problem: str) -> None:
@@ -233,16 +259,19 @@ def latest(agent: Agent) -> dict[int, RehearsalResult]:
 
 
 def missing(agent: Agent, spec: dict[str, Any]) -> list[Scenario]:
-    """The active scenarios that did not pass, as they stand, with exactly this spec."""
-    passed: dict[int, list[RehearsalResult]] = {}
+    """The active scenarios that did not pass, as they stand, with exactly this spec. What shows nothing of them does not count."""
+    active = {scenario.pk: scenario for scenario in Scenario.objects.filter(agent=agent, active=True)}
+    passed: set[int] = set()
     for result in (
         RehearsalResult.objects.filter(run__agent=agent, run__fingerprint=fingerprint(spec), ended_at__isnull=False)
         .order_by("pk")
         .only("scenario_id", "told", "state", "by_voice")
     ):
+        scenario = active.get(result.scenario_id)
+        if scenario is None or not result.shows(scenario):
+            continue
         if result.state == State.PASSED:
-            passed.setdefault(result.scenario_id, []).append(result)
+            passed.add(scenario.pk)
         elif result.state == State.FAILED:
-            passed.pop(result.scenario_id, None)
-    active = Scenario.objects.filter(agent=agent, active=True)
-    return [one for one in active if not any(result.shows(one) for result in passed.get(one.pk, []))]
+            passed.discard(scenario.pk)
+    return [scenario for scenario in active.values() if scenario.pk not in passed]

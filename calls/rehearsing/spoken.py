@@ -10,16 +10,17 @@ from typing import Final
 
 from calls.models import Session
 from calls.rehearsing import hearing
-from calls.rehearsing.lines import Line, NoLine
+from calls.rehearsing.lines import CLOSED_EARLY, Line, NoLine
 from calls.rehearsing.manners import Move, Situation, move, said_of
 from calls.rehearsing.stage import Caller, HangUp, Leave, Say, TookTooLong
 from calls.rehearsing.talk import AGENT, CALLER, Talk, keys_of
 from calls.rehearsing.talk import Line as Words
-from calls.rehearsing.voices import Voice
+from calls.rehearsing.voices import Voice, shortened
 
-LIMIT_S: Final = 420.0  # of one call; what a worker may take leaves room for the judgement
+LIMIT_S: Final = 300.0  # of one call; what a worker may take leaves room for a last answer, the rows and the judgement
 ROWS_WITHIN_S: Final = 60.0
 BEGINS_WITHIN_S: Final = 5.0  # of a line that is closed
+QUIET_WITHIN_S: Final = 15.0
 _LOOK_S: Final = 0.05
 _ROWS_EVERY_S: Final = 0.25
 _BEAT_EVERY_S: Final = 2.0
@@ -68,11 +69,11 @@ def hold(
         line.close()
         state = _state_in_the_end(session)
     if state == Session.State.WAITING:
-        raise NoLine("The media process closed the call before it began. Its log says why (media_refused).")
+        raise NoLine(CLOSED_EARLY)
     if state != Session.State.ENDED:
         raise NotWrittenDown(NotWrittenDown.message)
     talk = hearing.whole_talk(session)
-    talk.answers = call.answers_in_all()
+    talk.answers, talk.unanswered_ms = call.answers_in_all()
     talk.flaws = call.flaws(talk)
     return talk
 
@@ -104,13 +105,14 @@ class _Call:
         self._paired = 0  # waits that belong to a turn
         self._sounded_ms = 0
         self._waits_ms: tuple[int, ...] = ()
+        self._waiting_ms = 0
         self._was_dead = False
         self._answers: list[tuple[int, int]] = []
 
     def goes_on(self) -> bool:
         """One look at the line, and what follows from it. False: the call is over."""
         heard = self._line.look()
-        self._sounded_ms, self._waits_ms = heard.sounded_ms, heard.waits_ms
+        self._sounded_ms, self._waits_ms, self._waiting_ms = heard.sounded_ms, heard.waits_ms, heard.waiting_ms
         if heard.is_over:
             return False
         if self._saying and not heard.is_speaking:
@@ -128,10 +130,13 @@ class _Call:
                 return self._answer(is_asked)
         return True
 
-    def answers_in_all(self) -> list[tuple[int, int]]:
-        """Turns and how long the caller waited for each; asked once all rows are there."""
+    def answers_in_all(self) -> tuple[list[tuple[int, int]], int]:
+        """Turns and how long the caller waited for each, and for how long their last words had no answer; asked once all rows are there."""
         self._has_played()
-        return self._answers
+        own = [words.number for words in self._known.by(AGENT)]
+        self._pair(own[-1] if own else 0)
+        has_last_word = bool(self._known.lines) and self._known.lines[-1].speaker == CALLER
+        return self._answers, self._waiting_ms if has_last_word else 0
 
     def flaws(self, talk: Talk) -> list[str]:
         """What alone keeps the rehearsal from passing."""
@@ -164,14 +169,17 @@ class _Call:
         if keys:
             self._line.press(keys)
             return
+        text = shortened(text)
         sound = self._voice.spoken(text)
+        if not sound:  # nothing in it can be spoken: that is silence, and nobody may answer it
+            return
         self._await_quiet()
         self._line.say(sound)
         self._saying = text
 
     def _await_quiet(self) -> None:
         """The agent may have begun to speak again while the line was thought of; nobody begins in the middle of its words."""
-        deadline = time.monotonic() + 15.0
+        deadline = time.monotonic() + QUIET_WITHIN_S
         while time.monotonic() < deadline:
             heard = self._line.look()
             if heard.is_over or heard.quiet_ms is None or heard.quiet_ms >= 300:
@@ -179,14 +187,26 @@ class _Call:
             time.sleep(_LOOK_S)
 
     def _has_played(self) -> bool:
-        """Takes the turns that the agent has ended; whether there was one."""
+        """Takes the turns that the agent has ended; whether there was one to be answered.
+
+        One that the caller's last words broke off may be told late: it was said before them, and they were the answer.
+        """
+        has_news = False
         played = hearing.played_turns(self._session, after=self._seen)
         for self._seen, words in played:
-            self._known.lines.append(words)
-            if len(self._waits_ms) > self._paired:
-                self._answers.append((words.number, self._waits_ms[self._paired]))
-                self._paired = len(self._waits_ms)
-        return bool(played)
+            lines = self._known.lines
+            if lines and lines[-1].speaker == CALLER and hearing.was_broken_off(self._session, words.number):
+                lines.insert(-1, words)
+            else:
+                lines.append(words)
+                has_news = True
+            self._pair(words.number)
+        return has_news
+
+    def _pair(self, turn: int) -> None:
+        """All waits since the turn before belong to this one: it may have begun to speak more than once, for other words of the caller."""
+        self._answers += [(turn, wait_ms) for wait_ms in self._waits_ms[self._paired :]]
+        self._paired = len(self._waits_ms)
 
     def _has_said(self, share: float) -> None:
         """What the agent had said before is answered by it, also what is known only now."""

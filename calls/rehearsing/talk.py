@@ -44,7 +44,8 @@ class Talk:
     """A conversation, growing. `lasted_ms` is how long it would have taken on the telephone; `history` is what the model knows of it.
 
     `is_left`: nobody ended it, it was put aside. By voice (`is_spoken`) that is how long it took; `answers` are the agent's turns and how
-    many ms the caller waited for their first sound; `flaws` keep it from passing whatever was asked for.
+    many ms the caller waited for their first sound, `unanswered_ms` is how long they did in the end, in vain; `flaws` keep it from passing
+    whatever was asked for.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Talk:
     history: tuple[Message, ...] = ()
     is_spoken: bool = False
     answers: list[tuple[int, int]] = field(default_factory=list)
+    unanswered_ms: int = 0
     flaws: list[str] = field(default_factory=list)
 
     def take(self, event: SessionEvent) -> None:

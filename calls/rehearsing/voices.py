@@ -27,6 +27,11 @@ _OPENAI_VOICES: Final = ("ash", "coral")
 _AURA: Final = "aura-2"
 
 
+def shortened(text: str) -> str:
+    """What is spoken of a line: all of it, or as many whole words as nobody interrupts."""
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS].rpartition(" ")[0] or text[:MOST_CHARACTERS]
+
+
 class Voice:
     """Speaks a caller's lines. `paid` frames each request, and is told what it used."""
 
@@ -35,8 +40,8 @@ class Voice:
         self._paid = paid
 
     def spoken(self, text: str) -> bytes:
-        """PCM at the line's rate; empty if nothing in it can be spoken. Raises `ProviderError`."""
-        words = for_voice(text)[:MOST_CHARACTERS]
+        """PCM at the line's rate; empty if nothing in it can be spoken. Raises `ProviderError`, also for words without sound."""
+        words = for_voice(shortened(text))
         if not words:
             return b""
         for last in (False, True):
@@ -63,7 +68,10 @@ async def _spoken(port: TextToSpeech, words: str) -> bytes:
         raise ProviderError(port.provider, ErrorCategory.TIMEOUT, message, retryable=True) from None
     finally:
         await LoopClients.close_everywhere()
-    return audio + resampler.flush()
+    audio += resampler.flush()
+    if not audio:
+        raise ProviderError(port.provider, ErrorCategory.TRUNCATED, "gave no sound for the caller's line", retryable=True)
+    return audio
 
 
 def caller_voice(spec: AgentSpec, language: str, paid: Paid = unpaid, *, today: date) -> Voice:

@@ -60,6 +60,28 @@ def test_the_caller_waits_from_the_end_of_their_words_to_the_first_sound():
     assert handset.heard().waits_ms == (100, 120), "sound for which nobody waited"
 
 
+def test_a_wait_that_does_not_end_is_seen():
+    handset = Handset()
+    handset.say(SOUND * 2)
+    ticks(handset, 52)
+    assert (handset.heard().waits_ms, handset.heard().waiting_ms) == ((), 1000)
+    handset.hear(SOUND)
+    ticks(handset, 1)
+    assert (handset.heard().waits_ms, handset.heard().waiting_ms) == ((1000,), 0)
+
+
+def test_what_still_sounds_over_the_callers_words_is_no_answer_to_them():
+    handset = Handset()
+    handset.say(SOUND * 20)
+    ticks(handset, 15)
+    handset.hear(SOUND * 8)  # until 60 ms after the caller's last word
+    ticks(handset, 408)
+    assert (handset.heard().waits_ms, handset.heard().waiting_ms) == ((), 8000), "it began to think then"
+    handset.hear(SOUND)
+    ticks(handset, 1)
+    assert handset.heard().waits_ms == (8000,)
+
+
 def test_who_is_talked_over_falls_silent_and_knows_how_much_was_said():
     handset = Handset()
     handset.say(SOUND * 10)

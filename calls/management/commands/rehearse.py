@@ -112,11 +112,13 @@ def _held(job_id: int, deadline: float) -> None:
     run_job(job_id, JobKind.REHEARSE, runs.rehearse, runs.MOST_TRIES)
     while due := Job.objects.filter(pk=job_id, state=Job.State.QUEUED).values_list("run_at", flat=True).first():
         wait_s = max((due - timezone.now()).total_seconds(), 0.0)
-        if time.monotonic() + wait_s > deadline:
-            return
         if wait_s > _LOOK_S:  # a seat that is free ends the waiting of one by voice before its time
+            if time.monotonic() > deadline:
+                return
             time.sleep(_LOOK_S)
             continue
+        if time.monotonic() + wait_s > deadline:
+            return
         time.sleep(wait_s)
         run_job(job_id, JobKind.REHEARSE, runs.rehearse, runs.MOST_TRIES)
 

@@ -1,13 +1,16 @@
 """Rehearsals by voice without a line: when the caller speaks, whose voice they have, how many are held at once, what is left behind."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from agents import drafts
@@ -15,15 +18,17 @@ from agents.spec import Fallbacks, SpeechToTextSpec, StandIn, VoiceSpec
 from calls import commands, jobs, queries
 from calls.commands import Happened
 from calls.jobs import LeaseLost, claim, renew, run_job
+from calls.management.commands import rehearse
 from calls.models import CallLog, Job, RehearsalResult, Session
-from calls.rehearsing import hearing, publishing, runs, spoken
+from calls.rehearsing import by_voice, hearing, people, publishing, runs, spoken, voices
 from calls.rehearsing.assertions import Assertion, NotUnderstood, parse
 from calls.rehearsing.grading import grade
-from calls.rehearsing.lines import Heard, NoLine
+from calls.rehearsing.lines import EveryLineIsBusy, Heard, NoLine
 from calls.rehearsing.manners import Move, Situation, move, said_of
 from calls.rehearsing.stage import Answer, HangUp, Say
 from calls.rehearsing.talk import AGENT, Line, Talk
 from calls.rehearsing.voices import others
+from telephony import telephone
 from tests.calls import made_calls as made
 from tests.calls.rehearsing.test_runs import held, scenario
 
@@ -95,6 +100,9 @@ def test_how_soon_it_answers_is_measured_by_voice_only():
     assert not grade([wanted], replace(spoken, answers=[]), cost=None)[0].passed
     written = grade([wanted], replace(spoken, is_spoken=False), cost=None)[0]
     assert not written.passed and "by voice only" in written.why
+    unanswered = grade([wanted], replace(spoken, unanswered_ms=8000), cost=None)[0]
+    assert (unanswered.passed, unanswered.turns) == (False, (1,)) and "no answer for 8.0 s" in unanswered.why
+    assert grade([wanted], replace(spoken, unanswered_ms=1500), cost=None)[0].passed
     for nothing in ("answers within: soon", "answers within: 0"):
         with pytest.raises(NotUnderstood, match=r"answers within: 1\.5 seconds"):
             parse(nothing)
@@ -165,6 +173,25 @@ def test_who_is_talked_over_goes_on_from_what_was_said(agent, monkeypatch):
     assert line.done == ["says I would like an appointment", "falls silent", "hangs up"]
     assert caller.knew == [[], ["I would like", "Which day?"]]
     assert (talk.answers, talk.flaws, talk.reason) == ([(3, 250)], [], "caller-hangup")
+
+
+def test_each_wait_counts_also_those_before_one_turn_and_after_the_last(agent, monkeypatch):
+    monkeypatch.setattr(spoken, "_ROWS_EVERY_S", 0.0)
+    (result,) = begun(agent)
+    session = result.session
+    talked(session, reason="")
+
+    def has_answered() -> Heard:
+        played = Happened(session.pk, "engine:9", "engine", "turn-played", timezone.now(), {"turn": 3, "marks": "1 of 1"})
+        commands.record_talk([played])
+        return Heard(now_ms=9000, quiet_ms=900, sounded_ms=900, waits_ms=(250, 3000))
+
+    quiet, over = Heard(now_ms=900), Heard(now_ms=20_000, is_over=True, sounded_ms=950, waits_ms=(250, 3000, 700), waiting_ms=6000)
+    says = [quiet, quiet, quiet, Heard(now_ms=2000, is_speaking=True)]
+    line = ScriptedLine(session, *says, Heard(now_ms=2500), Heard(now_ms=2500), has_answered, *[Heard(now_ms=9900)] * 3, over)
+    talk = hold(line, Answers(Say("Hello"), Say("Thank you"), HangUp()), speaks_first=True)
+    assert talk.answers == [(3, 250), (3, 3000), (3, 700)]
+    assert line.done == ["says Hello", "says Thank you", "hangs up"]
 
 
 def test_keys_are_pressed_once_for_each_wish(agent, monkeypatch):
@@ -244,6 +271,16 @@ def test_a_run_is_held_as_each_scenario_says_or_as_it_is_asked_for(agent):
     assert ways == [[True, False], [True, True], [False, False]]
 
 
+@pytest.mark.django_db
+def test_a_release_before_may_still_write():
+    with connection.cursor() as cursor:
+        for table in ("calls_scenario", "calls_rehearsalresult", "audit_scenariochange"):
+            cursor.execute(
+                "SELECT column_default FROM information_schema.columns WHERE table_name = %s AND column_name = 'by_voice'", [table]
+            )
+            assert cursor.fetchone() == ("false",), table
+
+
 def test_the_command_chooses_the_way(agent, settings, capsys):
     settings.REHEARSE_MEDIA_URL = "ws://127.0.0.1:9"
     scenario(agent)
@@ -279,6 +316,60 @@ def test_a_seat_of_a_worker_that_died_is_free_again(agent, settings):
     assert run(second).state == State.BROKEN
 
 
+def test_whatever_goes_wrong_the_seat_is_left_for_who_waits(agent, settings, monkeypatch):
+    def is_broken(session: Session) -> ScriptedLine:
+        raise ZeroDivisionError
+
+    settings.REHEARSE_BY_VOICE_AT_ONCE = 1
+    first, second, third = begun(agent, 3)
+    Job.objects.filter(session__in=[second.session, third.session]).update(run_at=timezone.now() + timedelta(seconds=300))
+    monkeypatch.setattr(by_voice, "open_line", is_broken)
+    assert run(first).state == State.WAITING
+    assert (job_of(first).state, job_of(first).attempts) == ("queued", 1)
+    assert [job_of(one).run_at <= timezone.now() for one in (second, third)] == [True, False]
+    settings.REHEARSE_BY_VOICE_AT_ONCE = 2
+    Job.objects.filter(session__in=[second.session, third.session]).update(run_at=timezone.now() + timedelta(seconds=300))
+    by_voice.next_please()
+    assert all(job_of(one).run_at <= timezone.now() for one in (second, third)), "two may have been left at once"
+
+
+def test_lines_that_are_busy_for_long_are_said_so(agent, monkeypatch):
+    def is_full(session: Session) -> ScriptedLine:
+        raise EveryLineIsBusy("Full, or without its database.")
+
+    monkeypatch.setattr(by_voice, "open_line", is_full)
+    (result,) = begun(agent)
+    assert run(result).state == State.WAITING and job_of(result).last_error == "Full, or without its database."
+    began_s = timezone.now().timestamp() - 1801
+    cache.set(f"rehearsal-busy:{result.pk}", began_s, 60)
+    Job.objects.filter(pk=job_of(result).pk).update(run_at=timezone.now())
+    assert run(result).state == State.BROKEN
+    assert result.problem == "No media process took the call for 30 minutes. The last answer: Full, or without its database."
+
+
+def test_limits_leave_room_for_what_comes_behind_them(settings):
+    answers_s = 2 * people.LIMIT_S + 2 * voices.SPEECH_LIMIT_S + spoken.QUIET_WITHIN_S
+    ends_s = telephone.CLOSE_LIMIT_S + spoken.ROWS_WITHIN_S
+    assert answers_s + ends_s < by_voice.LEASE_S
+    opens_s = telephone.OPENS_WITHIN_S + telephone.CLOSE_LIMIT_S
+    assert opens_s + spoken.LIMIT_S + answers_s + ends_s < settings.CELERY_TASK_SOFT_TIME_LIMIT
+
+
+def test_the_command_waits_for_a_seat_until_its_own_limit(agent, monkeypatch):
+    waits = iter(range(3))
+    monkeypatch.setattr(rehearse.time, "sleep", lambda _s: next(waits, None) == 2 and become_free())
+    monkeypatch.setattr(by_voice, "open_line", lambda session: (_ for _ in ()).throw(NoLine("Nobody is there.")))
+    (result,) = begun(agent)
+    Job.objects.filter(pk=job_of(result).pk).update(run_at=timezone.now() + timedelta(seconds=300))
+
+    def become_free() -> None:
+        Job.objects.filter(pk=job_of(result).pk).update(run_at=timezone.now())
+
+    rehearse._held(job_of(result).pk, time.monotonic() + 60)
+    result.refresh_from_db()
+    assert (result.state, result.problem) == (State.BROKEN, "Nobody is there.")
+
+
 def test_a_door_that_does_not_answer_is_said(agent, settings):
     settings.REHEARSE_MEDIA_URL = "ws://127.0.0.1:9"
     (result,) = begun(agent)
@@ -286,6 +377,21 @@ def test_a_door_that_does_not_answer_is_said(agent, settings):
     assert result.problem.startswith("No media process answers at ws://127.0.0.1:9.")
     log = CallLog.objects.get(session=result.session)
     assert (log.status, log.is_test) == ("canceled", True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [("agent-goodbye", "passed"), ("link-lost", "broken"), ("shutdown", "broken"), ("operator-hangup", "broken"), ("crash", "failed")],
+)
+def test_half_a_call_shows_nothing(agent, monkeypatch, reason, state):
+    def opened(session: Session) -> ScriptedLine:
+        talked(session, reason=reason)
+        return ScriptedLine(session, Heard(is_over=True, sounded_ms=900))
+
+    monkeypatch.setattr(by_voice, "open_line", opened)
+    scenario(agent, "never says: unicorn\nwithin: 300 seconds", by_voice=True)
+    result = run(runs.begin_run(agent, by=None).results.get())
+    assert (result.state, f"was cut off ({reason})" in result.problem) == (state, state == "broken")
 
 
 def test_a_call_whose_worker_died_broke_off_and_is_not_held_again(agent):
@@ -374,6 +480,17 @@ def test_by_voice_shows_what_is_asked_for_in_writing_but_not_the_reverse(agent):
     assert runs.missing(agent, spec) == [one]
     with pytest.raises(ValidationError, match="Books a slot"):
         drafts.publish_draft(agent, by=agent.owner, reason="Kinder")
+
+
+def test_what_fails_in_writing_says_nothing_of_what_is_asked_for_by_voice(agent):
+    one = scenario(agent, by_voice=True)
+    spec = agent.current_version.spec
+    spoken_one, written = (runs.begin_run(agent, by=None, by_voice=way).results.get() for way in (True, False))
+    RehearsalResult.objects.filter(pk=spoken_one.pk).update(state=State.PASSED, ended_at=timezone.now())
+    RehearsalResult.objects.filter(pk=written.pk).update(state=State.FAILED, ended_at=timezone.now())
+    assert runs.missing(agent, spec) == []
+    RehearsalResult.objects.filter(pk=written.pk).update(by_voice=True)
+    assert runs.missing(agent, spec) == [one]
 
 
 def test_stopping_what_waits_ends_it(agent):
