@@ -18,7 +18,7 @@ from deploy.local import demo
 from deploy.local.ports import free_port
 from tests.house.source import ROOT
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 PASSWORD = "a-password-for-this-test"
 
 
@@ -120,8 +120,8 @@ def test_the_product_runs_against_any_provider_and_survives_a_killed_worker(chec
     # To a file: a pipe that nobody reads is full after 64 KiB, and whoever writes to it then stands still.
     product = _start(checkout, environment, (checkout / "said").open("w"))
     try:
-        _until(lambda: _status(f"http://127.0.0.1:{web}/readyz") == 200, 180, "web")
-        _until(lambda: _status(f"http://127.0.0.1:{ports[1]}/healthz") == 200, 60, "media")
+        _until(lambda: _status(f"http://127.0.0.1:{web}/readyz") == 200, 400, "web")
+        _until(lambda: _status(f"http://127.0.0.1:{ports[1]}/healthz") == 200, 120, "media")
         run = checkout / ".local" / "run"
         pids = {role: int((run / f"{role}.pid").read_text()) for role in ("web", "media", "worker", "hooks", "beat")}
         assert all(os.path.exists(f"/proc/{pid}") for pid in pids.values())

@@ -357,7 +357,12 @@ def test_limits_leave_room_for_what_comes_behind_them(settings):
 
 def test_the_command_waits_for_a_seat_until_its_own_limit(agent, monkeypatch):
     waits = iter(range(3))
-    monkeypatch.setattr(rehearse.time, "sleep", lambda _s: next(waits, None) == 2 and become_free())
+
+    def sleep(_s: float) -> None:
+        if next(waits, None) == 2:
+            become_free()
+
+    monkeypatch.setattr("calls.management.commands.rehearse.time.sleep", sleep)
     monkeypatch.setattr(by_voice, "open_line", lambda session: (_ for _ in ()).throw(NoLine("Nobody is there.")))
     (result,) = begun(agent)
     Job.objects.filter(pk=job_of(result).pk).update(run_at=timezone.now() + timedelta(seconds=300))

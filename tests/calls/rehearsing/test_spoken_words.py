@@ -31,7 +31,7 @@ class Mute:
         self.asked.append(text)
 
         async def nothing() -> AsyncIterator[AudioChunk]:
-            for chunk in ():
+            for chunk in list[AudioChunk]():
                 yield chunk
 
         yield nothing()
