@@ -1,4 +1,4 @@
-"""Rehearsals by voice without a line: when the caller speaks, whose voice they have, how many are held at once, what is left behind."""
+"""Rehearsals by voice without a line: whose voice the caller has, how many are held at once, what is left behind."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,6 @@ from calls.rehearsing import by_voice, hearing, people, publishing, runs, spoken
 from calls.rehearsing.assertions import Assertion, NotUnderstood, parse
 from calls.rehearsing.grading import grade
 from calls.rehearsing.lines import EveryLineIsBusy, Heard, NoLine
-from calls.rehearsing.manners import Move, Situation, move, said_of
 from calls.rehearsing.stage import Answer, HangUp, Say
 from calls.rehearsing.talk import AGENT, Line, Talk
 from calls.rehearsing.voices import others
@@ -34,35 +33,6 @@ from tests.calls.rehearsing.test_runs import held, scenario
 
 State = RehearsalResult.State
 TODAY = date(2026, 11, 23)
-
-
-# --- manners ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        (Situation(Heard(now_ms=300), opens=True), Move.WAIT),
-        (Situation(Heard(now_ms=900), opens=True), Move.ANSWER),
-        (Situation(Heard(now_ms=9000, quiet_ms=100), has_news=True), Move.WAIT),
-        (Situation(Heard(now_ms=9000, quiet_ms=700), has_news=True), Move.ANSWER),
-        (Situation(Heard(now_ms=9000, quiet_ms=2000)), Move.WAIT),
-        (Situation(Heard(now_ms=9000, quiet_ms=800), is_asked_for_keys=True), Move.ANSWER),
-        (Situation(Heard(now_ms=9000, quiet_ms=0, is_speaking=True, overlap_ms=200), has_news=True), Move.WAIT),
-        (Situation(Heard(now_ms=9000, quiet_ms=0, is_speaking=True, overlap_ms=800)), Move.GIVE_WAY),
-        (Situation(Heard(now_ms=44_000), idle_ms=44_000), Move.WAIT),
-        (Situation(Heard(now_ms=45_000), idle_ms=45_000), Move.GIVE_UP),
-        (Situation(Heard(now_ms=45_000, quiet_ms=100), idle_ms=100), Move.WAIT),
-    ],
-)
-def test_a_caller_speaks_when_people_would(now, expected):
-    assert move(now) == expected
-
-
-def test_what_was_broken_off_is_cut_at_a_word():
-    assert said_of("I would like an appointment", 1.0) == "I would like an appointment"
-    assert said_of("I would like an appointment", 0.5) == "I would like"
-    assert said_of("Hello", 0.5) == ""
 
 
 # --- whose voice --------------------------------------------------------------------------------------------------------
