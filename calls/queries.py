@@ -193,8 +193,11 @@ def _in_order() -> QuerySet[Turn]:
 
 def notes(session: Session) -> list[CallNote]:
     """What operators wrote about the call, with its authors, also what was taken away. Uses what is prefetched, else asks."""
-    is_there = "notes" in getattr(session, "_prefetched_objects_cache", {})
-    return list(session.notes.all() if is_there else _signed_notes().filter(session=session))
+    return list(session.notes.all() if _is_prefetched(session, "notes") else _signed_notes().filter(session=session))
+
+
+def _is_prefetched(session: Session, name: str) -> bool:
+    return name in getattr(session, "_prefetched_objects_cache", {})
 
 
 def _signed_notes() -> QuerySet[CallNote]:
@@ -261,8 +264,8 @@ def delivery_copies(session: Session) -> dict[int, int]:
 
 def charges_summary(session: Session) -> ChargesSummary:
     """Uses what is prefetched on the session, else asks."""
-    prefetched: dict[str, Sequence[Any]] = getattr(session, "_prefetched_objects_cache", {})
-    usage = session.usage_lines.all() if "usage_lines" in prefetched else session.usage_lines.prefetch_related("charges").order_by("id")
+    is_there = _is_prefetched(session, "usage_lines")
+    usage = session.usage_lines.all() if is_there else session.usage_lines.prefetch_related("charges").order_by("id")
     lines = [ChargeLine(line, line.charge) for line in usage]
     taxes = [charge for line in usage for charge in line.charges.all() if charge.part == Charge.Part.TAX and charge.amount]
     made = [*(line.charge for line in lines if line.charge is not None), *taxes]

@@ -15,7 +15,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calls import commands, presentation, queries
+from calls import commands, presentation, queries, tasks
 from calls.models import CallLog, Charge, Recording, Session, UsageLine
 from calls.price_book import price_book
 from calls.rates import exchange_rate
@@ -203,6 +203,17 @@ def test_keeping_a_recording_is_noted_once_a_month_by_the_days_it_was_kept(sessi
     commands.account(session)
     charge = Charge.objects.get(usage_line=second)
     assert charge.amount == (Decimal("0.023") * 3_000_001 / 1_073_741_824).quantize(Decimal("0.000000001"))
+
+
+def test_a_month_of_many_recordings_is_noted_in_one_go_however_few_are_read_at_once(session, monkeypatch):
+    cache.clear()
+    monkeypatch.setattr(tasks, "_STORAGE_AT_ONCE", 1)
+    for one in (session, made.ringing_call(session.agent), made.ringing_call(session.agent)):
+        Recording.objects.create(session=one)
+        commands.recording_stored(one, bucket="b", key=f"k{one.pk}", size_bytes=1000, sha256="0" * 64)
+    next_month = (timezone.localdate().replace(day=1) + timedelta(days=32)).replace(day=1)
+    monkeypatch.setattr("calls.commands.keeping.timezone.localdate", lambda: next_month)
+    assert [tasks.account_storage() for _ in range(2)] == [3, 0]
 
 
 # --- repricing --------------------------------------------------------------------------------------------------------------------
